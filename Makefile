@@ -1,0 +1,119 @@
+# Needs python3 (3.11 or later) and make; everything else goes into .venv.
+# If uv is installed it is used, because it is faster; else venv and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+ifneq ($(UV),)
+INSTALL := VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet
+else
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# ------------------------------------------------------------------------------- install
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "leadrules needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+ifneq ($(UV),)
+	@uv venv --quiet --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+else
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); \
+	  echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 2; }
+endif
+
+$(VENV)/.demo-stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing leadrules into $(VENV) (about 150 MB, once) ..."
+	@$(INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing leadrules and its development tools into $(VENV) (about 450 MB, once) ..."
+	@$(INSTALL) -e '.[demo,dev]'
+	@touch $@ $(VENV)/.demo-stamp
+
+# ----------------------------------------------------------------------------------- use
+
+.PHONY: demo
+demo: $(VENV)/.demo-stamp ## a company's leads, live, in your browser
+	@$(BIN)/python -m examples.leadforge.demo
+
+# --------------------------------------------------------------------------------- check
+
+.PHONY: test
+test: lint types unit rules pythons ## everything that CI runs
+	@echo "All checks passed."
+
+.PHONY: lint
+lint: $(VENV)/.dev-stamp ## ruff: rules and format; import-linter: the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+.PHONY: types
+types: $(VENV)/.dev-stamp ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: $(VENV)/.dev-stamp ## pytest alone; ARGS="-k journey -x" is passed on
+	$(BIN)/pytest -n auto $(ARGS)
+
+.PHONY: rules
+rules: $(VENV)/.dev-stamp ## validate and test the default configuration
+	$(BIN)/leadrules validate config
+	$(BIN)/leadrules test
+
+.PHONY: pythons
+pythons: $(VENV)/.dev-stamp ## install and run the wheel on every other Python of this machine
+	sh tests/other_pythons.sh
+
+.PHONY: format
+format: $(VENV)/.dev-stamp ## let ruff format and fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# --------------------------------------------------------------------------------- measure
+
+BENCHMARKS := $(filter-out benchmarks/_%,$(sort $(wildcard benchmarks/*.py)))
+
+.PHONY: bench
+bench: $(VENV)/.dev-stamp ## every program in benchmarks/
+	@test -n '$(BENCHMARKS)' || { echo "There is no program in benchmarks/ yet." >&2; exit 1; }
+	@set -e; for program in $(BENCHMARKS); do \
+	  echo "== $$program"; $(BIN)/python "$$program"; done
+
+# Long runs: a folder of programs each, all run in turn.
+define run_long
+	@programs="$$(ls tests/$(1)/*.py 2>/dev/null | grep -v '/_' || true)"; \
+	if [ -z "$$programs" ]; then \
+	  echo "There is no $(1) program yet (make $(1) runs each tests/$(1)/*.py). Available:" >&2; \
+	  echo "  make test; make bench: $(if $(BENCHMARKS),$(BENCHMARKS),none yet)" >&2; exit 1; \
+	fi; \
+	set -e; for program in $$programs; do echo "== $$program"; $(BIN)/python "$$program"; done
+endef
+
+.PHONY: soak
+soak: $(VENV)/.dev-stamp ## hours under load: every program in tests/soak/
+	$(call run_long,soak)
+
+.PHONY: mutants
+mutants: $(VENV)/.dev-stamp ## do the tests notice broken code: every program in tests/mutants/
+	$(call run_long,mutants)
+
+.PHONY: clean
+clean: ## remove .venv, caches and build output
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

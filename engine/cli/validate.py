@@ -1,0 +1,35 @@
+"""``leadrules validate``: is everything written down right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.cli.codes import DONE, FINDINGS
+from engine.cli.common import config_argument, format_option, load, print_diagnostics
+from engine.workbench.rendering import summary
+
+
+@click.command("validate")
+@config_argument
+@format_option("text", "json", "github")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="The mildest finding that makes the exit code 1.",
+)
+def command(config: Path, format: str, fail_on: str) -> int:
+    """Check the rules in the folder CONFIG: syntax, types, names, references, cycles.
+
+    All mistakes are shown, each with its file, line and column and a way out.
+    """
+    loaded = load(config)
+    print_diagnostics(loaded.diagnostics, format, loaded)
+    click.echo(
+        summary(loaded.diagnostics, len(loaded.files), loaded.rules), err=format == "json"
+    )
+    failing = {"error"} if fail_on == "error" else {"error", "warning"}
+    return FINDINGS if any(d.severity in failing for d in loaded.diagnostics) else DONE

@@ -1,0 +1,1 @@
+"""Runs the machines on one computer: group commit, timers, delivery, reload."""

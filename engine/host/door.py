@@ -1,0 +1,201 @@
+"""The door: JSON from anywhere becomes an event, checked and normalised, or is refused.
+
+Whatever is wrong is said at once, each thing with its path. Nothing is coerced; empty text
+and null mean "not given".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from engine.host.faults import Faults, Hints, below, shown
+from engine.host.fields import LeadFields, fitted
+from engine.host.ids import new_id
+from engine.host.outcome import Outcome
+from engine.language.catalogue import MESSAGE_PROPERTIES, Catalogue, EventType, Field
+from engine.language.instants import MINUTE, BadTime, parse_instant
+from engine.machines.directory import Identity
+from engine.machines.state import Event
+
+KEYS: Final = ("id", "type", "at", "lead", "properties", "channel", "history", "by")
+ENGINE: Final = "engine"  # the channel, and the group of events, that only the engine uses
+TOLERANCE: Final = 10 * MINUTE
+MAX_ID: Final = 200
+# Ids that the engine makes; from outside they could keep its own events out of the log.
+RESERVED: Final = ("wake:", "receipt:")
+_SHORT: Final = Field("text", "string")
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """An event on its way in. ``identities`` come strongest first; ``lead`` is a known lead's id."""
+
+    event: Event
+    identities: tuple[Identity, ...]
+    lead: str | None = None
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """What the door knows of a submission: its instant, and defaults for its events.
+
+    ``latest`` is the last instant that an event may be dated.
+    """
+
+    now: int
+    latest: int
+    channel: str = "api"
+    by: str | None = None
+    hints: Hints = msgspec.field(default_factory=Hints)
+
+
+class Door:
+    """Reads raw events by one catalogue; ``identities`` are the kinds, strongest first."""
+
+    def __init__(self, catalogue: Catalogue, identities: tuple[str, ...]) -> None:
+        self._events = catalogue.events
+        self._outside = tuple(e.name for e in catalogue.events.values() if e.group != ENGINE)
+        self._fields = LeadFields(catalogue.fields, identities)
+        self._carried = {name: Field(name, "string") for name in MESSAGE_PROPERTIES}
+
+    def read(self, raw: Any, visit: Visit) -> Arrival | Outcome:
+        """Return the event in ``raw``, or its rejection. Never raises, whatever ``raw`` is."""
+        faults = Faults(visit.hints)
+        if not isinstance(raw, dict):
+            faults.add("bad-event", "", f"an event is a JSON object, not {shown(raw)}")
+            return faults.outcome(None)
+        _unknown(raw, faults)
+        id = _text(raw, "id", faults, MAX_ID)
+        if id is not None and id.startswith(RESERVED):
+            faults.add("bad-id", "id", f"ids that start with {id.split(':')[0]}: are the engine's")
+        arrival = self._arrival(raw, id, visit, faults)
+        if arrival is None or faults.items:
+            return faults.outcome(id)
+        return arrival
+
+    def _arrival(
+        self, raw: dict[str, Any], id: str | None, visit: Visit, faults: Faults
+    ) -> Arrival | None:
+        kind = self._type(raw, faults)
+        at = _at(raw, visit, faults)
+        channel = _channel(raw, visit, faults)
+        by = _text(raw, "by", faults, MAX_ID) or visit.by
+        lead = self._fields.read(raw.get("lead"), faults)
+        properties = self._properties(raw.get("properties"), kind, faults)
+        if lead.evidence:
+            properties["consent"] = lead.evidence
+        if not (lead.identities or lead.id or faults.items):
+            _nobody(lead.facts, self._fields.identities, faults)
+        if faults.items or kind is None:
+            return None
+        event = Event(
+            id=id or new_id(visit.now),
+            type=kind.name,
+            at=at,
+            lead=lead.facts,
+            properties=properties,
+            channel=channel,
+            history=_history(raw),
+            by=by,
+        )
+        return Arrival(event, lead.identities, lead.id)
+
+    def _type(self, raw: dict[str, Any], faults: Faults) -> EventType | None:
+        name = raw.get("type")
+        if name is None:
+            faults.add("no-type", "type", 'an event needs a "type", such as "form_submitted"')
+            return None
+        kind = self._events.get(name) if isinstance(name, str) else None
+        if kind is None:
+            near = faults.hints.near(name, self._outside) if isinstance(name, str) else ""
+            faults.add("unknown-type", "type", f"{shown(name)} is not a known event type{near}")
+        elif kind.group == ENGINE:
+            faults.add("reserved-type", "type", f"only the engine itself makes {shown(name)}")
+        return kind
+
+    def _properties(self, raw: Any, kind: EventType | None, faults: Faults) -> dict[str, Any]:
+        if raw is None or kind is None:
+            return {}
+        if not isinstance(raw, dict):
+            faults.add("bad-value", "properties", f"properties are an object, not {shown(raw)}")
+            return {}
+        found: dict[str, Any] = {}
+        for name, value in raw.items():
+            if faults.full:
+                break
+            if value is None or value == "":
+                continue
+            field = kind.properties.get(name) or self._carried_by(kind, name)
+            if field is None:
+                near = faults.hints.near(str(name), kind.properties)
+                message = f"{kind.name} has no property {shown(name)}{near}"
+                faults.add("unknown-property", below("properties", name), message)
+                continue
+            fitted(field, value, below("properties", name), faults, found)
+        return found
+
+    def _carried_by(self, kind: EventType, name: Any) -> Field | None:
+        """Events about messages also say which message, and from which step of a journey."""
+        return self._carried.get(name) if kind.group == "message" else None
+
+
+def _unknown(raw: dict[Any, Any], faults: Faults) -> None:
+    for name in raw:
+        if name not in KEYS and not faults.full:
+            near = faults.hints.near(str(name), KEYS)
+            faults.add("unknown-key", below("", name), f"an event has no key {shown(name)}{near}")
+    history = raw.get("history")
+    if history is not None and not isinstance(history, bool):
+        faults.add("bad-value", "history", f"history is true or false, not {shown(history)}")
+
+
+def _history(raw: dict[str, Any]) -> bool:
+    return raw.get("history") is True
+
+
+def _text(raw: dict[str, Any], name: str, faults: Faults, most: int) -> str | None:
+    """Return a short text of the event itself, None when not given."""
+    found: dict[str, Any] = {}
+    value = raw.get(name)
+    if value is not None and value != "":
+        fitted(_SHORT, value, name, faults, found)
+    text: str | None = found.get(_SHORT.name)
+    if text is not None and len(text) > most:
+        message = f"{name} has {len(text)} characters; at most {most} fit"
+        faults.add("bad-value", name, message)
+        return None
+    return text or None
+
+
+def _channel(raw: dict[str, Any], visit: Visit, faults: Faults) -> str:
+    channel = _text(raw, "channel", faults, MAX_ID) or visit.channel
+    if channel == ENGINE:
+        faults.add("bad-value", "channel", 'the channel "engine" is the engine\'s own')
+    return channel
+
+
+def _at(raw: dict[str, Any], visit: Visit, faults: Faults) -> int:
+    value = raw.get("at")
+    if value is None or value == "":
+        return visit.now
+    if not isinstance(value, str):
+        message = f"at is text such as 2026-03-02T09:00:00+08:00, not {shown(value)}"
+        faults.add("bad-time", "at", message)
+        return visit.now
+    try:
+        at = parse_instant(value[:80])
+    except BadTime as error:
+        faults.add("bad-time", "at", str(error))
+        return visit.now
+    if at > visit.latest:
+        message = f"{shown(value)} lies in the future; what has not happened yet is no event"
+        faults.add("bad-time", "at", message)
+    return at
+
+
+def _nobody(facts: dict[str, Any], kinds: tuple[str, ...], faults: Faults) -> None:
+    """Say which identity is missing, or that the one given is of no use."""
+    useless = [kind for kind in kinds if kind in facts]
+    why = f" ({' and '.join(useless)} given, but not valid)" if useless else ""
+    message = f"nobody is named{why}; lead needs one of {', '.join(kinds)} or id"
+    faults.add("no-identity", "lead", message)

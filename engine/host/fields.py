@@ -1,0 +1,177 @@
+"""The ``lead`` part of an event: fields flattened, checked, normalised, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.host import normalise
+from engine.host.faults import Faults, below, shown
+from engine.host.regions import region_of
+from engine.language.catalogue import Field, convert
+from engine.machines.directory import Identity
+
+CONSENT: Final = "consent"
+STATUSES: Final = ("given", "withdrawn")
+EVIDENCE: Final = {
+    "status": Field("status", "enum", values=STATUSES),
+    "at": Field("at", "datetime"),
+    "source": Field("source", "string"),
+    "text": Field("text", "text"),
+}
+MAX_TOPIC: Final = 60
+MAX_ID: Final = 200
+
+
+class Read(msgspec.Struct):
+    """What the lead part says: who, which facts, and the evidence of consent by topic."""
+
+    facts: dict[str, Any] = {}
+    identities: tuple[Identity, ...] = ()
+    id: str | None = None
+    evidence: dict[str, Any] = {}
+
+
+class LeadFields:
+    """Reads lead parts by one catalogue; ``identities`` are the kinds, strongest first."""
+
+    def __init__(self, fields: Mapping[str, Field], identities: tuple[str, ...]) -> None:
+        self.identities = identities
+        self._fields = fields
+        self._given = tuple(name for name, field in fields.items() if not field.derived)
+
+    def read(self, raw: Any, faults: Faults) -> Read:
+        """Return what ``raw`` says; what is wrong with it goes to ``faults``."""
+        found = Read()
+        if raw is None:
+            return found
+        if not isinstance(raw, dict):
+            faults.add("bad-value", "lead", f"lead is an object, not {shown(raw)}")
+            return found
+        for name, value in _flattened(raw):
+            if faults.full:
+                break
+            if value is None or value == "":
+                continue
+            self._take(name, value, found, faults)
+        invalid = _normalise(found.facts)
+        found.identities = tuple(
+            (kind, str(found.facts[kind]))
+            for kind in self.identities
+            if kind in found.facts and kind not in invalid
+        )
+        return found
+
+    def _take(self, name: str, value: Any, found: Read, faults: Faults) -> None:
+        field = self._fields.get(name)
+        if name == "id":
+            found.id = _id(value, faults)
+        elif name == CONSENT or name.startswith("consent."):
+            _consents(name, value, found, faults)
+        elif field is None:
+            near = faults.hints.near(name, self._given)
+            message = f"a lead has no field {shown(name)}{near}"
+            faults.add("unknown-field", below("lead", name), message)
+        elif field.derived:
+            message = f"{name} is worked out by the engine; leave it out"
+            faults.add("derived-field", below("lead", name), message)
+        else:
+            fitted(field, value, below("lead", name), faults, found.facts)
+
+
+def _flattened(raw: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield names with dots; ``source`` as text is the source's name."""
+    for key, value in raw.items():
+        name = str(key)
+        if name == "source" and not isinstance(value, dict):
+            yield "source.name", value
+        elif isinstance(value, dict) and name != CONSENT:
+            yield from ((f"{name}.{inner}", below_value) for inner, below_value in value.items())
+        else:
+            yield name, value
+
+
+def fitted(field: Field, value: Any, path: str, faults: Faults, into: dict[str, Any]) -> None:
+    """Put ``value``, cleaned and checked, in ``into`` by the field's name, or note the fault."""
+    if isinstance(value, str):
+        value = normalise.clean(value)
+        if not value:
+            return
+    elif isinstance(value, list):
+        value = [normalise.clean(v) if isinstance(v, str) else v for v in value]
+    try:
+        into[field.name] = convert(field, value)
+    except ValueError as error:  # BadValue, or a number too long to be shown
+        faults.add("bad-value", path, f"{path}: {error}")
+    except RecursionError:
+        faults.add("too-deep", path, f"{path} is nested too deeply")
+
+
+def _id(value: Any, faults: Faults) -> str | None:
+    found: dict[str, Any] = {}
+    fitted(Field("id", "string"), value, "lead.id", faults, found)
+    id: str | None = found.get("id")
+    if id is not None and len(id) > MAX_ID:
+        faults.add("bad-value", "lead.id", f"a lead's id has at most {MAX_ID} characters")
+    return id
+
+
+def _consents(name: str, value: Any, found: Read, faults: Faults) -> None:
+    """Read ``consent: {topic: ...}`` or one ``consent.topic``."""
+    if name != CONSENT:
+        _consent(name.removeprefix("consent."), value, found, faults)
+    elif isinstance(value, dict):
+        for topic, given in value.items():
+            if not faults.full:
+                _consent(str(topic), given, found, faults)
+    else:
+        message = "consent is a map of topics, such as {marketing: given}"
+        faults.add("bad-value", "lead.consent", message)
+
+
+def _consent(topic: str, value: Any, found: Read, faults: Faults) -> None:
+    path = below("lead.consent", topic)
+    topic = normalise.clean(topic)
+    if not (0 < len(topic) <= MAX_TOPIC and topic.isprintable() and "." not in topic):
+        message = f"{shown(topic)} is no topic: 1 to {MAX_TOPIC} characters without dots"
+        faults.add("bad-value", path, message)
+        return
+    evidence: dict[str, Any] = {}
+    given = value if isinstance(value, dict) else {"status": value}
+    for name, part in given.items():
+        field = EVIDENCE.get(name)
+        if field is None:
+            near = faults.hints.near(str(name), EVIDENCE)
+            message = f"consent has no key {shown(name)}{near}"
+            faults.add("unknown-key", below(path, name), message)
+        elif part is not None and part != "":
+            fitted(field, part, below(path, name), faults, evidence)
+    if "status" not in evidence:
+        faults.add("bad-value", path, f"{path} is given or withdrawn")
+        return
+    found.facts[f"consent.{topic}"] = evidence["status"]
+    if isinstance(value, dict):
+        found.evidence[topic] = evidence
+
+
+def _normalise(facts: dict[str, Any]) -> set[str]:
+    """Bring phone and e-mail to one form, add what can be derived; return those not valid."""
+    invalid = set()
+    if "phone" in facts:
+        facts["phone"], facts["phone.valid"] = normalise.phone(facts["phone"])
+        if not facts["phone.valid"]:
+            invalid.add("phone")
+    if "email" in facts:
+        facts["email"], domain = normalise.email(facts["email"])
+        if domain is None:
+            invalid.add("email")
+        else:
+            facts["email.domain"] = domain
+            facts["email.kind"] = normalise.email_kind(domain)
+    if "province" in facts or "city" in facts:
+        region = region_of(facts.get("province"), facts.get("city"))
+        if region is not None:
+            facts["region"] = region
+    return invalid

@@ -1,0 +1,242 @@
+"""The plugins of one application: found, registered, checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import jsonschema
+import msgspec
+import pluggy
+
+import plugins as builtin_plugins
+from engine.errors import LeadrulesError
+from engine.language.catalogue import Catalogue
+from engine.language.definitions import Connection, Definitions
+from engine.language.diagnostic import Diagnostic
+from engine.language.nearest import did_you_mean
+from engine.plugin import PROJECT, Action, Channel, Hooks, Names
+
+_ACTION_METHODS: Final = {"perform": "async def perform(self, delivery, context) -> Result"}
+_CHANNEL_METHODS: Final = {"routes": "def routes(self) -> list[Route]"}
+
+Part = TypeVar("Part", Action, Channel)
+
+
+class PluginError(LeadrulesError):
+    """A plugin that can't be used; the message names it and what it should look like."""
+
+    code = "bad-plugin"
+
+
+class PluginInfo(msgspec.Struct, frozen=True):
+    """What one plugin brings. ``origin`` is its module, and its distribution if installed."""
+
+    name: str
+    origin: str
+    actions: list[str]
+    channels: list[str]
+
+
+class Plugins:
+    """All channels and actions, built-in ones and others, through the same hooks.
+
+    ``extra`` are further plugins by name, for programs that embed leadrules and for tests.
+    Raises PluginError, before anything runs, for a plugin that would fail later.
+    """
+
+    def __init__(
+        self, extra: Mapping[str, object] | None = None, entry_points: bool = True
+    ) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+        self._actions: dict[str, Action] = {}
+        self._channels: dict[str, Channel] = {}
+        self._infos: list[PluginInfo] = []
+        for name, plugin in {**builtin_plugins.builtin(), **(extra or {})}.items():
+            self._add(name, plugin)
+        if entry_points:
+            self._load_entry_points()
+        self._check_names()
+        for name, plugin in self._manager.list_name_plugin():
+            self._register(name, plugin)
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """Actions by name."""
+        return MappingProxyType(self._actions)
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """Channels by name."""
+        return MappingProxyType(self._channels)
+
+    def describe(self) -> list[PluginInfo]:
+        """Return what each plugin brings, in order of registration."""
+        return list(self._infos)
+
+    def _add(self, name: str, plugin: object) -> None:
+        try:
+            self._manager.register(plugin, name=name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(f'plugin "{name}": {error}') from error
+
+    def _load_entry_points(self) -> None:
+        try:
+            self._manager.load_setuptools_entrypoints(PROJECT)
+        except Exception as error:
+            raise PluginError(
+                f"a plugin of the entry-point group {PROJECT!r} can't be loaded: "
+                f"{type(error).__name__}: {error}; repair or uninstall it"
+            ) from error
+
+    def _check_names(self) -> None:
+        """A hook that nobody calls is a misspelt one."""
+        for name, plugin in self._manager.list_name_plugin():
+            known = _hook_names()
+            for hook in _marked(plugin):
+                if hook not in known:
+                    raise PluginError(
+                        f'plugin "{name}" implements the hook "{hook}", which does not exist; '
+                        + did_you_mean(hook, known)
+                    )
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(str(error)) from error
+
+    def _register(self, name: str, plugin: object) -> None:
+        """Call one plugin's hooks by itself, so that what goes wrong has its name."""
+        actions: list[str] = []
+        channels: list[str] = []
+
+        def add_action(action: Action) -> None:
+            actions.append(_accept(name, action, Action, _ACTION_METHODS, self._actions))
+
+        def add_channel(channel: Channel) -> None:
+            channels.append(_accept(name, channel, Channel, _CHANNEL_METHODS, self._channels))
+
+        others = [p for _, p in self._manager.list_name_plugin() if p is not plugin]
+        only = self._manager.subset_hook_caller
+        try:
+            only("register_actions", others)(register=add_action)
+            only("register_channels", others)(register=add_channel)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f'plugin "{name}" raised while registering: {type(error).__name__}: {error}'
+            ) from error
+        self._infos.append(PluginInfo(name, _origin(self._manager, plugin), actions, channels))
+
+    def check(self, definitions: Definitions) -> list[Diagnostic]:
+        """Return what is wrong with the connections of a configuration."""
+        found: list[Diagnostic] = []
+        for connection in definitions.server.connections.values():
+            found += self._check_connection(connection)
+        return found
+
+    def _check_connection(self, connection: Connection) -> Iterable[Diagnostic]:
+        action = self._actions.get(connection.plugin)
+        where = f'the connection "{connection.name}"'
+        if action is None:
+            yield Diagnostic(
+                "unknown-plugin",
+                f'"{connection.plugin}" is no action plugin; '
+                + did_you_mean(connection.plugin, self._actions),
+                connection.source,
+                hint="install the plugin, or name one that `leadrules plugins` lists",
+            )
+            return
+        for error in _violations(action.connection_schema, dict(connection.params)):
+            yield Diagnostic(
+                "bad-connection",
+                f"{where}: {_say(error)}",
+                connection.source,
+                hint=f'see the settings of the plugin "{connection.plugin}"',
+            )
+
+
+def _violations(schema: Mapping[str, Any], value: Any) -> list[jsonschema.ValidationError]:
+    validator = jsonschema.Draft7Validator(dict(schema))
+    return sorted(validator.iter_errors(value), key=lambda e: [str(p) for p in e.absolute_path])
+
+
+def _say(error: jsonschema.ValidationError) -> str:
+    """Say what is wrong without the value, which may be a password."""
+    path = ".".join(str(p) for p in error.absolute_path)
+    if error.validator in {"required", "additionalProperties"}:
+        return str(error.message)
+    return f'"{path}" must match {{{error.validator}: {error.validator_value}}}'
+
+
+def names_of(catalogue: Catalogue) -> Names:
+    """Return the catalogue as channels see it; derived fields are not for them to fill."""
+    fields = {f.name: f.type for f in catalogue.fields.values() if not f.derived}
+    events = {
+        event.name: {p.name: p.type for p in event.properties.values()}
+        for event in catalogue.events.values()
+    }
+    return Names(fields, events)
+
+
+def _hook_names() -> set[str]:
+    return {name for name in vars(Hooks) if not name.startswith("_")}
+
+
+def _marked(plugin: object) -> list[str]:
+    """Return the names that a plugin marked with ``@hookimpl``."""
+    members = inspect.getmembers(plugin, inspect.isroutine)
+    return [name for name, member in members if hasattr(member, f"{PROJECT}_impl")]
+
+
+def _accept(
+    plugin: str,
+    part: Part,
+    kind: type[Any],  # Action or Channel, which are abstract
+    methods: Mapping[str, str],
+    known: dict[str, Part],
+) -> str:
+    """Add an action or channel that is well made; raises PluginError else."""
+    what = kind.__name__.lower()
+    if not isinstance(part, kind):
+        raise PluginError(
+            f'plugin "{plugin}" registered {part!r}, which is no engine.plugin.{kind.__name__}; '
+            f"derive it from that class and register an instance"
+        )
+    name = getattr(part, "name", None)
+    if not isinstance(name, str) or not name.isprintable() or not name or "/" in name:
+        raise PluginError(f'plugin "{plugin}": the {what} {part!r} has the name {name!r}')
+    if name in known:
+        raise PluginError(f'plugin "{plugin}": there is already an {what} named "{name}"')
+    for method, signature in methods.items():
+        _check_method(plugin, part, method, signature)
+    known[name] = part
+    return name
+
+
+def _check_method(plugin: str, part: object, method: str, signature: str) -> None:
+    """Raise PluginError unless the method can be called as ``signature`` says."""
+    found = getattr(part, method)
+    wants_async = signature.startswith("async ")
+    arguments = len(signature.partition("(")[2].partition(")")[0].split(",")) - 1
+    try:
+        inspect.signature(found).bind(*range(arguments))
+        fits = inspect.iscoroutinefunction(found) == wants_async
+    except TypeError:
+        fits = False
+    if not fits:
+        raise PluginError(
+            f'plugin "{plugin}": {type(part).__name__}.{method}{inspect.signature(found)} '
+            f"does not fit; it must be: {signature}"
+        )
+
+
+def _origin(manager: pluggy.PluginManager, plugin: object) -> str:
+    module = getattr(plugin, "__name__", type(plugin).__module__)
+    for found, distribution in manager.list_plugin_distinfo():
+        if found is plugin:
+            return f"{module} ({distribution.project_name} {distribution.version})"
+    return str(module)

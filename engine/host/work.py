@@ -1,0 +1,241 @@
+"""One transaction's work: events decided in memory, then written all at once.
+
+Nothing outside changes before the commit: leads, teams and clock are handed on by
+`Work.keep`. Only the alarms are moved at once; after a rollback they are read anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from engine.errors import NotFound
+from engine.host.alarms import HORIZON, Alarms
+from engine.host.cache import LeadCache
+from engine.host.clock import Clock
+from engine.host.door import ENGINE, Arrival
+from engine.host.ids import lead_id
+from engine.host.outcome import Outcome, refused, summary_of, summary_of_seen
+from engine.language.instants import MINUTE
+from engine.machines.directory import Identity, Resolution, resolve
+from engine.machines.state import Event, Happening, Lead, Teams
+from engine.machines.turn import Turn, new_lead, take_turn
+from engine.network.ruleset import Ruleset
+from engine.store import lookup
+from engine.store.writing import Rows, write_leads, write_teams
+
+_log: Final = logging.getLogger("leadrules.host")
+# A lead whose rules fail when it is woken is left alone for so long.
+_REST: Final = 5 * MINUTE
+
+
+class Memory(msgspec.Struct):
+    """What the writer keeps from one transaction to the next: all of it committed."""
+
+    clock: Clock
+    cache: LeadCache
+    alarms: Alarms
+    teams: Teams
+
+
+class Work:
+    """The events of one transaction, with everything they change. Used once."""
+
+    def __init__(self, ruleset: Ruleset, memory: Memory, connection: sqlite3.Connection) -> None:
+        self._ruleset = ruleset
+        self._memory = memory
+        self._connection = connection
+        self._rows = Rows()
+        self._touched: dict[str, Lead] = {}
+        self._read: dict[str, Lead] = {}
+        self._seen: dict[str, lookup.Seen] = {}
+        self._new: dict[str, str] = {}
+        self._known: dict[Identity, str] = {}
+        self._teams = memory.teams
+        self._now = memory.clock.now()
+
+    # --- events ------------------------------------------------------------------------------
+
+    def prepare(self, arrivals: Sequence[Arrival]) -> None:
+        """Look up in one go what the log and the directory know of these events."""
+        if not arrivals:
+            return
+        self._seen = lookup.seen(self._connection, [a.event.id for a in arrivals])
+        identities = {i for a in arrivals for i in a.identities}
+        self._known = lookup.known(self._connection, identities) if identities else {}
+        wanted = {*self._known.values(), *(a.lead for a in arrivals if a.lead)}
+        self._fetch(id for id in wanted if self._memory.cache.get(id) is None)
+
+    def take(self, arrival: Arrival) -> Outcome:
+        """Decide one event. A defect in the machines costs this event only."""
+        event = arrival.event
+        duplicate = self._duplicate(event)
+        if duplicate is not None:
+            return duplicate
+        try:
+            return self._take(arrival)
+        except NotFound as error:
+            return refused(event.id, "unknown-lead", str(error))
+        except Exception:
+            _log.exception("event %s (%s): a defect; the event is refused", event.id, event.type)
+            return refused(event.id, "defect", "a defect in leadrules; the server's log has more")
+
+    def _duplicate(self, event: Event) -> Outcome | None:
+        """An event counts once, whether it came with an earlier batch or in this one."""
+        lead = self._new.get(event.id)
+        seen = self._seen.get(event.id)
+        if lead is None and seen is None:
+            return None
+        lead = lead or (seen.lead if seen else "")
+        touched = self._touched.get(lead)
+        if touched is not None:
+            return Outcome(event.id, lead, "duplicate", None, self._summary(touched))
+        assert seen is not None
+        return Outcome(event.id, lead, "duplicate", None, summary_of_seen(seen))
+
+    def _take(self, arrival: Arrival) -> Outcome:
+        event = arrival.event
+        found = self._whose(arrival)
+        self._pass_time(event.at)
+        lead = self._lead_of(found, event)
+        turn = take_turn(self._ruleset, lead, self._teams, event, self._now)
+        self._record(turn)
+        for identity in found.links:
+            self._known[identity] = found.lead
+        self._rows.link(found.links, found.lead)
+        if found.conflicts:
+            data = {"leads": list(found.conflicts)}
+            self._rows.happened(
+                found.lead, event.id, Happening(self._now, "identity_conflict", data)
+            )
+        return Outcome(event.id, found.lead, "accepted", None, self._summary(turn.lead))
+
+    def _whose(self, arrival: Arrival) -> Resolution:
+        """Find the lead an event means; one named by its id counts more than any identity."""
+        if arrival.lead is None:
+            at = min(arrival.event.at, self._now)
+            return resolve(self._known, arrival.identities, lead_id(arrival.event.id, at))
+        if self._lead(arrival.lead) is None:
+            raise NotFound(f"there is no lead {arrival.lead!r}")
+        named: Identity = ("id", arrival.lead)
+        known = {**self._known, named: arrival.lead}
+        return resolve(known, (named, *arrival.identities), arrival.lead)
+
+    def _lead_of(self, found: Resolution, event: Event) -> Lead:
+        if found.created:
+            return new_lead(self._ruleset, found.lead, min(event.at, self._now))
+        lead = self._lead(found.lead)
+        if lead is None:  # an identity of a lead that is gone
+            raise NotFound(f"there is no lead {found.lead!r}")
+        return lead
+
+    def _record(self, turn: Turn) -> None:
+        """Note what a turn did. Only from here on does the turn count."""
+        lead, version = turn.lead, self._ruleset.version
+        for entry in turn.entries:
+            self._rows.log(entry.event, lead.id, self._now, version)
+            self._rows.decided(entry.event, entry.decision)
+            self._new[entry.event.id] = lead.id
+        self._touched[lead.id] = lead
+        self._teams = turn.teams
+        self._memory.alarms.set(lead.id, lead.wake_at)
+
+    def _summary(self, lead: Lead) -> dict[str, Any]:
+        return summary_of(lead, self._ruleset.default_model)
+
+    # --- leads -------------------------------------------------------------------------------
+
+    def _lead(self, id: str) -> Lead | None:
+        found = self._touched.get(id) or self._read.get(id) or self._memory.cache.get(id)
+        if found is None:
+            self._fetch([id])
+            found = self._read.get(id)
+        return found
+
+    def _fetch(self, ids: Any) -> None:
+        wanted = list(ids)
+        if wanted:
+            self._read.update(lookup.leads(self._connection, wanted))
+
+    # --- time --------------------------------------------------------------------------------
+
+    def _pass_time(self, at: int) -> None:
+        """Let a clock that events drive move on, waking in order who is due before the event."""
+        if not self._memory.clock.driven:
+            return
+        target = max(self._memory.clock.reach(at), self._now)
+        while (alarm := self._alarm(target)) is not None:
+            self._now = max(alarm[0], self._now)
+            self._wake(*alarm)
+        self._now = target
+
+    def wake_due(self, most: int) -> int:
+        """Wake up to ``most`` leads that are due now; returns how many were."""
+        for count in range(most):
+            alarm = self._alarm(self._now)
+            if alarm is None:
+                return count
+            self._wake(*alarm)
+        return most
+
+    def _alarm(self, target: int) -> tuple[int, str] | None:
+        alarms = self._memory.alarms
+        found = alarms.pop(min(target, alarms.horizon - 1))
+        if found is None and target >= alarms.horizon:
+            self._look_ahead(target)
+            found = alarms.pop(target)
+        return found
+
+    def _look_ahead(self, target: int) -> None:
+        """Move the alarms' horizon; leads of this transaction are not in the database yet."""
+        horizon = target + HORIZON
+        stored = {id: due for due, id in lookup.wakes(self._connection, horizon)}
+        here = {id: lead.wake_at for id, lead in self._touched.items()}
+        merged = {**stored, **here}
+        self._memory.alarms.fill(
+            ((due, id) for id, due in merged.items() if due is not None), horizon
+        )
+
+    def _wake(self, due: int, id: str) -> None:
+        try:
+            lead = self._lead(id)
+            if lead is None:
+                return
+            event = Event(self._wake_id(id, due), "timer_due", self._now, channel=ENGINE)
+            self._record(take_turn(self._ruleset, lead, self._teams, event, self._now))
+        except Exception:
+            _log.exception("lead %s: a defect while meeting its deadline of %d", id, due)
+            self._memory.alarms.set(id, self._now + _REST)
+
+    def _wake_id(self, lead: str, due: int) -> str:
+        """Name a wake; two may be due at one instant when the first sets a deadline at once."""
+        name = f"wake:{lead}:{due}"
+        for number in range(2, 100):
+            if name not in self._new and not lookup.is_logged(self._connection, name):
+                return name
+            name = f"wake:{lead}:{due}:{number}"
+        raise RuntimeError(f"lead {lead} sets the same deadline again and again")
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write everything within the caller's transaction."""
+        self._rows.write(self._connection)
+        if self._touched:
+            write_leads(
+                self._connection, list(self._touched.values()), self._ruleset.default_model
+            )
+        before = self._memory.teams.books
+        changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
+        if changed:
+            write_teams(self._connection, changed)
+
+    def keep(self) -> None:
+        """Hand on what is committed now."""
+        self._memory.cache.put(self._touched.values())
+        self._memory.teams = self._teams
+        self._memory.clock.advance(self._now)

@@ -1,0 +1,171 @@
+"""Parse what conditions say about events over time: aggregates, absence and time guards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.language.catalogue import BadValue, Field
+from engine.language.definitions import Absence, Aggregate, Condition, Guard
+from engine.language.instants import BadTime, parse_duration
+from engine.language.nearest import did_you_mean
+from engine.language.operators import EDGES, OPERATORS, check_operand
+from engine.language.reader import Path
+
+if TYPE_CHECKING:
+    from engine.language.conditions import ConditionParser
+
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_COUNTED: Final = Field("count", "number")
+
+
+def parse_aggregate(parser: ConditionParser, kind: str, data: Any, path: Path) -> Condition | None:
+    """Return the count, sum, max or last at ``path``, None after writing what is wrong."""
+    known = {"event", "where", "of", "within", *OPERATORS["number"]}
+    if not parser.keys(data, path, known, ("event",)):
+        return None
+    events = parser.event_types(data["event"], (*path, "event"))
+    where = parser.where(data["where"], (*path, "where"), events) if "where" in data else None
+    of = data.get("of")
+    if kind in ("sum", "max") and not _numeric(parser, of, events, path):
+        return None
+    within = parser.duration(data, "within", path)
+    tests = _aggregate_tests(parser, kind, data, path)
+    if not tests or not events:
+        return None
+    return Aggregate(
+        kind=kind,
+        events=events,
+        where=where,
+        of=of,
+        within=within,
+        tests=tests,
+        window=_window(kind, data, within),
+        source=parser.document.at(path),
+    )
+
+
+def _aggregate_tests(
+    parser: ConditionParser, kind: str, data: Any, path: Path
+) -> tuple[tuple[str, Any], ...]:
+    tests: list[tuple[str, Any]] = []
+    for op in data:
+        if op in ("event", "where", "of", "within"):
+            continue
+        if op in (*EDGES, "exists") or (kind == "last" and op not in ("gt", "gte", "lt", "lte")):
+            fitting = "gt, gte, lt, lte" if kind == "last" else "eq, gt, gte, lt, lte, between"
+            text = f"{op} does not fit {kind}"
+            parser.error("operand", (*path, op), text, f"{kind} takes {fitting}")
+            continue
+        field = _COUNTED if kind != "last" else Field("last", "string")
+        tests.append((op, _aggregate_operand(parser, kind, op, field, data[op], (*path, op))))
+    if not tests:
+        parser.error("condition", path, f"{kind} compares with nothing", hint="add such as gte: 3")
+    return tuple(tests)
+
+
+def _aggregate_operand(
+    parser: ConditionParser, kind: str, op: str, field: Field, operand: Any, path: Path
+) -> Any:
+    try:
+        if kind == "last":  # the age of the latest event
+            return parse_duration(str(operand))
+        return check_operand(op, field, operand)
+    except (BadValue, BadTime) as error:
+        parser.error("operand", path, f"{kind} {op}: {error}", hint="give a value of that type")
+        return 0
+
+
+def _numeric(parser: ConditionParser, of: Any, events: Sequence[str], path: Path) -> bool:
+    fields = [parser.scope.catalogue.property(e, str(of)) for e in events]
+    if all(f is not None and f.family == "number" for f in fields) and fields:
+        return True
+    known = [
+        n
+        for e in events
+        for n, f in parser.scope.catalogue.events[e].properties.items()
+        if f.family == "number"
+    ]
+    parser.error(
+        "unknown-property",
+        path,
+        f"of: {of!r} is not a number that every one of these events carries",
+        hint=did_you_mean(str(of), known),
+    )
+    return False
+
+
+def parse_absence(parser: ConditionParser, data: Any, path: Path) -> Condition | None:
+    """Return the absence at ``path``, None after writing what is wrong."""
+    if not parser.keys(data, path, {"event", "where", "for"}, ("event", "for")):
+        return None
+    events = parser.event_types(data["event"], (*path, "event"))
+    where = parser.where(data["where"], (*path, "where"), events) if "where" in data else None
+    span = parser.duration(data, "for", path)
+    if span is None or not events:
+        return None
+    return Absence(
+        events=events,
+        where=where,
+        span=span,
+        window=_window("last", data, None),
+        source=parser.document.at(path),
+    )
+
+
+def parse_guard(parser: ConditionParser, data: Any, path: Path) -> Condition | None:
+    """Return the time guard at ``path``."""
+    if not parser.keys(data, path, {"between", "days", "calendar", "zone"}, ()):
+        return None
+    start, end = _times(parser, data.get("between"), (*path, "between"))
+    days = data.get("days", [])
+    bad = [d for d in days if d not in _DAYS] if isinstance(days, list) else [days]
+    for day in bad:
+        parser.error("operand", (*path, "days"), f"{day!r} is no day", f"write {', '.join(_DAYS)}")
+    calendar = data.get("calendar")
+    if calendar is not None and calendar not in parser.scope.calendars:
+        hint = did_you_mean(str(calendar), parser.scope.calendars)
+        parser.error(
+            "unknown-calendar", (*path, "calendar"), f'no calendar "{calendar}"; {hint}', hint
+        )
+    return Guard(
+        start=start,
+        end=end,
+        days=tuple(_DAYS.index(d) for d in days if d in _DAYS),
+        calendar=calendar,
+        zone=data.get("zone", "Asia/Shanghai"),
+        source=parser.document.at(path),
+    )
+
+
+def _times(parser: ConditionParser, data: Any, path: Path) -> tuple[int | None, int | None]:
+    if data is None:
+        return None, None
+    minutes = [_minutes(t) for t in data] if isinstance(data, list) else []
+    if len(minutes) != 2 or None in minutes:
+        parser.error(
+            "operand", path, f"{data!r} are not two times", hint='write ["09:00", "18:00"]'
+        )
+        return None, None
+    return minutes[0], minutes[1]
+
+
+def _window(kind: str, data: dict[str, Any], within: int | None) -> str:
+    """Name the state that equal aggregates share; absence shares with ``last``."""
+    events = data["event"] if isinstance(data["event"], list) else [data["event"]]
+    parts = ["+".join(sorted(events))]
+    if "where" in data:
+        parts.append(repr(sorted(data["where"].items())) if isinstance(data["where"], dict) else "")
+    if kind in ("sum", "max"):
+        parts.append(f"of {data.get('of')}")
+    if within is not None:
+        parts.append(f"in {within}")
+    return f"{kind} " + " ".join(parts)
+
+
+def _minutes(text: Any) -> int | None:
+    hours, colon, minutes = str(text).partition(":")
+    if colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2:
+        total = int(hours) * 60 + int(minutes)
+        return total if total <= 24 * 60 and int(minutes) < 60 else None
+    return None

@@ -1,0 +1,109 @@
+"""Working calendars: which days are worked, and instants moved by working time.
+
+China's public holidays and make-up working days (调休) come from the ``holidays``
+package, which follows the State Council's yearly notice; ``official_until`` is the last
+year that the notice covers, later years are guessed from the lunar calendar.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.language.instants import DAY, to_datetime, to_instant
+
+ALWAYS: Final = "always"
+FIRST_YEAR: Final = 2018
+LAST_YEAR: Final = 2031
+# The State Council had published the notice for 2026 when this table was made (2026-11).
+CHINA_OFFICIAL_UNTIL: Final = 2026
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """Working time: minutes ``opens`` to ``closes`` of each working day in ``zone``.
+
+    ``off`` and ``on`` hold proleptic ordinals of days that are off or worked against the
+    five-day week. ``always`` counts every minute of every day.
+    """
+
+    name: str
+    zone: str = "Asia/Shanghai"
+    opens: int = 9 * 60
+    closes: int = 18 * 60
+    off: frozenset[int] = frozenset()
+    on: frozenset[int] = frozenset()
+    official_until: int | None = None
+    always: bool = False
+
+    def works(self, day: date) -> bool:
+        """Whether ``day`` is a working day."""
+        ordinal = day.toordinal()
+        if self.always or ordinal in self.on:
+            return True
+        return day.weekday() < 5 and ordinal not in self.off
+
+    def add(self, instant: int, amount: int, unit: str) -> int:
+        """Return the instant ``amount`` working ``hours`` or ``days`` after ``instant``.
+
+        A working day is the next working day at the same time of day; outside working
+        hours the clock stands still until the next opening.
+        """
+        if self.always:
+            return instant + amount * (DAY if unit == "days" else DAY // 24)
+        return (
+            self._add_days(instant, amount) if unit == "days" else self._add_hours(instant, amount)
+        )
+
+    def _add_days(self, instant: int, amount: int) -> int:
+        local = to_datetime(instant).astimezone(ZoneInfo(self.zone))
+        day = local.date()
+        while amount:
+            day += timedelta(days=1)
+            amount -= self.works(day)
+        moved = datetime.combine(day, local.timetz())
+        return to_instant(moved.astimezone(UTC))
+
+    def _add_hours(self, instant: int, amount: int) -> int:
+        zone = ZoneInfo(self.zone)
+        left = timedelta(hours=amount)
+        now = to_datetime(instant).astimezone(zone)
+        day = now.date()
+        while True:
+            opens, closes = self._hours(day, zone)
+            start = max(now.astimezone(UTC), opens)
+            if self.works(day) and start < closes:
+                if left <= closes - start:
+                    return to_instant(start + left)
+                left -= closes - start
+            day += timedelta(days=1)
+
+    def _hours(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        midnight = datetime.combine(day, time(), tzinfo=zone)
+        opens = midnight.replace(hour=self.opens // 60, minute=self.opens % 60)
+        closes = midnight.replace(hour=self.closes // 60, minute=self.closes % 60)
+        return opens.astimezone(UTC), closes.astimezone(UTC)
+
+
+@lru_cache(maxsize=8)
+def china(name: str = "cn") -> Calendar:
+    """Return China's calendar with its holidays and make-up working days."""
+    import holidays  # 1 s to import: only when a calendar is needed
+
+    days = holidays.country_holidays("CN", years=range(FIRST_YEAR, LAST_YEAR + 1))
+    on = {d.toordinal() for year in range(FIRST_YEAR, LAST_YEAR + 1) for d in _make_up(days, year)}
+    off = {d.toordinal() for d in days} - on
+    return Calendar(name, off=frozenset(off), on=frozenset(on), official_until=CHINA_OFFICIAL_UNTIL)
+
+
+def _make_up(days: object, year: int) -> list[date]:
+    worked: set[date] = getattr(days, "weekend_workdays", set())
+    return [d for d in worked if d.year == year]
+
+
+def builtin_calendars() -> dict[str, Calendar]:
+    """Return the calendars every configuration has: ``always`` and ``cn``."""
+    return {ALWAYS: Calendar(ALWAYS, always=True), "cn": china()}

@@ -1,0 +1,298 @@
+"""Parse conditions: YAML maps to typed trees, every name and operand checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from engine.language.aggregates import parse_absence, parse_aggregate, parse_guard
+from engine.language.catalogue import BadValue, Field
+from engine.language.definitions import (
+    All,
+    AnyOf,
+    Condition,
+    FieldRef,
+    Not,
+    Test,
+)
+from engine.language.diagnostic import Diagnostics
+from engine.language.instants import BadTime, parse_duration
+from engine.language.nearest import did_you_mean
+from engine.language.operators import EDGES, MANY, OPERATORS, check_operand
+from engine.language.reader import Document, Path
+from engine.language.scope import ANY, Resolved, Scope
+
+AGGREGATES: Final = ("count", "sum", "max", "last")
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_COUNTED: Final = Field("count", "number")
+
+
+class ConditionParser:
+    """Parses the conditions of one document for one rule.
+
+    ``events`` are the event types whose properties ``event.`` may read. Findings go to
+    ``found``; a part with an error is left out of the result, which is then never used.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        document: Document,
+        found: Diagnostics,
+        rule: str | None = None,
+        events: Sequence[str] = (),
+        using: tuple[str, ...] = (),
+    ) -> None:
+        self.scope = scope
+        self.document = document
+        self.found = found
+        self.rule = rule
+        self.events = tuple(events)
+        self.using = using
+
+    def parse(self, data: Any, path: Path, prefix: str = "") -> Condition | None:
+        """Return the condition at ``path``; ``prefix`` is ``event.`` inside a ``where``."""
+        if not isinstance(data, dict):
+            self.error(
+                "condition", path, f"a condition is a map, not {data!r}", "write FIELD: value"
+            )
+            return None
+        if not data:
+            self.error(
+                "condition", path, "a condition needs at least one entry", "write FIELD: value"
+            )
+            return None
+        items = [self._entry(k, data[k], (*path, k), prefix) for k in data]
+        return _all([i for i in items if i is not None], self.document.at(path))
+
+    def _entry(self, key: str, data: Any, path: Path, prefix: str) -> Condition | None:
+        if key in ("all", "any"):
+            return self._group(key, data, path, prefix)
+        if key == "not":
+            return self._not(data, path, prefix)
+        if key == "use":
+            return self._use(data, path)
+        if not prefix and key in AGGREGATES:
+            return parse_aggregate(self, key, data, path)
+        if not prefix and key == "absent":
+            return parse_absence(self, data, path)
+        if not prefix and key == "time":
+            return parse_guard(self, data, path)
+        return self._predicate(key, data, path, prefix)
+
+    def _group(self, key: str, data: Any, path: Path, prefix: str) -> Condition | None:
+        if not isinstance(data, list) or not data:
+            self.error(
+                "condition", path, f"{key} takes a list of conditions", f"{key}: [{{...}}, {{...}}]"
+            )
+            return None
+        items = [self.parse(each, (*path, i), prefix) for i, each in enumerate(data)]
+        good = tuple(i for i in items if i is not None)
+        span = self.document.at(path)
+        if key == "all":
+            return All(items=good, source=span)
+        self._refuse_mixed_edges(good, path)
+        return AnyOf(items=good, source=span)
+
+    def _refuse_mixed_edges(self, items: Sequence[Condition], path: Path) -> None:
+        edges = [has_edge(i) for i in items]
+        if any(edges) and not all(edges):
+            self.error(
+                "edge-beside-level",
+                path,
+                "rises_to and falls_below happen at an instant; they cannot stand beside "
+                "lasting conditions in any",
+                hint="write two rules, or gte instead of rises_to",
+            )
+
+    def _not(self, data: Any, path: Path, prefix: str) -> Condition | None:
+        item = self.parse(data, path, prefix)
+        if item is None:
+            return None
+        if has_edge(item):
+            self.error(
+                "edge-under-not",
+                path,
+                "rises_to and falls_below happen at an instant; they cannot be negated",
+                hint="write lt instead of not rises_to",
+            )
+        return Not(item=item, source=self.document.at(path))
+
+    def _use(self, data: Any, path: Path) -> Condition | None:
+        if data not in self.scope.named:
+            hint = did_you_mean(str(data), self.scope.named)
+            self.error("unknown-condition", path, f'there is no condition "{data}"', hint=hint)
+            return None
+        if data in self.using:
+            trail = " -> ".join((*self.using, data))
+            self.error("condition-cycle", path, f"it uses itself: {trail}", "remove one use: of it")
+            return None
+        document, at = self.scope.named[data]
+        parser = ConditionParser(
+            self.scope, document, self.found, data, self.events, (*self.using, data)
+        )
+        return parser.parse(_dig(document.data, at), at)
+
+    def _predicate(self, key: str, data: Any, path: Path, prefix: str) -> Condition | None:
+        resolved = self.scope.resolve(prefix + key, self.events)
+        if resolved is None:
+            self._unknown(key, path, prefix)
+            return None
+        tests = data
+        if isinstance(data, list):
+            tests = {"includes_any" if resolved.field.family == "list" else "in": data}
+        elif not isinstance(data, dict):
+            tests = {"includes" if resolved.field.family == "list" else "eq": data}
+        items = [
+            self._test(resolved, op, tests[op], (*path, op) if tests is data else path)
+            for op in tests
+        ]
+        return _all([i for i in items if i is not None], self.document.at(path))
+
+    def _unknown(self, key: str, path: Path, prefix: str) -> None:
+        known = self.scope.paths(self.events)
+        if prefix:
+            known = [p.removeprefix(prefix) for p in known if p.startswith(prefix)]
+        what = f"property of {' or '.join(self.events)}" if prefix else "field"
+        hint = did_you_mean(key, known)
+        self.found.error(
+            "unknown-property" if prefix else "unknown-field",
+            f'"{key}" is not a known {what}; {hint}',
+            self.document.key(path),
+            rule=self.rule,
+            hint=hint,
+        )
+
+    def _test(self, resolved: Resolved, op: str, operand: Any, path: Path) -> Condition | None:
+        field = resolved.field
+        allowed = OPERATORS[field.family]
+        if op not in allowed:
+            hint = did_you_mean(op, allowed)
+            self.found.error(
+                "unknown-operator",
+                f'"{op}" is not an operator of {resolved.fact} ({field.type}); {hint}',
+                self.document.key(path),
+                rule=self.rule,
+                hint=f"it takes {', '.join(allowed)}",
+            )
+            return None
+        value = self._operand(op, resolved, operand, path)
+        if value is None:
+            return None
+        return Test(
+            fact=resolved.fact,
+            op=op,
+            operand=value,
+            family=field.family,
+            ranks=field.values if field.ordered else (),
+            source=self.document.at(path),
+        )
+
+    def _operand(self, op: str, resolved: Resolved, operand: Any, path: Path) -> Any:
+        if isinstance(operand, dict):
+            return self._reference(op, resolved, operand, path)
+        try:
+            return check_operand(op, resolved.field, operand)
+        except BadValue as error:
+            many = " in a list" if op in MANY else ""
+            self.error(
+                "operand",
+                path,
+                f"{resolved.fact} {op}: {error}",
+                hint=f"{resolved.fact} is of type {resolved.field.type}; "
+                f"give a value of that type{many}",
+            )
+            return None
+
+    def _reference(self, op: str, resolved: Resolved, data: Any, path: Path) -> FieldRef | None:
+        name = data.get("field")
+        other = self.scope.resolve(name, self.events) if isinstance(name, str) else None
+        if list(data) != ["field"] or other is None:
+            hint = did_you_mean(str(name), self.scope.paths(self.events))
+            self.error("unknown-field", path, f"{data!r} names no known field; {hint}", hint=hint)
+            return None
+        if other.field.family != resolved.field.family or op in (*MANY, "between", "matches"):
+            self.error(
+                "operand",
+                path,
+                f"{resolved.fact} {op} cannot be compared with {other.fact} "
+                f"({resolved.field.type} and {other.field.type})",
+                hint="compare fields of one type with eq, ne, gt, gte, lt, lte, at_least, at_most",
+            )
+            return None
+        return FieldRef(fact=other.fact)
+
+    def event_types(self, data: Any, path: Path) -> tuple[str, ...]:
+        """Return the event types that ``data`` names; ``any`` is every behaviour."""
+        if data == ANY:
+            return tuple(sorted(self.scope.catalogue.behaviour))
+        names = data if isinstance(data, list) else [data]
+        for index, name in enumerate(names):
+            if name not in self.scope.catalogue.events:
+                hint = did_you_mean(str(name), self.scope.catalogue.events)
+                where = (*path, index) if isinstance(data, list) else path
+                self.error(
+                    "unknown-event", where, f'"{name}" is not a known event; {hint}', hint=hint
+                )
+        return tuple(n for n in names if n in self.scope.catalogue.events)
+
+    def where(self, data: Any, path: Path, events: Sequence[str]) -> Condition | None:
+        """Return the condition on an event's own properties."""
+        inner = ConditionParser(self.scope, self.document, self.found, self.rule, events)
+        return inner.parse(data, path, prefix="event.")
+
+    def keys(self, data: Any, path: Path, known: set[str], required: Sequence[str]) -> bool:
+        """Whether a map has the required keys and none but the known ones; writes findings."""
+        if not isinstance(data, dict):
+            hint = f"write {path[-1]}: {{{', '.join(required)}: ...}}"
+            self.error("condition", path, f"{path[-1]} takes a map, not {data!r}", hint)
+            return False
+        for key in data:
+            if key not in known:
+                hint = did_you_mean(key, known)
+                self.found.error(
+                    "unknown-key",
+                    f'"{key}" is not known here; {hint}',
+                    self.document.key((*path, key)),
+                    rule=self.rule,
+                    hint=hint,
+                )
+        for key in required:
+            if key not in data:
+                self.error("missing-key", path, f"{path[-1]} needs {key}", hint=f"add {key}:")
+        return all(k in data for k in required) and all(k in known for k in data)
+
+    def duration(self, data: dict[str, Any], key: str, path: Path) -> int | None:
+        """Return the milliseconds under ``key``, None when absent or wrong."""
+        if key not in data:
+            return None
+        try:
+            return parse_duration(str(data[key]))
+        except BadTime as error:
+            self.error("duration", (*path, key), str(error), hint="write such as 30d")
+            return None
+
+    def error(self, code: str, path: Path, message: str, hint: str) -> None:
+        """Write an error at ``path``."""
+        self.found.error(code, message, self.document.at(path), rule=self.rule, hint=hint)
+
+
+def has_edge(condition: Condition) -> bool:
+    """Whether the condition happens at an instant instead of lasting."""
+    if isinstance(condition, Test):
+        return condition.op in EDGES
+    if isinstance(condition, All | AnyOf):
+        return any(has_edge(i) for i in condition.items)
+    return isinstance(condition, Not) and has_edge(condition.item)
+
+
+def _all(items: list[Condition], source: Any) -> Condition | None:
+    if len(items) == 1:
+        return items[0]
+    return All(items=tuple(items), source=source) if items else None
+
+
+def _dig(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data

@@ -1,0 +1,97 @@
+"""Instants and durations: whole milliseconds since 1970 UTC, and whole milliseconds.
+
+Integers make windows exact at their edges and cost nothing to compare.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from engine.errors import LeadrulesError
+
+SECOND: Final = 1_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+
+_UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+_DURATION: Final = re.compile(r"([0-9]+)([smhdw])")
+_COMPOUND: Final = re.compile(r"(?:[0-9]+[smhdw])+")
+_WORKING: Final = re.compile(r"([1-9][0-9]*) working_(hours|days)")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# 9999-12-31T00:00:00Z: later instants have no RFC 3339 form.
+LAST_INSTANT: Final = 253_402_214_400_000
+
+
+class BadTime(LeadrulesError, ValueError):
+    """Text that is no instant or no duration."""
+
+    code = "bad-time"
+
+
+def parse_instant(text: str) -> int:
+    """Return the instant of RFC 3339 ``text``; raises BadTime, also when it has no offset."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadTime(
+            f"{text!r} is not a date and time; write RFC 3339 such as 2026-03-02T09:00:00+08:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise BadTime(f"{text!r} has no time zone; add an offset such as +08:00 or Z: {text}+08:00")
+    try:
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except OverflowError:
+        raise BadTime(f"{text!r} is out of range; years 1 to 9999 are known") from None
+
+
+def format_instant(instant: int) -> str:
+    """Return ``instant`` as RFC 3339 in UTC, with milliseconds only where there are some."""
+    moment = _EPOCH + timedelta(milliseconds=instant)
+    if instant % SECOND:
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant % SECOND:03d}Z"
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_instant(moment: datetime) -> int:
+    """Return the instant of an aware datetime."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def to_datetime(instant: int) -> datetime:
+    """Return the aware UTC datetime of an instant."""
+    return _EPOCH + timedelta(milliseconds=instant)
+
+
+def parse_duration(text: str) -> int:
+    """Return the milliseconds of ``30d``, ``24h``, ``10m``, ``45s``, ``2w``; raises BadTime."""
+    found = _DURATION.fullmatch(text)
+    if found is None or found[1][0] == "0":
+        raise BadTime(
+            f"{text!r} is not a duration; write a whole number and s, m, h, d or w, such as 30d"
+        )
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def parse_offset(text: str) -> int:
+    """Return the milliseconds of a test's offset, such as ``0d`` or ``6d23h``; raises BadTime."""
+    if _COMPOUND.fullmatch(text) is None:
+        raise BadTime(f"{text!r} is not an offset; write such as 0d, 90m or 6d23h")
+    return sum(int(n) * _UNITS[unit] for n, unit in _DURATION.findall(text))
+
+
+def parse_working(text: str) -> tuple[int, str] | None:
+    """Return (number, "hours" or "days") of ``24 working_hours``, None for any other text."""
+    found = _WORKING.fullmatch(text)
+    return (int(found[1]), found[2]) if found else None
+
+
+def format_duration(duration: int) -> str:
+    """Return the shortest exact form of a duration, such as ``30d`` or ``90s``."""
+    for unit in "wdhms":
+        if duration and duration % _UNITS[unit] == 0:
+            return f"{duration // _UNITS[unit]}{unit}"
+    return f"{duration}ms"

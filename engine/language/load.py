@@ -1,0 +1,252 @@
+"""Load a configuration folder: definitions, or every reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from engine.language.calendars import builtin_calendars
+from engine.language.catalogue import IDENTITIES
+from engine.language.conditions import ConditionParser
+from engine.language.data import shipped
+from engine.language.definitions import Definitions
+from engine.language.diagnostic import Diagnostic, Diagnostics, Source
+from engine.language.nearest import did_you_mean
+from engine.language.reader import Document, read_document
+from engine.language.reader import Path as YamlPath
+from engine.language.schema import check_structure
+from engine.language.scope import Scope
+from engine.language.sections import catalog
+from engine.language.sections.journeys import JourneysBuilder
+from engine.language.sections.lifecycle import LifecycleBuilder
+from engine.language.sections.messages import MessagesBuilder, ServerBuilder
+from engine.language.sections.part import Part
+from engine.language.sections.routing import RoutingBuilder
+from engine.language.sections.scoring import ScoringBuilder
+
+KINDS: Final = (
+    *("catalog", "intake", "scoring", "lifecycle", "routing", "journeys", "messages", "server"),
+)
+REQUIRED: Final = ("scoring", "journeys", "routing")
+# Files that stand beside the rules and are no part of them.
+_ASIDE: Final = ("tests", "templates")
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What loading gave. ``definitions`` is None when there are errors.
+
+    ``sources`` holds the lines of every file, to show the place of a finding; ``rules``
+    counts scoring rules, routes, SLAs and journeys.
+    """
+
+    definitions: Definitions | None
+    diagnostics: list[Diagnostic]
+    files: tuple[str, ...]
+    rules: int
+    sources: dict[str, list[str]]
+
+
+def load_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read, check and type the configuration in ``folder``; never raises for its content."""
+    return _Loader(folder, environ or {}).load()
+
+
+class _Loader:
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.found = Diagnostics()
+        self.parts: dict[str, list[Part]] = {kind: [] for kind in KINDS}
+        self.documents: list[Document] = []
+        self.templates: dict[str, str] = {}
+
+    def load(self) -> Loaded:
+        if not self.folder.is_dir():
+            place = Source(str(self.folder), 1, 1, 1, 1)
+            hint = "name the folder that holds scoring.yaml"
+            self.found.error("no-folder", f"{self.folder} is not a folder", place, hint=hint)
+            return self._result(None)
+        self._refuse_strangers()
+        for kind in KINDS:
+            for file in self._files(kind):
+                self._read(kind, file)
+        self._read_templates()
+        self._require()
+        return self._result(self._build())
+
+    def _result(self, definitions: Definitions | None) -> Loaded:
+        items = self.found.sorted()
+        return Loaded(
+            None if self.found.has_errors else definitions,
+            items,
+            tuple(d.file for d in self.documents),
+            _count(definitions) if definitions else 0,
+            {d.file: d.lines for d in self.documents},
+        )
+
+    def _files(self, kind: str) -> Iterator[Path]:
+        """Yield NAME.yaml, or the files of the folder NAME; the default where it is optional."""
+        single, many = self.folder / f"{kind}.yaml", self.folder / kind
+        if single.is_file():
+            yield single
+        if many.is_dir():
+            yield from sorted(many.glob("*.yaml"))
+        if kind == "lifecycle" and not single.is_file() and not many.is_dir():
+            yield shipped("config") / "lifecycle.yaml"
+
+    def _refuse_strangers(self) -> None:
+        """A misspelt file name must not be a file that is silently not read."""
+        for path in sorted(self.folder.iterdir()):
+            name = path.name
+            folder = path.is_dir() and name not in (*KINDS, *_ASIDE) and any(path.glob("*.yaml"))
+            file = path.is_file() and path.suffix in (".yaml", ".yml")
+            if folder or (file and name not in [f"{k}.yaml" for k in KINDS]):
+                hint = did_you_mean(path.stem, KINDS)
+                place = Source(str(path), 1, 1, 1, 1)
+                text = f'"{name}" is not read by leadrules; {hint}'
+                self.found.error("unknown-file", text, place, hint=hint)
+
+    def _read(self, kind: str, file: Path) -> None:
+        try:
+            raw = file.read_bytes()
+        except OSError as error:
+            place = Source(str(file), 1, 1, 1, 1)
+            self.found.error(
+                "unreadable", f"cannot read it: {error.strerror}", place, hint="check it"
+            )
+            return
+        document = read_document(raw, str(file), self.found)
+        if document is None:
+            text = raw.decode("utf-8", "replace")
+            self.documents.append(Document(str(file), text))
+            return
+        self.documents.append(document)
+        if document.data is None:
+            document.data = {}
+        bad = check_structure(document, kind, self.found)
+        self.parts[kind].append(Part(document, document.data, (), bad))
+
+    def _read_templates(self) -> None:
+        base = self.folder / "templates"
+        for file in sorted(base.rglob("*")) if base.is_dir() else ():
+            if file.is_file():
+                try:
+                    self.templates[file.relative_to(base).as_posix()] = file.read_text("utf-8")
+                except (OSError, UnicodeDecodeError) as error:
+                    place = Source(str(file), 1, 1, 1, 1)
+                    self.found.error("unreadable", f"cannot read it: {error}", place, hint="UTF-8")
+
+    def _require(self) -> None:
+        read = {Path(d.file).stem for d in self.documents}
+        for kind in REQUIRED:
+            if not self.parts[kind] and kind not in read:
+                place = Source(str(self.folder / f"{kind}.yaml"), 1, 1, 1, 1)
+                hint = f"add {kind}.yaml; `leadrules init` shows one"
+                self.found.error("missing-file", f"{kind}.yaml must exist", place, hint=hint)
+
+    def _build(self) -> Definitions | None:
+        calendars = builtin_calendars()
+        catalogue = catalog.build(self.parts["catalog"], self.found)
+        scope = self._scope(catalogue, calendars)
+        self._check_named(scope)
+        server = ServerBuilder(self.found, self.environ).build(self.parts["server"])
+        messages = MessagesBuilder(scope, self.found).build(
+            self.parts["messages"], server.connections, self.templates
+        )
+        models = ScoringBuilder(scope, self.found).build(self.parts["scoring"])
+        lifecycle = LifecycleBuilder(scope, self.found).build(self.parts["lifecycle"])
+        routing = RoutingBuilder(scope, self.found).build(self.parts["routing"], calendars)
+        # Names, not sound messages: one broken message is not also an unknown one.
+        names = [n for p in self.parts["messages"] for n in _keys(p.get("messages"))]
+        connections = [n for p in self.parts["server"] for n in _keys(p.get("connections"))]
+        journeys = JourneysBuilder(scope, self.found).build(
+            self.parts["journeys"], names, connections
+        )
+        if not (models and lifecycle.stages and routing.rules):
+            return None
+        return Definitions(
+            version=self._version(),
+            catalogue=catalogue,
+            calendars=calendars,
+            models=models,
+            lifecycle=lifecycle,
+            routing=routing,
+            journeys=journeys,
+            messages=messages,
+            server=server,
+            identities=self._identities(),
+            files=tuple(d.file for d in self.documents),
+        )
+
+    def _scope(self, catalogue: Any, calendars: Mapping[str, Any]) -> Scope:
+        models = [m for p in self.parts["scoring"] for m in _pairs(p.get("models"))]
+        return Scope(
+            catalogue,
+            {name: _keys(data.get("dimensions")) for name, data in models},
+            {name: _names(data.get("grades"), "grade") for name, data in models},
+            [s for p in self.parts["lifecycle"] for s in _names(p.get("stages"), "id")],
+            [j for p in self.parts["journeys"] for j in _names(p.get("journeys"), "id")],
+            dict(self._named()),
+            calendars,
+        )
+
+    def _named(self) -> Iterator[tuple[str, tuple[Document, YamlPath]]]:
+        for part in (p for parts in self.parts.values() for p in parts):
+            for name, member in part.entries("conditions"):
+                yield name, (member.document, member.path)
+
+    def _check_named(self, scope: Scope) -> None:
+        """Named conditions are checked where they stand, also those that nobody uses yet."""
+        every = tuple(scope.catalogue.events)
+        for name, (document, path) in scope.named.items():
+            parser = ConditionParser(scope, document, self.found, name, every, (name,))
+            parser.parse(_dig(document.data, path), path)
+
+    def _identities(self) -> tuple[str, ...]:
+        for part in self.parts["intake"]:
+            keys = part.child("identity").get("keys")
+            if keys:
+                return tuple(keys)
+        return IDENTITIES
+
+    def _version(self) -> str:
+        """Hash what the rules say, not how it is laid out; the server's settings are no rules."""
+        said = [
+            [kind, [p.data for p in parts]]
+            for kind, parts in self.parts.items()
+            if kind != "server"
+        ]
+        text = json.dumps([said, self.templates], ensure_ascii=False, sort_keys=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _count(definitions: Definitions) -> int:
+    routing = definitions.routing
+    scoring = sum(len(m.rules) for m in definitions.models)
+    return scoring + len(routing.rules) + len(routing.slas) + len(definitions.journeys)
+
+
+def _pairs(data: Any) -> list[tuple[str, dict[str, Any]]]:
+    if not isinstance(data, dict):
+        return []
+    return [(name, value) for name, value in data.items() if isinstance(value, dict)]
+
+
+def _keys(data: Any) -> Sequence[str]:
+    return list(data) if isinstance(data, dict) else []
+
+
+def _names(data: Any, key: str) -> list[str]:
+    items = data if isinstance(data, list) else []
+    return [i[key] for i in items if isinstance(i, dict) and isinstance(i.get(key), str)]
+
+
+def _dig(data: Any, path: YamlPath) -> Any:
+    for part in path:
+        data = data[part]
+    return data

@@ -1,0 +1,23 @@
+"""The nearest right name for a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like ``name``, or None when none is near."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:
+    """Say what the user may have meant: the nearest name, or the list when it is short."""
+    names = sorted(set(known))
+    best = nearest(name, names)
+    if best is not None:
+        return f'did you mean "{best}"?'
+    if names and len(names) <= limit:
+        return "known here: " + ", ".join(names)
+    return f"there are {len(names)} known names; see the catalogue" if names else "none is declared"

@@ -1,0 +1,99 @@
+"""The operators of each type of fact, and what operand each of them takes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import re2
+
+from engine.language.catalogue import BadValue, Field, convert
+from engine.language.instants import BadTime, parse_duration, parse_instant
+
+_STRING: Final = ("eq", "ne", "in", "not_in", "starts_with", "ends_with", "contains")
+OPERATORS: Final[dict[str, tuple[str, ...]]] = {
+    "string": (*_STRING, "contains_any", "matches", "exists"),
+    "number": (
+        *("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "between"),
+        *("rises_to", "falls_below", "exists"),
+    ),
+    "enum": ("eq", "ne", "in", "not_in", "at_least", "at_most", "exists"),
+    "boolean": ("eq", "exists"),
+    "date": ("before", "after", "older_than", "newer_than", "exists"),
+    "list": ("includes", "includes_any", "includes_all", "exists"),
+    "consent": ("exists",),
+}
+MANY: Final = frozenset({"in", "not_in", "contains_any", "includes_any", "includes_all"})
+EDGES: Final = frozenset({"rises_to", "falls_below"})
+# Operators whose truth changes by the clock alone.
+AGES: Final = frozenset({"older_than", "newer_than"})
+
+
+def check_operand(op: str, field: Field, operand: Any) -> Any:
+    """Return ``operand`` as the network compares it; raises BadValue saying what would fit."""
+    if op == "exists":
+        return convert(Field(op, "boolean"), operand)
+    if op in MANY:
+        if not isinstance(operand, list) or not operand:
+            raise BadValue(f"{op} takes a list of values, not {operand!r}")
+        return tuple(_one(field, each) for each in operand)
+    if op == "between":
+        return _between(field, operand)
+    if op in AGES:
+        return _duration(op, operand)
+    if op in ("before", "after"):
+        return _moment(operand)
+    if op == "matches":
+        return _pattern(operand)
+    if op in ("at_least", "at_most") and not field.ordered:
+        raise BadValue(f"{op} needs an ordered enum; {field.name} is not ordered")
+    return _one(field, operand)
+
+
+def _one(field: Field, operand: Any) -> Any:
+    if field.family == "list":
+        return convert(Field(field.name, field.of), operand)
+    if field.family == "number":
+        return convert(Field(field.name, "number"), operand)
+    if field.type == "text":
+        return convert(Field(field.name, "string"), operand)
+    return convert(field, operand)
+
+
+def _between(field: Field, operand: Any) -> tuple[Any, Any]:
+    if not isinstance(operand, list) or len(operand) != 2:
+        raise BadValue(f"between takes a list of two numbers, not {operand!r}")
+    low, high = (_one(field, each) for each in operand)
+    if low > high:
+        raise BadValue(f"between [{low}, {high}] can never hold: the first is larger")
+    return low, high
+
+
+def _duration(op: str, operand: Any) -> int:
+    try:
+        return parse_duration(str(operand))
+    except BadTime as error:
+        raise BadValue(f"{op} takes a duration: {error}") from None
+
+
+def _moment(operand: Any) -> int:
+    text = str(operand)
+    try:
+        return parse_instant(f"{text}T00:00:00+08:00" if len(text) == 10 else text)
+    except BadTime as error:
+        raise BadValue(str(error)) from None
+
+
+def _pattern(operand: Any) -> str:
+    if not isinstance(operand, str):
+        raise BadValue(f"matches takes a regular expression as text, not {operand!r}")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(operand, options)
+    except re2.error as error:
+        reason = error.args[0]
+        text = reason.decode() if isinstance(reason, bytes) else str(reason)
+        raise BadValue(
+            f"{operand!r} is not a regular expression that runs in linear time: {text}"
+        ) from None
+    return operand

@@ -1,0 +1,137 @@
+"""Check a document's structure against its JSON Schema and say what is wrong in plain words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from engine.language.data import shipped
+from engine.language.diagnostic import Diagnostics
+from engine.language.nearest import did_you_mean
+from engine.language.reader import Document, Path
+
+_WORDS: Final = {
+    "object": "a map",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+@lru_cache(maxsize=16)
+def _validator(kind: str) -> Draft7Validator:
+    text = (shipped("schemas") / f"{kind}.schema.json").read_text(encoding="utf-8")
+    return Draft7Validator(json.loads(text))
+
+
+def check_structure(document: Document, kind: str, found: Diagnostics) -> frozenset[Path]:
+    """Write every structural error to ``found``; return the paths that are wrong."""
+    bad: set[Path] = set()
+    for error in _validator(kind).iter_errors(document.data):
+        for path, say in _findings(error):
+            bad.add(path)
+            say(document, found)
+    return frozenset(bad)
+
+
+Say = Callable[[Document, Diagnostics], None]
+
+
+def _findings(error: ValidationError) -> Iterator[tuple[Path, Say]]:
+    path: Path = tuple(error.absolute_path)
+    schema: Any = error.schema
+    value: Any = error.instance
+    required: Any = error.validator_value
+    if error.validator == "additionalProperties":
+        known = list(schema.get("properties", {}))
+        for key in value:
+            if key not in known:
+                yield (*path, key), _unknown_key((*path, key), key, known)
+    elif error.validator == "required":
+        for key in required:
+            if key not in value:
+                yield path, _missing((*path, key), path, key)
+    else:
+        yield path, _wrong(path, error)
+
+
+def _unknown_key(path: Path, key: str, known: list[str]) -> Say:
+    hint = did_you_mean(key, known)
+
+    def say(document: Document, found: Diagnostics) -> None:
+        text = f'"{key}" is not known here; {hint}'
+        found.error("unknown-key", text, document.key(path), rule=owner(document, path), hint=hint)
+
+    return say
+
+
+def _missing(path: Path, parent: Path, key: str) -> Say:
+    def say(document: Document, found: Diagnostics) -> None:
+        found.error(
+            "missing-key",
+            f"{key}: is missing here",
+            document.key(parent),
+            rule=owner(document, path),
+            hint=f"add {key}:",
+        )
+
+    return say
+
+
+def _wrong(path: Path, error: ValidationError) -> Say:
+    code, text, hint = _explain(error)
+
+    def say(document: Document, found: Diagnostics) -> None:
+        found.error(code, text, document.at(path), rule=owner(document, path), hint=hint)
+
+    return say
+
+
+def _explain(error: ValidationError) -> tuple[str, str, str]:
+    value = _show(error.instance)
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    described: str = schema.get("description", "")
+    if error.validator == "type":
+        types = [wanted] if isinstance(wanted, str) else wanted
+        words = " or ".join(_WORDS[t] for t in types)
+        return "type", f"{value} is not {words}", described or f"write {words}"
+    if error.validator == "enum":
+        hint = did_you_mean(str(error.instance), [str(w) for w in wanted])
+        return "value", f"{value} is none of {', '.join(map(str, wanted))}; {hint}", hint
+    if error.validator == "pattern":
+        return "format", f"{value} does not have the right form", described
+    if error.validator in ("minItems", "minProperties"):
+        return "empty", "this must not be empty", described or "add at least one entry"
+    if error.validator == "minimum":
+        return "value", f"{value} is less than {wanted}", f"write {wanted} or more"
+    return "value", error.message, described or "see the documentation of this key"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def owner(document: Document, path: Path) -> str | None:
+    """Return the id of the innermost rule, journey or stage around ``path``."""
+    data, name = document.data, None
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        if isinstance(data, dict) and isinstance(data.get("id"), str):
+            name = data["id"]
+    return name

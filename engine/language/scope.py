@@ -1,0 +1,125 @@
+"""The names a configuration may use: what a dotted path in a condition means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from engine.language.catalogue import MESSAGE_PROPERTIES, Catalogue, Field
+from engine.language.reader import Document, Path
+
+ANY = "any"
+_SIMPLE = {
+    "owner": Field("owner", "string"),
+    "team": Field("team", "string"),
+    "pool": Field("pool", "string"),
+}
+_ALIASES = {"tags": "lead.tags", "source": "lead.source.name", "lead.source": "lead.source.name"}
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A dotted path that is known: its canonical fact and its type."""
+
+    fact: str
+    field: Field
+
+
+class Scope:
+    """Everything that names refer to, gathered before any rule is read.
+
+    ``models`` maps a model to its dimensions, the first being the default one;
+    ``named`` maps a condition's name to where it stands.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        models: Mapping[str, Sequence[str]],
+        grades: Mapping[str, Sequence[str]],
+        stages: Sequence[str],
+        journeys: Iterable[str],
+        named: Mapping[str, tuple[Document, Path]],
+        calendars: Iterable[str],
+    ) -> None:
+        self.catalogue = catalogue
+        self.models = models
+        self.grades = grades
+        self.stages = tuple(stages)
+        self.journeys = frozenset(journeys)
+        self.named = named
+        self.calendars = frozenset(calendars)
+
+    @property
+    def default_model(self) -> str:
+        """The model that ``score.total`` and ``grade`` mean."""
+        return "default" if "default" in self.models else next(iter(self.models), "default")
+
+    def resolve(self, path: str, events: Sequence[str] = ()) -> Resolved | None:
+        """Return what ``path`` means, or None; ``events`` are the types that ``event.`` may be."""
+        path = _ALIASES.get(path, path)
+        if path in _SIMPLE:
+            return Resolved(path, _SIMPLE[path])
+        head, _, rest = path.partition(".")
+        if head == "lead":
+            return self._lead(rest)
+        if head == "source" and f"source.{rest}" in self.catalogue.fields:
+            return self._lead(path)
+        if head == "event":
+            return self._event(rest, events)
+        if head == "score":
+            return self._score(rest)
+        if head == "grade":
+            return self._grade(rest)
+        if path == "stage":
+            return Resolved(path, Field(path, "enum", values=self.stages, ordered=True))
+        if head == "journey" and rest in self.journeys:
+            return Resolved(path, Field(path, "string"))
+        return None
+
+    def _lead(self, name: str) -> Resolved | None:
+        if name.startswith("consent."):
+            given = Field(name, "enum", values=("given", "withdrawn"))
+            return Resolved(f"lead.{name}", given)
+        field = self.catalogue.fields.get(name)
+        return Resolved(f"lead.{name}", field) if field else None
+
+    def _event(self, name: str, events: Sequence[str]) -> Resolved | None:
+        for kind in events:
+            field = self.catalogue.property(kind, name)
+            if field is not None:
+                return Resolved(f"event.{name}", field)
+        if name == "type":
+            return Resolved("event.type", Field("type", "enum", values=tuple(events)))
+        if name in MESSAGE_PROPERTIES or name == "channel":
+            return Resolved(f"event.{name}", Field(name, "string"))
+        return None
+
+    def _score(self, rest: str) -> Resolved | None:
+        model, _, dimension = rest.rpartition(".")
+        model = model or self.default_model
+        if dimension == "total" or dimension in self.models.get(model, ()):
+            return Resolved(f"score.{model}.{dimension}", Field(rest, "number"))
+        return None
+
+    def _grade(self, rest: str) -> Resolved | None:
+        model = rest or self.default_model
+        if model not in self.grades:
+            return None
+        # Written best first; ordered enums count upwards.
+        values = tuple(reversed(self.grades[model]))
+        fact = f"grade.{rest}" if rest else "grade"
+        return Resolved(fact, Field(fact, "enum", values=values, ordered=True))
+
+    def paths(self, events: Sequence[str] = ()) -> list[str]:
+        """Return every path that may be written, for suggestions."""
+        known = [f"lead.{name}" for name in self.catalogue.fields]
+        known += [name for name in self.catalogue.fields if name.startswith("source.")]
+        known += [*_SIMPLE, *_ALIASES, "grade", "stage"]
+        known += [f"journey.{name}" for name in self.journeys]
+        for model, dimensions in self.models.items():
+            prefix = "" if model == self.default_model else f"{model}."
+            known += [f"score.{prefix}{d}" for d in (*dimensions, "total")]
+        for kind in events:
+            known += [f"event.{p}" for p in self.catalogue.events[kind].properties]
+        return known

@@ -1,0 +1,93 @@
+"""``catalog.yaml``: fields and events of this company, on top of the built-in ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from engine.language.catalogue import Catalogue, EventType, Field
+from engine.language.diagnostic import Diagnostics
+from engine.language.reader import read_document
+from engine.language.sections.part import Part
+
+
+@lru_cache(maxsize=1)
+def builtin() -> Catalogue:
+    """Return the catalogue that every configuration starts from."""
+    file = Path(__file__).parents[1] / "builtin.yaml"
+    document = read_document(file.read_bytes(), str(file), Diagnostics())
+    assert document is not None
+    part = Part(document, document.data)
+    fields = {name: _field(name, p.data) for name, p in part.entries("fields")}
+    return Catalogue(
+        fields, {name: _event(name, p.data or {}) for name, p in part.entries("events")}
+    )
+
+
+def build(parts: Sequence[Part], found: Diagnostics) -> Catalogue:
+    """Return the built-in catalogue with what ``parts`` add."""
+    base = builtin()
+    fields, events = dict(base.fields), dict(base.events)
+    for part in parts:
+        for name, member in part.entries("fields"):
+            field = _field(name, member.data)
+            _check_field(field, base.fields.get(name), member, found)
+            fields[name] = field
+        for name, member in part.entries("events"):
+            events[name] = _merged(_event(name, member.data or {}), base.events.get(name))
+    return Catalogue(fields, events)
+
+
+def _field(name: str, data: Any) -> Field:
+    if isinstance(data, str):
+        return Field(name, data)
+    return Field(
+        name,
+        data["type"],
+        data.get("label"),
+        tuple(data.get("values", ())),
+        data.get("ordered", False),
+        data.get("of", "string"),
+        data.get("currency"),
+        data.get("pii", False),
+        data.get("derived", False),
+    )
+
+
+def _event(name: str, data: dict[str, Any]) -> EventType:
+    group = data.get("group", "behaviour")
+    properties = data.get("properties") or {}
+    return EventType(
+        name,
+        {p: _field(p, value) for p, value in properties.items()},
+        group,
+        data.get("behaviour", group == "behaviour"),
+        data.get("label"),
+    )
+
+
+def _merged(event: EventType, base: EventType | None) -> EventType:
+    """A built-in event keeps its properties and may get more."""
+    if base is None:
+        return event
+    properties = {**event.properties, **base.properties}
+    return EventType(event.name, properties, base.group, base.behaviour, event.label or base.label)
+
+
+def _check_field(field: Field, base: Field | None, part: Part, found: Diagnostics) -> None:
+    if base is not None and (base.type != field.type or base.derived):
+        found.error(
+            "field-type",
+            f'"{field.name}" is a built-in field of type {base.type}; its type stays',
+            part.key_source,
+            hint="give your field another name",
+        )
+    if field.type == "enum" and not field.values:
+        found.error(
+            "enum-values",
+            f'the enum "{field.name}" has no values',
+            part.key_source,
+            hint="add values: [...]",
+        )

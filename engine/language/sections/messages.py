@@ -1,0 +1,140 @@
+"""``messages.yaml`` and ``server.yaml``: what is sent, and through which connections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from engine.language.definitions import Connection, Message, Server
+from engine.language.instants import parse_duration
+from engine.language.nearest import did_you_mean
+from engine.language.sections.part import Builder, Part
+
+STALE_AFTER: Final = "2d"
+# Where an action finds its address when a message does not say.
+ADDRESSES: Final = {"email": "lead.email"}
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+class MessagesBuilder(Builder):
+    """Builds messages; ``templates`` holds the texts of ``templates/`` by file name."""
+
+    def build(
+        self,
+        parts: Sequence[Part],
+        connections: Mapping[str, Connection],
+        templates: Mapping[str, str],
+    ) -> dict[str, Message]:
+        """Return the messages of all files."""
+        return {
+            name: self._message(name, part, connections, templates)
+            for whole in parts
+            for name, part in whole.entries("messages")
+        }
+
+    def _message(
+        self,
+        name: str,
+        part: Part,
+        connections: Mapping[str, Connection],
+        templates: Mapping[str, str],
+    ) -> Message:
+        action, template = part.data["action"], part.get("template")
+        self.known(part.child("action"), action, connections, "connection", name)
+        if template is not None:
+            self.known(part.child("template"), template, templates, "template", name)
+        if template is None and part.get("text") is None:
+            text = f'the message "{name}" has nothing to say'
+            self.error("empty-message", part, text, name, "add text: or template:")
+        plugin = connections[action].plugin if action in connections else ""
+        return Message(
+            id=name,
+            label=part.get("label"),
+            action=action,
+            topic=part.get("topic"),
+            subject=part.get("subject"),
+            text=part.get("text"),
+            html=templates.get(template) if template else None,
+            to=self._address(part, name) or ADDRESSES.get(plugin),
+            stale_after=parse_duration(part.get("stale_after", STALE_AFTER)),
+            source=part.key_source,
+        )
+
+    def _address(self, part: Part, name: str) -> str | None:
+        to = part.get("to")
+        if to is None:
+            return None
+        resolved = self.scope.resolve(to)
+        if resolved is None:
+            self.known(part.child("to"), to, self.scope.paths(), "field", name)
+        return resolved.fact if resolved else None
+
+
+class ServerBuilder:
+    """Builds the server's settings; needs no scope, for everything else needs it."""
+
+    def __init__(self, found: Any, environ: Mapping[str, str]) -> None:
+        self.found = found
+        self.environ = environ
+
+    def build(self, parts: Sequence[Part]) -> Server:
+        """Return the settings; later files win."""
+        settings: dict[str, Any] = {}
+        connections: dict[str, Connection] = {}
+        for part in parts:
+            for name, member in part.entries():
+                settings[name] = self._fill(member)
+            for name, member in part.entries("connections"):
+                params = self._fill(member)
+                connections[name] = Connection(
+                    name=name,
+                    plugin=params["plugin"],
+                    params={k: v for k, v in params.items() if k != "plugin"},
+                    source=member.key_source,
+                )
+            self._check_zone(part.child("zone"))
+        return Server(
+            database=settings.get("database", "leadrules.db"),
+            connections=connections,
+            zone=settings.get("zone", "Asia/Shanghai"),
+            settings=settings,
+        )
+
+    def _fill(self, part: Part) -> Any:
+        """Replace ``${NAME}`` and ``${NAME:-default}`` by the environment's values."""
+        data = part.data
+        if isinstance(data, dict):
+            return {key: self._fill(part.child(key)) for key in data}
+        if isinstance(data, list):
+            return [self._fill(part.child(index)) for index in range(len(data))]
+        if not isinstance(data, str):
+            return data
+        return _VARIABLE.sub(lambda match: self._variable(match, part), data)
+
+    def _variable(self, match: re.Match[str], part: Part) -> str:
+        name, default = match[1], match[2]
+        value = self.environ.get(name) or default
+        if value is None:
+            hint = did_you_mean(name, [n for n in self.environ if n.isupper()], limit=0)
+            self.found.error(
+                "unset-variable",
+                f"the environment variable {name} is not set",
+                part.source,
+                hint=f"set it, or write ${{{name}:-default}}; {hint}",
+            )
+        return value or ""
+
+    def _check_zone(self, part: Part) -> None:
+        if part.data is None:
+            return
+        try:
+            ZoneInfo(part.data)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.found.error(
+                "unknown-zone",
+                f'"{part.data}" is no time zone',
+                part.source,
+                hint="write an IANA name such as Asia/Shanghai",
+            )

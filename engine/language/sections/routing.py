@@ -1,0 +1,158 @@
+"""``routing.yaml``: teams, routing rules, SLAs and pools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.language.calendars import ALWAYS, Calendar
+from engine.language.definitions import Away, Member, Pool, Route, Routing, Rung, Sla, Team
+from engine.language.instants import DAY, BadTime, parse_instant
+from engine.language.sections.part import Builder, Part, span
+
+_AREAS = ("cities", "provinces", "industries", "products", "skills")
+_CLOCKS = ("notify", "accept", "first_contact")
+
+
+class RoutingBuilder(Builder):
+    """Builds routing; ``calendars`` are those that SLAs may name."""
+
+    calendars: Mapping[str, Calendar] = {}
+
+    def build(self, parts: Sequence[Part], calendars: Mapping[str, Calendar]) -> Routing:
+        """Return the routing of all files."""
+        self.calendars = calendars
+        teams = {n: self._team(n, p) for whole in parts for n, p in whole.entries("teams")}
+        pools = {
+            n: Pool(id=n, label=p.get("label"), source=p.key_source)
+            for whole in parts
+            for n, p in whole.entries("pools")
+        }
+        rules = [p for whole in parts for p in whole.items("rules")]
+        self.unique(rules, "routing rule")
+        routes = tuple(self._route(p, teams, pools) for p in rules)
+        self._must_end(rules, routes)
+        slas = [p for whole in parts for p in whole.items("sla")]
+        self.unique(slas, "SLA")
+        return Routing(
+            teams=teams, rules=routes, slas=tuple(self._sla(p, pools) for p in slas), pools=pools
+        )
+
+    def _team(self, name: str, part: Part) -> Team:
+        members = list(part.items("members"))
+        self.unique(members, "member")
+        return Team(
+            id=name,
+            label=part.get("label"),
+            supervisor=part.get("supervisor"),
+            members=tuple(self._member(p) for p in members),
+            source=part.key_source,
+        )
+
+    def _member(self, part: Part) -> Member:
+        id = part.data["id"]
+        return Member(
+            id=id,
+            name=part.get("name", id),
+            email=part.get("email"),
+            capacity=part.get("capacity"),
+            weight=part.get("weight", 1),
+            skills=tuple(part.get("skills", ())),
+            areas=tuple(area for kind in _AREAS for area in part.get(kind, ())),
+            away=tuple(a for a in map(self._away, part.items("away")) if a is not None),
+            source=part.source,
+        )
+
+    def _away(self, part: Part) -> Away | None:
+        since, until = (self._day(part.child(k), k == "to") for k in ("from", "to"))
+        if since is None or until is None:
+            return None
+        if until <= since:
+            self.error(
+                "value", part, "this absence ends before it begins", None, "swap from and to"
+            )
+        return Away(since=since, until=until)
+
+    def _day(self, part: Part, last: bool) -> int | None:
+        """Return a day's first instant in China, or the instant after the last day."""
+        text = part.data
+        try:
+            if len(text) == 10:
+                return parse_instant(f"{text}T00:00:00+08:00") + (DAY if last else 0)
+            return parse_instant(text)
+        except BadTime as error:
+            self.error("date", part, str(error), None, "write a day such as 2026-02-14")
+            return None
+
+    def _route(self, part: Part, teams: Mapping[str, Team], pools: Mapping[str, Pool]) -> Route:
+        id, assign = part.data["id"], part.child("assign")
+        team, pool = assign.get("team"), assign.get("pool")
+        if (team is None) == (pool is None):
+            text = f'the rule "{id}" assigns to a team or to a pool, to one of them'
+            self.error("assign", assign, text, id, "write team: or pool:")
+        if team is not None:
+            self.known(assign.child("team"), team, teams, "team", id)
+            self._strategy(assign, teams.get(team), id)
+        if pool is not None:
+            self.known(assign.child("pool"), pool, pools, "pool", id)
+        by = assign.get("by")
+        resolved = self.scope.resolve(by) if by else None
+        if by and resolved is None:
+            self.known(assign.child("by"), by, self.scope.paths(), "field", id)
+        return Route(
+            id=id,
+            when=self.condition(part, "when", id),
+            team=team,
+            strategy=assign.get("strategy", "round_robin") if team else None,
+            by=resolved.fact if resolved else None,
+            member=assign.get("member"),
+            pool=pool,
+            source=part.source,
+        )
+
+    def _strategy(self, assign: Part, team: Team | None, id: str) -> None:
+        needs = {"territory": "by", "designated": "member"}.get(assign.get("strategy", ""))
+        if needs and assign.get(needs) is None:
+            text = f"{assign.get('strategy')} needs {needs}"
+            self.error("missing-key", assign, text, id, f"add {needs}:")
+        member = assign.get("member")
+        if member is not None and team is not None:
+            names = [m.id for m in team.members]
+            self.known(assign.child("member"), member, names, "member", id)
+
+    def _must_end(self, parts: Sequence[Part], routes: Sequence[Route]) -> None:
+        """The last rule must always match and always have room: a pool without condition."""
+        if not routes:
+            return
+        last = routes[-1]
+        if last.when is not None or last.pool is None:
+            self.error(
+                "no-fallback",
+                parts[-1],
+                f'the last routing rule "{last.id}" does not always find a place',
+                last.id,
+                "end with a rule without when that assigns to a pool",
+            )
+
+    def _sla(self, part: Part, pools: Mapping[str, Pool]) -> Sla:
+        id = part.data["id"]
+        calendar = part.get("calendar", ALWAYS)
+        self.known(part.child("calendar"), calendar, self.calendars, "calendar", id)
+        clocks = tuple((c, span(part.data[c])) for c in _CLOCKS if part.get(c) is not None)
+        return Sla(
+            id=id,
+            when=self.condition(part, "when", id),
+            clocks=clocks,
+            calendar=calendar,
+            rungs=tuple(self._rung(p, pools, id) for p in part.items("on_breach")),
+            source=part.source,
+        )
+
+    def _rung(self, part: Part, pools: Mapping[str, Pool], id: str) -> Rung:
+        to = part.get("to")
+        if part.data["do"] == "recycle":
+            if to is None:
+                text = "recycle needs the pool it gives the lead to"
+                self.error("missing-key", part, text, id, "add to: POOL")
+            else:
+                self.known(part.child("to"), to, pools, "pool", id)
+        return Rung(after=span(part.data["after"]), do=part.data["do"], to=to, source=part.source)

@@ -1,0 +1,125 @@
+"""``scoring.yaml``: models with their dimensions, rules, grades and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine.language.definitions import Dimension, Grade, Model, Repeat, ScoreRule
+from engine.language.instants import parse_duration
+from engine.language.nearest import did_you_mean
+from engine.language.sections.part import Builder, Part
+
+
+class ScoringBuilder(Builder):
+    """Builds scoring models."""
+
+    def build(self, parts: Sequence[Part]) -> tuple[Model, ...]:
+        """Return the models of all files."""
+        return tuple(
+            self._model(name, part) for whole in parts for name, part in whole.entries("models")
+        )
+
+    def _model(self, name: str, part: Part) -> Model:
+        dimensions = tuple(_dimension(n, p) for n, p in part.entries("dimensions"))
+        rules = list(part.items("rules"))
+        self.unique(rules, "rule")
+        weights = {d.id: d.weight for d in dimensions}
+        return Model(
+            id=name,
+            dimensions=dimensions,
+            rules=tuple(r for r in (self._rule(name, weights, p) for p in rules) if r is not None),
+            grades=self._grades(part),
+            thresholds=part.get("thresholds", {}),
+            source=part.key_source,
+        )
+
+    def _rule(self, model: str, weights: dict[str, float], part: Part) -> ScoreRule | None:
+        id = part.data["id"]
+        dimension = part.data["dimension"]
+        if not self.known(part.child("dimension"), dimension, weights, "dimension", id):
+            return None
+        events = self.events(part, id)
+        repeat = self._repeat(part, id)
+        if not events and part.get("event") is None and part.get("when") is None:
+            self.error(
+                "empty-rule", part, f'the rule "{id}" has neither event nor when', id, "add when:"
+            )
+        points, fact = self._points(part, id, events)
+        expires = part.get("expires")
+        return ScoreRule(
+            id=id,
+            model=model,
+            dimension=dimension,
+            label=part.get("label"),
+            events=events,
+            where=self.where(part, id, events),
+            when=self.condition(part, "when", id, events),
+            points=points * weights[dimension],
+            points_fact=fact,
+            repeat=repeat,
+            expires=parse_duration(expires) if expires else None,
+            exclusive=part.get("exclusive"),
+            source=part.source,
+        )
+
+    def _points(self, part: Part, id: str, events: Sequence[str]) -> tuple[float, str | None]:
+        points = part.data["points"]
+        if not isinstance(points, dict):
+            return points, None
+        resolved = self.scope.resolve(points["field"], events)
+        if resolved is None or resolved.field.family != "number" or events:
+            hint = did_you_mean(points["field"], self.scope.paths())
+            text = f'points need a number field of the lead, not "{points["field"]}"; {hint}'
+            self.error("unknown-field", part.child("points"), text, id, hint)
+            return 0, None
+        return points.get("times", 1), resolved.fact
+
+    def _repeat(self, part: Part, id: str) -> Repeat | None:
+        value = part.get("repeat")
+        if value is None:
+            if part.get("event") is not None:
+                self.error(
+                    "repeat-missing",
+                    part,
+                    f'the rule "{id}" does not say how often its event scores',
+                    id,
+                    "add repeat: once, repeat: each or repeat: {at_most: 1, per: 1d}",
+                )
+            return None
+        return self._how_often(value, part.child("repeat"), id)
+
+    def _how_often(self, value: Any, part: Part, id: str) -> Repeat | None:
+        if isinstance(value, dict):
+            per = value.get("per")
+            return Repeat(at_most=value["at_most"], per=parse_duration(per) if per else None)
+        if value not in ("once", "each"):
+            hint = did_you_mean(value, ("once", "each"))
+            self.error("value", part, f'"{value}" is neither once nor each; {hint}', id, hint)
+            return None
+        return Repeat(at_most=1 if value == "once" else None)
+
+    def _grades(self, part: Part) -> tuple[Grade, ...]:
+        """Return the bands, highest first; they are half-open: [from, next)."""
+        parts = list(part.items("grades"))
+        grades = [
+            Grade(grade=p.data["grade"], floor=p.data["from"], source=p.source) for p in parts
+        ]
+        floors: dict[float, str] = {}
+        for band, where in zip(grades, parts, strict=True):
+            if band.floor in floors:
+                text = f"grades {floors[band.floor]} and {band.grade} both begin at {band.floor}"
+                self.error("grade-overlap", where.child("from"), text, None, "change one from:")
+            floors[band.floor] = band.grade
+        return tuple(sorted(grades, key=lambda g: -g.floor))
+
+
+def _dimension(name: str, part: Part) -> Dimension:
+    return Dimension(
+        id=name,
+        label=part.get("label"),
+        weight=part.get("weight", 1),
+        max=part.get("max"),
+        min=part.get("min"),
+        source=part.key_source,
+    )

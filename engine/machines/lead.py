@@ -1,0 +1,238 @@
+"""The lead machine: one event, one decision. Pure; chains forward through the strata.
+
+Strata, in order: facts, scores, grade, lifecycle, journeys. Each sees what those before it
+changed; what a later one changes is looked at by the earlier ones in the next round.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.machines import clocks, journeys, lifecycle, scoring
+from engine.machines.state import Assignment, Decision, Event, Lead
+from engine.machines.steps import add_tags
+from engine.machines.work import Occurrence, Work
+from engine.network.ruleset import Ruleset
+
+MAX_ROUNDS: Final = 100  # rules that never settle stop here and say so
+
+
+def new_lead(ruleset: Ruleset, id: str, at: int) -> Lead:
+    """Return a lead that nothing has happened to yet."""
+    return Lead(id, at, at, ruleset=ruleset.version)
+
+
+def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
+    """Return what ``event`` does to ``lead`` at ``now``; neither is changed.
+
+    Deadlines of the lead that have come by ``now`` are met first, each at its own instant.
+    History is counted and nothing more; the next live event judges what it changed.
+    """
+    work = Work(ruleset, lead, event, now)
+    is_new = "stage" not in work.facts
+    if is_new:
+        _begin(work)
+    elif lead.ruleset != ruleset.version:
+        scoring.adopt(work)
+    work.lead.ruleset = ruleset.version
+    if work.news:
+        _recall(work)
+        _meet_deadlines(work)
+    _take(work)
+    occurrence = Occurrence(event.type, event.id, event.at, event.properties, event.bot)
+    if event.type != "timer_due":
+        _record(work, occurrence)
+    if is_new:
+        for rule in ruleset.initial_rules:
+            scoring.judge(work, rule)
+        work.occur("lead_created")
+    if event.type != "timer_due":
+        work.queue.append(occurrence)
+    _settle(work)
+    if not work.news:
+        _remember(work)
+    work.lead.updated_at = max(lead.updated_at, now)
+    return work.decision
+
+
+def _begin(work: Work) -> None:
+    lifecycle.start(work)
+    for model in work.ruleset.models.values():
+        for name in (*(d.id for d in model.dimensions), "total"):
+            work.set_fact(f"score.{model.id}.{name}", 0)
+
+
+def _recall(work: Work) -> None:
+    """Take up what history changed, to judge it now."""
+    if work.lead.unjudged:
+        work.before.update(work.lead.unjudged)
+        work.changed.update(work.lead.unjudged)
+        work.lead.unjudged = {}
+
+
+def _remember(work: Work) -> None:
+    work.lead.unjudged = {**work.before, **work.lead.unjudged}
+
+
+def _meet_deadlines(work: Work) -> None:
+    """Run everything that is due, in order of its instant, as if it ran in time."""
+    timers = work.lead.timers
+    if not timers or min(timers.values()) > work.present:
+        return
+    for _ in range(10 * MAX_ROUNDS):
+        due, name = min(((due, name) for name, due in timers.items()), default=(None, ""))
+        if due is None or due > work.present:
+            break
+        work.now = due
+        work.arm(name, None)
+        _deadline(work, name)
+        _settle(work)
+    work.now = work.present
+
+
+def _deadline(work: Work, name: str) -> None:
+    kind, _, rest = name.partition(":")
+    ruleset = work.ruleset
+    if name == scoring.EXPIRY:
+        scoring.expire(work)
+    elif kind == "rule" and rest in ruleset.rules:
+        scoring.judge(work, ruleset.rules[rest])
+    elif kind == "stage" and rest in ruleset.stages:
+        lifecycle.judge(work, ruleset.stages[rest])
+    elif kind == "enter" and rest in ruleset.journeys:
+        journeys.judge(work, ruleset.journeys[rest])
+    elif kind == "journey" and rest in ruleset.journeys:
+        journeys.timer_due(work, ruleset.journeys[rest])
+    elif kind == "sla":
+        clocks.timer_due(work, *rest.rsplit(":", 1))
+
+
+def _take(work: Work) -> None:
+    """Write the fields an event brings, and what people's events say of themselves."""
+    event = work.event
+    if event.lead:
+        _take_fields(work, event)
+    handle = _EFFECTS.get(event.type)
+    if handle is not None:
+        handle(work, event.properties)
+
+
+def _take_fields(work: Work, event: Event) -> None:
+    """The latest value wins; an event older than the profile only fills gaps."""
+    late = event.at < work.lead.profile_at
+    work.lead.profile_at = max(event.at, work.lead.profile_at)
+    for name, value in event.lead.items():
+        if name == "tags":
+            add_tags(work, value)
+        elif not (late and f"lead.{name}" in work.facts):
+            work.set_fact(f"lead.{name}", value)
+
+
+def _assigned(work: Work, properties: dict[str, Any]) -> None:
+    for name in ("owner", "team", "pool"):
+        work.set_fact(name, properties.get(name))
+    work.lead.assignment = Assignment(
+        work.now,
+        properties.get("owner"),
+        properties.get("team"),
+        properties.get("pool"),
+        properties.get("rule"),
+        properties.get("reason", ""),
+        properties.get("tried", []),
+        properties.get("considered", []),
+    )
+    if properties.get("owner"):
+        clocks.start(work)
+    journeys.answered(work)
+
+
+def _released(work: Work, properties: dict[str, Any]) -> None:
+    clocks.stop(work, properties.get("reason", "released"))
+    _assigned(work, {**properties, "owner": None, "team": None})
+
+
+def _stage_changed(work: Work, properties: dict[str, Any]) -> None:
+    lifecycle.change_by_person(work, properties.get("to", ""), properties.get("reason"))
+
+
+def _grade_overridden(work: Work, properties: dict[str, Any]) -> None:
+    scoring.override_grade(work, properties.get("grade", ""), properties.get("reason"))
+
+
+def _unsubscribed(work: Work, properties: dict[str, Any]) -> None:
+    work.set_fact(f"lead.consent.{properties.get('topic') or 'marketing'}", "withdrawn")
+
+
+_EFFECTS: Final = {
+    "lead_assigned": _assigned,
+    "lead_released": _released,
+    "stage_changed": _stage_changed,
+    "grade_overridden": _grade_overridden,
+    "unsubscribed": _unsubscribed,
+}
+
+
+def _record(work: Work, occurrence: Occurrence) -> None:
+    """Let the windows that want it take the event in, at its own time."""
+    if occurrence.bot:
+        return
+    work.properties = occurrence.properties
+    for window in work.ruleset.windows_of.get(occurrence.type, ()):
+        if window.where is None or window.where(work):
+            old = work.windows.get(window.key)
+            work.windows[window.key] = window.take(
+                old, occurrence.at, occurrence.properties, work.now
+            )
+            work.changed.add(window.key)
+            if not work.news:
+                work.before.setdefault(window.key, None)
+
+
+def _settle(work: Work) -> None:
+    """Run rounds until nothing changes any more."""
+    for _ in range(MAX_ROUNDS):
+        if not (work.changed or work.queue):
+            return
+        _round(work)
+    work.happen("rule_error", reason=f"rules did not settle after {MAX_ROUNDS} rounds")
+    work.changed.clear()
+    work.queue.clear()
+
+
+def _round(work: Work) -> None:
+    occurrence = work.queue.popleft() if work.queue else None
+    work.properties = occurrence.properties if occurrence else {}
+    seen, work.changed = work.changed, set()
+    if occurrence is not None:
+        if work.news:
+            clocks.hear(work, occurrence)
+        scoring.score_occurrence(work, occurrence)
+    scoring.score_facts(work, seen)
+    while fresh := _advance(work, seen):
+        scoring.score_facts(work, fresh)
+    scoring.regrade(work, seen)
+    carry = _advance(work, seen)
+    if work.news:
+        lifecycle.stages_for_facts(work, seen)
+        if occurrence is not None:
+            lifecycle.stages_for_occurrence(work, occurrence)
+        carry |= _advance(work, seen)
+        if occurrence is not None:
+            journeys.journeys_for_occurrence(work, occurrence)
+        journeys.journeys_for_facts(work, seen)
+        carry |= work.changed
+        _forget_before(work, carry)
+    work.changed = carry
+
+
+def _advance(work: Work, seen: set[str]) -> set[str]:
+    """Show what one stratum changed to the later ones; return it for the next round."""
+    changed, work.changed = work.changed, set()
+    seen |= changed
+    return set(changed)
+
+
+def _forget_before(work: Work, carry: set[str]) -> None:
+    """Edges are over once every stratum has seen them."""
+    if work.before:
+        work.before = {k: v for k, v in work.before.items() if k in carry}

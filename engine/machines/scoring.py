@@ -1,0 +1,251 @@
+"""Scores: ledger lines given, withdrawn, expired and capped. Nothing else changes a score."""
+
+from __future__ import annotations
+
+from engine.language.definitions import Absence, Dimension, Model
+from engine.machines.state import Number
+from engine.machines.work import Occurrence, Work, tidy
+from engine.network.rules import Rule
+
+EXPIRY = "expiry"
+
+
+def score_occurrence(work: Work, occurrence: Occurrence) -> None:
+    """Fire the event rules that an occurrence matches."""
+    if occurrence.bot:
+        return
+    for rule in work.ruleset.event_rules.woken(occurrence.type, occurrence.properties):
+        if rule.where is not None and not rule.where(work):
+            continue
+        if rule.when is not None and not rule.when.holds(work):
+            continue
+        if _may_repeat(work, rule, occurrence.at):
+            _give(work, rule, occurrence.at)
+
+
+def score_facts(work: Work, changed: set[str]) -> None:
+    """Look again at every rule that reads what changed."""
+    for rule in work.ruleset.state_rules.woken(changed):
+        judge(work, rule)
+
+
+def judge(work: Work, rule: Rule) -> None:
+    """Give, keep or withdraw what a rule without an event gives, and set its deadline."""
+    when = rule.when
+    if when is None:
+        holds = True
+    else:
+        holds = when.holds(work)
+        work.arm(rule.timer, when.deadline(work) if when.deadline else None)
+        if not work.news and when.deadline and rule.definition.repeat:
+            return  # what the clock takes is judged when history is complete
+    if rule.definition.repeat is not None:
+        _judge_repeated(work, rule, holds)
+    elif rule.definition.exclusive:
+        _judge_group(work, rule, holds)
+    else:
+        _hold(work, rule, _points(work, rule) if holds else 0)
+
+
+def _hold(work: Work, rule: Rule, points: Number) -> None:
+    """Make a truth-maintained rule give exactly ``points``."""
+    given = work.lead.holds.get(rule.key, 0)
+    if points == given:
+        return
+    if points:
+        work.lead.holds[rule.key] = points
+    else:
+        work.lead.holds.pop(rule.key, None)
+    if given:
+        _line(work, rule, -given, "withdrawn")
+    if points:
+        _fire(work, rule)
+        _line(work, rule, points)
+
+
+def _judge_group(work: Work, rule: Rule, holds: bool) -> None:
+    """Of an exclusive group the rule with most points gives them, the others nothing."""
+    if holds:
+        work.lead.truths.setdefault(rule.key, work.now)
+    else:
+        work.lead.truths.pop(rule.key, None)
+    group = work.ruleset.exclusive[f"{rule.definition.model}.{rule.definition.exclusive}"]
+    held = [r for r in group if r.key in work.lead.truths]
+    best = max(held, key=lambda r: (_points(work, r), -r.order), default=None)
+    for member in group:
+        if member is not best:
+            _hold(work, member, 0)
+    if best is not None:
+        _hold(work, best, _points(work, best))
+
+
+def _judge_repeated(work: Work, rule: Rule, holds: bool) -> None:
+    """A condition with ``repeat`` scores when it comes true, absence again each span.
+
+    ``truths`` keeps the instant of the latest firing.
+    """
+    if not holds:
+        work.lead.truths.pop(rule.key, None)
+        return
+    span = _period(rule)
+    fired = work.lead.truths.get(rule.key)
+    if fired is None or (span is not None and work.now >= fired + span):
+        work.lead.truths[rule.key] = fired = work.now
+        if _may_repeat(work, rule, work.now):
+            _give(work, rule, work.now)
+    if span is not None:
+        work.arm(rule.timer, fired + span)
+
+
+def _period(rule: Rule) -> int | None:
+    """Return the span of a rule that is nothing but an absence, None for any other."""
+    definition = rule.when.definition if rule.when else None
+    return definition.span if isinstance(definition, Absence) else None
+
+
+def _points(work: Work, rule: Rule) -> Number:
+    definition = rule.definition
+    if definition.points_fact is None:
+        return tidy(definition.points)
+    value = work.facts.get(definition.points_fact)
+    return tidy(definition.points * value) if value is not None else 0
+
+
+def _give(work: Work, rule: Rule, at: int) -> None:
+    points = _points(work, rule)
+    expires = rule.definition.expires
+    if expires is not None and at + expires <= work.now:
+        return
+    _fire(work, rule)
+    _line(work, rule, points)
+    if expires is not None:
+        work.lead.grants = [*work.lead.grants, [at + expires, rule.key, points]]
+        work.arm(EXPIRY, min(g[0] for g in work.lead.grants))
+
+
+def expire(work: Work) -> None:
+    """Take back what has expired, also where the rule is gone meanwhile."""
+    due = [g for g in work.lead.grants if g[0] <= work.now]
+    work.lead.grants = [g for g in work.lead.grants if g[0] > work.now]
+    for _, key, points in due:
+        _take_back(work, key, points, "expired")
+    work.arm(EXPIRY, min((g[0] for g in work.lead.grants), default=None))
+
+
+def adopt(work: Work) -> None:
+    """Judge a lead anew under another ruleset; what vanished rules gave is withdrawn."""
+    for key, points in list(work.lead.holds.items()):
+        if not _declared(work, key):
+            work.lead.holds.pop(key)
+            _take_back(work, key.removeprefix("cap:"), points, "removed")
+    for name in [t for t in work.lead.timers if t.startswith("rule:")]:
+        if name.removeprefix("rule:") not in work.ruleset.rules:
+            work.arm(name, None)
+    for rule in work.ruleset.initial_rules:
+        judge(work, rule)
+    # Bands may have moved; named without `before`, so that no edge fires for it.
+    work.changed.update(f"score.{model}.total" for model in work.ruleset.models)
+
+
+def _declared(work: Work, key: str) -> bool:
+    if not key.startswith("cap:"):
+        return key in work.ruleset.rules
+    model, dimension = key.removeprefix("cap:").split(".")
+    declared = work.ruleset.models.get(model)
+    return declared is not None and any(d.id == dimension for d in declared.dimensions)
+
+
+def _take_back(work: Work, key: str, points: Number, reason: str) -> None:
+    rule = work.ruleset.rules.get(key)
+    if rule is not None:
+        _line(work, rule, -points, reason)
+        return
+    model, dimension, id = (*key.split(".", 2), "cap")[:3]
+    work.add_points(model, dimension, id, -points, "removed", reason)
+
+
+def _may_repeat(work: Work, rule: Rule, at: int) -> bool:
+    """Whether this occurrence may score, by the rule's ``repeat``; counts it if so.
+
+    A period is half-open, (at - per, at]; late occurrences are judged at their own time.
+    """
+    repeat = rule.definition.repeat
+    if repeat is None or repeat.at_most is None:
+        return True
+    scored = work.lead.counts.get(rule.key, [])
+    if repeat.per is None:
+        near = scored
+    else:
+        near = [t for t in scored if abs(t - at) < repeat.per]
+        scored = [t for t in scored if t > at - 2 * repeat.per]
+    if len(near) >= repeat.at_most:
+        return False
+    work.lead.counts[rule.key] = sorted([*scored, at])
+    return True
+
+
+def _fire(work: Work, rule: Rule) -> None:
+    work.decision.fired.append(rule.definition.id)
+
+
+def _line(work: Work, rule: Rule, points: Number, reason: str = "") -> None:
+    definition = rule.definition
+    work.add_points(
+        definition.model, definition.dimension, definition.id, points, definition.source, reason
+    )
+    _cap(work, work.ruleset.models[definition.model], definition.dimension)
+
+
+def _cap(work: Work, model: Model, name: str) -> None:
+    """Keep a dimension between its floor and cap by a line of its own."""
+    dimension = next(d for d in model.dimensions if d.id == name)
+    if dimension.max is None and dimension.min is None:
+        return
+    key = f"cap:{model.id}.{name}"
+    held = work.lead.holds.get(key, 0)
+    raw = tidy(work.facts.get(f"score.{model.id}.{name}", 0) - held)
+    wanted = tidy(_clamped(dimension, raw) - raw)
+    if wanted == held:
+        return
+    if wanted:
+        work.lead.holds[key] = wanted
+    else:
+        work.lead.holds.pop(key, None)
+    work.add_points(model.id, name, f"cap:{name}", tidy(wanted - held), dimension.source, "capped")
+
+
+def _clamped(dimension: Dimension, raw: Number) -> Number:
+    if dimension.max is not None and raw > dimension.max:
+        return dimension.max
+    if dimension.min is not None and raw < dimension.min:
+        return dimension.min
+    return raw
+
+
+def regrade(work: Work, changed: set[str]) -> None:
+    """Find the grade of every model whose total changed; a person's own choice stays."""
+    for model in work.ruleset.models.values():
+        if f"score.{model.id}.total" not in changed or not model.grades:
+            continue
+        total = work.facts.get(f"score.{model.id}.total", 0)
+        grade = next((g for g in model.grades if total >= g.floor), None)
+        name = grade.grade if grade else None
+        old = work.facts.get(f"grade.{model.id}")
+        if name != old:
+            work.set_fact(f"grade.{model.id}", name)
+            _show_grade(work, model.id, old, name)
+
+
+def _show_grade(work: Work, model: str, old: str | None, new: str | None) -> None:
+    details = {"model": model, "from": old, "to": new}
+    work.happen("grade", **details, score=work.facts.get(f"score.{model}.total", 0))
+    work.occur("grade_changed", **details)
+    if model == work.ruleset.default_model and "override.grade" not in work.facts:
+        work.set_fact("grade", new)
+
+
+def override_grade(work: Work, grade: str, reason: str | None) -> None:
+    """Let a person's grade stand instead of the computed one, which stays visible."""
+    work.set_fact("override.grade", grade)
+    work.set_fact("grade", grade)
+    work.happen("grade_override", to=grade, reason=reason, by=work.event.by)

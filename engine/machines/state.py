@@ -1,0 +1,211 @@
+"""What the machines take and give: plain structs that encode to JSON.
+
+Instants are whole milliseconds since 1970 UTC. A machine never changes what it was
+given: it copies what it is about to write.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+Number = int | float
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened to a lead; the only thing that ever changes one.
+
+    ``lead`` holds fields by catalogue name, nested ones flattened with dots
+    (``source.utm_source``, ``consent.marketing``), already checked and normalised;
+    ``at`` is the event's own time. ``history`` marks back-fills, which are no news.
+    ``by`` is who did it, where a person did; ``bot`` marks suspected scanners.
+    """
+
+    id: str
+    type: str
+    at: int
+    lead: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    channel: str = "api"
+    history: bool = False
+    by: str | None = None
+    bot: bool = False
+
+
+class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A lead's way through one journey. ``done`` dates every step passed, by step id."""
+
+    journey: str
+    entered_at: int
+    step: str | None
+    arrived_at: int
+    done: dict[str, int] = {}
+    left_at: int | None = None
+    reason: str | None = None
+    entered_by: str = ""  # the id of the event that led in; part of delivery keys
+
+
+class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One SLA clock of an assignment: running, met, breached or stopped."""
+
+    sla: str
+    started_at: int
+    due: int
+    status: str = "running"
+    ended_at: int | None = None
+
+
+class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who got a lead, by which rule, and everything that was considered.
+
+    ``tried`` lists the routing rules in order with their outcome, ``considered`` the
+    members with why not; both explain a lead without an owner, too.
+    """
+
+    at: int
+    owner: str | None = None
+    team: str | None = None
+    pool: str | None = None
+    rule: str | None = None
+    reason: str = ""
+    tried: list[dict[str, Any]] = []
+    considered: list[dict[str, Any]] = []
+
+
+class Lead(msgspec.Struct, omit_defaults=True):
+    """A lead's whole state.
+
+    ``facts`` is everything rules can read, by canonical name: ``lead.X``,
+    ``score.MODEL.DIMENSION``, ``grade``, ``stage``, ``owner``, ``team``, ``pool``,
+    ``journey.ID``. ``holds`` says what each truth-maintained rule gives at present and
+    ``truths`` since when a watched condition holds; ``grants`` lists what event rules gave
+    that will expire, as [instant, rule key, points]. ``timers`` are named deadlines; the
+    host wakes the lead at the earliest. ``unjudged`` keeps what history changed, as it was
+    before, until the next live event. ``profile_at`` is the time of the newest event that
+    brought fields: an older one only fills gaps.
+    """
+
+    id: str
+    created_at: int
+    updated_at: int
+    facts: dict[str, Any] = {}
+    stages: dict[str, int] = {}
+    holds: dict[str, Number] = {}
+    truths: dict[str, int] = {}
+    counts: dict[str, list[int]] = {}
+    grants: list[list[Any]] = []
+    windows: dict[str, list[Any]] = {}
+    timers: dict[str, int] = {}
+    journeys: dict[str, Enrolment] = {}
+    clocks: dict[str, Clock] = {}
+    assignment: Assignment | None = None
+    unjudged: dict[str, Any] = {}
+    profile_at: int = 0
+    ruleset: str = ""  # the version it was last decided with
+    asked: int = 0  # how often the lead was sent to routing; part of request keys
+
+    @property
+    def wake_at(self) -> int | None:
+        """The earliest deadline, or None."""
+        return min(self.timers.values()) if self.timers else None
+
+
+class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change of a score; the score of a model is the sum of its lines."""
+
+    at: int
+    model: str
+    dimension: str
+    rule: str
+    points: Number
+    event: str | None
+    source: str
+    ruleset: str
+    reason: str = ""
+
+
+class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something the engine did or decided, for the timeline: ``kind`` and its details."""
+
+    at: int
+    kind: str
+    data: dict[str, Any] = {}
+
+
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something to be done outside by an action plugin.
+
+    ``key`` is the idempotency key, derived from lead, event and step, so that a repeated
+    decision repeats it. ``connection`` names a configured action. ``status`` is queued,
+    or blocked with the ``reason``.
+    """
+
+    key: str
+    lead: str
+    connection: str
+    at: int
+    message: str | None = None
+    params: dict[str, Any] = {}
+    audience: str = "lead"  # or "owner": a note to a salesperson
+    to: str | None = None
+    journey: str | None = None
+    step: str | None = None
+    status: str = "queued"
+    reason: str = ""
+
+
+class Task(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A to-do for a person; ``owner`` None means whoever has the lead later."""
+
+    id: str
+    lead: str
+    title: str
+    created_at: int
+    owner: str | None = None
+    due: int | None = None
+    priority: str = "normal"
+    journey: str | None = None
+    step: str | None = None
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A lead's question to the team machine: ``assign`` it, or ``release`` it to a pool."""
+
+    key: str
+    kind: str
+    at: int
+    pool: str | None = None
+    reason: str = ""
+
+
+class Decision(msgspec.Struct):
+    """What one event did to one lead. ``fired`` lists rule ids in order of firing."""
+
+    lead: Lead
+    ledger: list[LedgerLine] = []
+    happenings: list[Happening] = []
+    deliveries: list[Delivery] = []
+    tasks: list[Task] = []
+    requests: list[Request] = []
+    fired: list[str] = []
+
+
+class TeamBook(msgspec.Struct, omit_defaults=True):
+    """A team's running state, by member.
+
+    ``served`` counts the leads given; ``turns`` is its value when a member last had one, so
+    the smallest turn is next whoever joined, left or was away. ``credits`` are the running
+    weights of a weighted rotation; ``loads`` counts open leads.
+    """
+
+    served: int = 0
+    turns: dict[str, int] = {}
+    credits: dict[str, int] = {}
+    loads: dict[str, int] = {}
+
+
+class Teams(msgspec.Struct, omit_defaults=True):
+    """The state of the team machine, by team id."""
+
+    books: dict[str, TeamBook] = {}

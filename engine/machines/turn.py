@@ -1,0 +1,75 @@
+"""One turn: an event for a lead, the team machine's answers, until nobody asks any more.
+
+Every host, the workbench and replay take turns through this one function.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from engine.machines import team
+from engine.machines.lead import decide, new_lead
+from engine.machines.state import Assignment, Decision, Event, Lead, Request, Teams
+from engine.network.ruleset import Ruleset
+
+__all__ = ["Entry", "Turn", "new_lead", "take_turn"]
+
+MAX_ANSWERS: Final = 20
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An event and what it did."""
+
+    event: Event
+    decision: Decision
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """The new state, and the events that led there: the one given, then the answers."""
+
+    lead: Lead
+    teams: Teams
+    entries: list[Entry]
+
+
+def take_turn(ruleset: Ruleset, lead: Lead, teams: Teams, event: Event, now: int) -> Turn:
+    """Run ``event`` and everything that follows from it at once; inputs stay unchanged."""
+    entries: list[Entry] = []
+    waiting = [event]
+    while waiting and len(entries) < MAX_ANSWERS:
+        current = waiting.pop(0)
+        decision = decide(ruleset, lead, current, now)
+        teams = _closed(ruleset, teams, lead, decision.lead)
+        lead = decision.lead
+        entries.append(Entry(current, decision))
+        for request in decision.requests:
+            teams, answer = team.assign(ruleset, teams, lead, request, now)
+            waiting.append(_answer(request, answer, now))
+    return Turn(lead, teams, entries)
+
+
+def _closed(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead) -> Teams:
+    """A lead that reached a final stage is no load for its owner any more."""
+    before, after = old.facts.get("stage"), new.facts.get("stage")
+    if before == after or after not in ruleset.stages:
+        return teams
+    was_final = before in ruleset.stages and ruleset.stages[before].definition.final
+    is_final = ruleset.stages[after].definition.final
+    return team.close(teams, new) if is_final and not was_final else teams
+
+
+def _answer(request: Request, answer: Assignment, now: int) -> Event:
+    properties = {
+        "owner": answer.owner,
+        "team": answer.team,
+        "pool": answer.pool,
+        "rule": answer.rule,
+        "reason": answer.reason or request.reason,
+        "tried": answer.tried,
+        "considered": answer.considered,
+    }
+    kind = "lead_released" if request.kind == "release" else "lead_assigned"
+    kept = {k: v for k, v in properties.items() if v}
+    return Event(id=request.key, type=kind, at=now, properties=kept, channel="engine")

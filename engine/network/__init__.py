@@ -1,0 +1,1 @@
+"""Definitions compiled to an immutable forward-chaining network."""

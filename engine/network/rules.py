@@ -1,0 +1,82 @@
+"""Rules in the form the machines run: conditions compiled, names resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from engine.language.definitions import Journey, Route, ScoreRule, Sla, Stage, Step
+from engine.network.condition import Compiled
+
+Check = Callable[[Any], bool]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A scoring rule. ``key`` is MODEL.DIMENSION.ID; ``order`` is its place in the YAML.
+
+    A rule with events scores occurrences; one without gives points while ``when`` holds,
+    or, with ``repeat``, each time it comes true.
+    """
+
+    key: str
+    order: int
+    definition: ScoreRule
+    where: Check | None
+    when: Compiled | None
+    fact: str  # the score it adds to, such as score.default.fit
+
+    @property
+    def timer(self) -> str:
+        """The name of its deadline among a lead's timers."""
+        return f"rule:{self.key}"
+
+
+class StageRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage and what enters it by itself."""
+
+    order: int
+    definition: Stage
+    where: Check | None
+    when: Compiled | None
+
+
+class RouteRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A routing rule."""
+
+    definition: Route
+    when: Compiled | None
+
+
+class SlaRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Clocks and for whom they run."""
+
+    definition: Sla
+    when: Compiled | None
+
+
+class StepRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A journey's step; ``cases`` are the compiled conditions of a branch."""
+
+    definition: Step
+    where: Check | None
+    cases: tuple[tuple[Compiled, str], ...]
+    below: str | None  # the step that follows when nothing else is said
+
+
+class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A journey with everything compiled."""
+
+    order: int
+    definition: Journey
+    where: Check | None
+    when: Compiled | None
+    exit_when: Compiled | None
+    goal_when: Compiled | None
+    steps: Mapping[str, StepRule]
+
+    @property
+    def id(self) -> str:
+        """The journey's id."""
+        return self.definition.id

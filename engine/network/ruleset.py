@@ -1,0 +1,165 @@
+"""Compile definitions to an immutable ruleset: the network that the machines run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.language.catalogue import Catalogue
+from engine.language.definitions import Definitions, Journey, Model, ScoreRule, Step
+from engine.network.condition import Compiled, ConditionCompiler
+from engine.network.rules import Check, JourneyRule, RouteRule, Rule, SlaRule, StageRule, StepRule
+from engine.network.wake import EventIndex, FactIndex
+from engine.network.windows import Window
+
+
+class Ruleset:
+    """A compiled configuration. Never changed after it is built; a reload builds another.
+
+    ``windows_of`` lists the windows that each event type feeds; ``listened`` holds the
+    event types that anything reacts to, so that nobody pays for events nobody wants.
+    """
+
+    def __init__(self, definitions: Definitions) -> None:
+        compiler = ConditionCompiler(definitions.calendars)
+        self.definitions = definitions
+        self.version = definitions.version
+        self.calendars = definitions.calendars
+        self.default_model = definitions.default_model.id
+        self.models = {m.id: m for m in definitions.models}
+        self._compile_scoring(definitions, compiler)
+        self._compile_lifecycle(definitions, compiler)
+        self._compile_routing(definitions, compiler)
+        self._compile_journeys(definitions, compiler)
+        self.windows: dict[str, Window] = compiler.windows
+        self.windows_of = _by_event(compiler.windows.values())
+        self.listened = self._listened()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The fields and events that rules and input share."""
+        return self.definitions.catalogue
+
+    def _compile_scoring(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
+        rules = [
+            Rule(
+                key=f"{model.id}.{rule.dimension}.{rule.id}",
+                order=order,
+                definition=rule,
+                where=_check(compiler.optional(rule.where)),
+                when=compiler.optional(rule.when),
+                fact=f"score.{model.id}.{rule.dimension}",
+            )
+            for order, (model, rule) in enumerate(_scoring(definitions.models))
+        ]
+        self.rules = {rule.key: rule for rule in rules}
+        self.event_rules = EventIndex(
+            (r, r.definition.events, r.definition.where) for r in rules if r.definition.events
+        )
+        self.state_rules = FactIndex(
+            (r, _wakers(r.when, r.definition.points_fact)) for r in rules if not r.definition.events
+        )
+        # What a new lead is judged by: rules that may hold although nothing they read changed.
+        self.initial_rules = tuple(r for r in rules if not r.definition.events)
+        self.exclusive = _groups(rules)
+
+    def _compile_lifecycle(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
+        stages = [
+            StageRule(
+                order=order,
+                definition=stage,
+                where=_check(compiler.optional(stage.where)),
+                when=compiler.optional(stage.when),
+            )
+            for order, stage in enumerate(definitions.lifecycle.stages)
+        ]
+        self.stages = {s.definition.id: s for s in stages}
+        self.initial_stage = stages[0].definition.id
+        self.state_stages = FactIndex(
+            (s, _wakers(s.when)) for s in stages if s.when and not s.definition.events
+        )
+        self.event_stages = EventIndex(
+            (s, s.definition.events, s.definition.where) for s in stages if s.definition.events
+        )
+
+    def _compile_routing(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
+        routing = definitions.routing
+        self.teams = routing.teams
+        self.pools = routing.pools
+        self.routes = tuple(
+            RouteRule(definition=r, when=compiler.optional(r.when)) for r in routing.rules
+        )
+        self.slas = tuple(
+            SlaRule(definition=s, when=compiler.optional(s.when)) for s in routing.slas
+        )
+
+    def _compile_journeys(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
+        journeys = [_journey(o, j, compiler) for o, j in enumerate(definitions.journeys)]
+        self.journeys = {j.id: j for j in journeys}
+        self.state_journeys = FactIndex(
+            (j, _wakers(j.when)) for j in journeys if j.when and not j.definition.events
+        )
+        self.event_journeys = EventIndex(
+            (j, j.definition.events, j.definition.where) for j in journeys if j.definition.events
+        )
+
+    def _listened(self) -> frozenset[str]:
+        types = {*self.event_rules.types, *self.event_stages.types, *self.event_journeys.types}
+        types.update(self.windows_of)
+        for journey in self.journeys.values():
+            types.update(journey.definition.exit_events, journey.definition.goal_events)
+            for step in journey.steps.values():
+                types.update(step.definition.events)
+        return frozenset(types)
+
+
+def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> JourneyRule:
+    return JourneyRule(
+        order=order,
+        definition=journey,
+        where=_check(compiler.optional(journey.where)),
+        when=compiler.optional(journey.when),
+        exit_when=compiler.optional(journey.exit_when),
+        goal_when=compiler.optional(journey.goal_when),
+        steps={s.id: _step(journey, s, compiler) for s in journey.steps},
+    )
+
+
+def _step(journey: Journey, step: Step, compiler: ConditionCompiler) -> StepRule:
+    below = journey.after(step)
+    return StepRule(
+        definition=step,
+        where=_check(compiler.optional(step.where)),
+        cases=tuple((compiler.compile(c), target) for c, target in step.cases),
+        below=below.id if below else None,
+    )
+
+
+def _scoring(models: Iterable[Model]) -> Iterable[tuple[Model, ScoreRule]]:
+    return ((model, rule) for model in models for rule in model.rules)
+
+
+def _check(compiled: Compiled | None) -> Check | None:
+    return compiled.holds if compiled else None
+
+
+def _wakers(when: Compiled | None, *facts: str | None) -> set[str]:
+    names = {fact for fact in facts if fact}
+    return names | when.reads | when.windows if when else names
+
+
+def _groups(rules: list[Rule]) -> dict[str, tuple[Rule, ...]]:
+    """Return the members of each exclusive group, by ``model.group``."""
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if rule.definition.exclusive:
+            name = f"{rule.definition.model}.{rule.definition.exclusive}"
+            found.setdefault(name, []).append(rule)
+    return {name: tuple(members) for name, members in found.items()}
+
+
+def _by_event(windows: Iterable[Window]) -> dict[str, tuple[Window, ...]]:
+    found: dict[str, list[Window]] = {}
+    for window in windows:
+        for kind in window.events:
+            found.setdefault(kind, []).append(window)
+    return {kind: tuple(items) for kind, items in found.items()}

@@ -1,0 +1,199 @@
+"""Everything a plugin author imports: hooks, channels, actions and what they take and give.
+
+A plugin is any object (usually a module) with functions marked ``@hookimpl``; third-party
+ones are found through the entry-point group ``leadrules``. Instants are whole milliseconds
+since 1970 UTC, durations whole milliseconds.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import pluggy
+
+PROJECT: Final = "leadrules"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+# --- actions ---------------------------------------------------------------------------------
+
+
+class OutgoingDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to do outside, with its texts rendered.
+
+    ``key`` is the idempotency key: the same at every attempt, so that a provider that knows
+    such keys does the thing once. ``to`` is None only for actions without an ``address``.
+    ``audience`` is ``lead``, or ``owner`` for a note to a salesperson.
+    """
+
+    key: str
+    lead: str
+    connection: str
+    audience: str
+    attempt: int
+    created_at: int
+    to: str | None = None
+    message: str | None = None
+    journey: str | None = None
+    step: str | None = None
+    subject: str | None = None
+    text: str | None = None
+    html: str | None = None
+    params: Mapping[str, Any] = {}
+
+
+class ActionContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What an action may use: its connection's settings, secrets already filled in."""
+
+    connection: Mapping[str, Any]
+    now: int
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """Done. ``provider_id`` is the provider's own name for it.
+
+    ``refused`` maps recipients that the provider refused, although it took others, to why.
+    """
+
+    provider_id: str = ""
+    refused: Mapping[str, str] = {}
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Not done, and trying again can help; ``after`` milliseconds, or as the engine thinks fit."""
+
+    reason: str
+    after: int | None = None
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Not done, and trying again can't help."""
+
+    reason: str
+
+
+Result = Delivered | Retry | Failed
+
+
+class Action(ABC):
+    """Does something outside: sends a message, calls a service, writes a line.
+
+    ``name`` is what ``plugin:`` in ``server.yaml`` says. The two schemas are JSON Schema
+    (draft-07) for a connection's settings and for a step's ``with``. ``address`` is the lead's
+    fact that holds the recipient, such as ``lead.email``; without one nobody is addressed.
+    ``receipt`` is the event that tells the lead's journey of a delivery.
+    """
+
+    name: str
+    params_schema: Mapping[str, Any] = {"type": "object"}
+    connection_schema: Mapping[str, Any] = {"type": "object"}
+    address: str | None = None
+    receipt: str = "message_sent"
+
+    @abstractmethod
+    async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
+        """Do it. What is raised costs this delivery only; OSError and timeouts are retried."""
+
+
+# --- channels --------------------------------------------------------------------------------
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The catalogue as channels see it: lead fields, and each event's properties, with types."""
+
+    fields: Mapping[str, str]
+    events: Mapping[str, Mapping[str, str]]
+
+
+class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request to a channel.
+
+    ``body`` is as sent, for signatures. ``form`` holds the fields of a form post in order
+    (files are left out), ``data`` a JSON body; both None when the body is neither. Header
+    names are in lower case. ``client`` is the peer's address.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes
+    form: tuple[tuple[str, str], ...] | None
+    data: Any
+    client: str | None
+    settings: Mapping[str, Any]
+    names: Names
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer of the channel's own making: ``body`` as JSON, or text, or a redirect."""
+
+    status: int = 202
+    body: Any = None
+    redirect: str | None = None
+    media_type: str = "application/json"
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """Raw events for the door, in the form of ``POST /v1/events``.
+
+    The reply is sent after the commit; without one the engine answers 202. No events is fine:
+    a handshake, or something to be dropped without telling the sender.
+    """
+
+    events: tuple[Mapping[str, Any], ...] = ()
+    reply: Reply | None = None
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Nothing usable arrived; ``status`` is the HTTP status to answer with."""
+
+    reason: str
+    status: int = 422
+    code: str = "rejected"
+
+
+Handler = Callable[[ChannelRequest], Awaitable[Accepted | Rejection]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A path below ``/channels/NAME`` in Starlette's form, such as ``/{form}``."""
+
+    path: str
+    methods: tuple[str, ...]
+    handler: Handler
+    summary: str = ""
+
+
+class Channel(ABC):
+    """Turns what arrives into events; never touches a lead.
+
+    ``config_schema`` is JSON Schema (draft-07) for the channel's settings in ``server.yaml``.
+    """
+
+    name: str
+    config_schema: Mapping[str, Any] = {"type": "object"}
+
+    @abstractmethod
+    def routes(self) -> list[Route]:
+        """Return the HTTP routes to mount under ``/channels/NAME``."""
+
+
+# --- hooks -----------------------------------------------------------------------------------
+
+
+class Hooks:
+    """The hooks a plugin may implement, with exactly these argument names (or fewer)."""
+
+    @hookspec
+    def register_actions(self, register: Callable[[Action], None]) -> None:
+        """Call ``register`` with each action."""
+
+    @hookspec
+    def register_channels(self, register: Callable[[Channel], None]) -> None:
+        """Call ``register`` with each channel."""

@@ -1,0 +1,104 @@
+"""Opening the database: the one writer, and any number of readers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from engine.errors import LeadrulesError
+from engine.store.lock import FileLock
+from engine.store.schema import migrations
+
+_CACHE_KIB = 64 * 1024
+# The log is copied into the file at about 16 MB: seldom, and small enough not to be felt.
+_CHECKPOINT_PAGES = 4_000
+
+
+class BadDatabase(LeadrulesError):
+    """A file that is no database, or one made by a later leadrules."""
+
+    code = "bad-database"
+
+
+class Store:
+    """The writer's side of one database file, created when absent, its schema up to date.
+
+    ``connection`` is for one thread at a time and has no transaction of its own: use
+    `transaction`. Raises DatabaseInUse, and BadDatabase for a file that cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(path)
+        try:
+            _migrate(path)
+            self.connection = _connect_writer(path)
+        except sqlite3.DatabaseError as error:
+            self._lock.release()
+            raise BadDatabase(
+                f"{str(path)!r} cannot be used as a database: {error}; choose another with --db"
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit, that is fsync, at the end, or roll back and raise on again."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the file and let others have it; may be called twice."""
+        self.connection.close()
+        self._lock.release()
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Return a connection that can't write; rows are `sqlite3.Row`. Readers never block.
+
+    Raises BadDatabase when there is no such file.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.OperationalError as error:
+        raise BadDatabase(f"{str(path)!r} cannot be read: {error}") from error
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _migrate(path: Path) -> None:
+    database = Database(sqlite3.connect(path))
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        migrations().apply(database)
+    finally:
+        database.close()
+
+
+def _connect_writer(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = OFF",
+        "busy_timeout = 5000",
+        f"cache_size = -{_CACHE_KIB}",
+        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection

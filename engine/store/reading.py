@@ -1,0 +1,197 @@
+"""Reading: leads, timelines, to-dos, deliveries and figures, always from the latest commit."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.machines.state import Lead, Teams
+from engine.store import lookup, queries, rows, shapes
+from engine.store.database import connect_reader
+from engine.store.pages import Page, from_cursor, page
+from engine.store.shapes import Item
+
+_NEWEST: Final = (2**63 - 1, 9, 0)
+_CHUNK: Final = 1_000
+
+
+class Reader:
+    """Reads one database, from any thread: each has a connection of its own.
+
+    ``model`` is the default scoring model, whose score is the lead's own. Cursors come from
+    the ``next`` of the page before; a bad one raises BadCursor. Reading never blocks writing.
+    """
+
+    def __init__(self, path: Path, model: str = "default") -> None:
+        self.path = path
+        self.model = model
+        self._own = threading.local()
+        self._all: list[sqlite3.Connection] = []
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if found is None:
+            found = self._own.connection = connect_reader(self.path)
+            self._all.append(found)
+        return found
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        while self._all:
+            self._all.pop().close()
+        self._own = threading.local()
+
+    # --- leads -------------------------------------------------------------------------------
+
+    def leads(
+        self,
+        text: str | None = None,
+        filters: Mapping[str, str | None] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return leads, latest change first.
+
+        ``text`` is looked for in name, company, e-mail and phone; ``filters`` by grade, stage,
+        owner, team, pool or source, where None means "has none".
+        """
+        where = _equal(filters or {}, ("grade", "stage", "owner", "team", "pool", "source"))
+        if text:
+            where.append((queries.LEADS_TEXT, (_like(text),) * 3))
+        if cursor:
+            where.append((queries.LEADS_AFTER, from_cursor(cursor, (int, str))))
+        found = self._select(queries.LEADS, where, limit)
+        return page(found, limit, [shapes.lead_line(r) for r in found], "updated_at", "id")
+
+    def lead(self, id: str) -> Item | None:
+        """Return a lead's record as the API shows it, None when there is none."""
+        lead = self.state(id)
+        return shapes.lead_record(lead, self.model) if lead else None
+
+    def state(self, id: str) -> Lead | None:
+        """Return a lead's whole state, None when there is none."""
+        row = self._connection.execute(queries.STATE, (id,)).fetchone()
+        return rows.lead_state(row["state"]) if row else None
+
+    def find(self, text: str) -> str | None:
+        """Return the id of the lead that ``text`` means, None when nothing fits.
+
+        A lead's id, any of its identities (an e-mail address in any case, a Chinese number
+        without its +86), or the id of one of its events.
+        """
+        text = text.strip()
+        row = self._connection.execute(queries.FIND, (text, text.lower(), f"+86{text}")).fetchone()
+        return row[0] if row else None
+
+    def timeline(self, lead: str, limit: int = 100, cursor: str | None = None) -> Page:
+        """Return everything that happened to a lead, newest first.
+
+        Items have at, kind (event, score, happening, task, delivery), id and type; an event's
+        id is the client's own.
+        """
+        after = from_cursor(cursor, (int, int, int)) if cursor else _NEWEST
+        found = self._connection.execute(queries.TIMELINE, (lead, *after, limit + 1)).fetchall()
+        items = [shapes.timeline_item(row) for row in found]
+        return page(found, limit, items, "at", "rank", "line")
+
+    def ledger(self, lead: str) -> list[Item]:
+        """Return the lines that make up a lead's scores, in the order they were written."""
+        found = self._connection.execute(queries.LEDGER, (lead,))
+        return [shapes.ledger_line(row) for row in found]
+
+    # --- work --------------------------------------------------------------------------------
+
+    def tasks(
+        self,
+        owner: str | None = None,
+        status: str | None = None,
+        lead: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return to-dos, the most urgent first; those without a date come last."""
+        given = {"owner": owner, "status": status, "lead": lead}
+        where = _equal({k: v for k, v in given.items() if v is not None}, tuple(given))
+        if cursor:
+            where.append((queries.TASKS_AFTER, from_cursor(cursor, (int, str))))
+        found = self._select(queries.TASKS, where, limit)
+        return page(found, limit, [shapes.task(row) for row in found], "due_key", "id")
+
+    def task(self, id: str) -> Item | None:
+        """Return one to-do, None when there is none."""
+        found = self._select(queries.TASKS, [("id = ?", (id,))], 1)
+        return shapes.task(found[0]) if found else None
+
+    def deliveries(
+        self,
+        status: str | None = None,
+        lead: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return deliveries, newest first."""
+        given = {"status": status, "lead": lead}
+        where = _equal({k: v for k, v in given.items() if v is not None}, tuple(given))
+        if cursor:
+            where.append((queries.DELIVERIES_AFTER, from_cursor(cursor, (int,))))
+        found = self._select(queries.DELIVERIES, where, limit)
+        return page(found, limit, [shapes.delivery(row) for row in found], "line")
+
+    def delivery(self, key: str) -> Item | None:
+        """Return one delivery, None when there is none."""
+        found = self._select(queries.DELIVERIES, [("key = ?", (key,))], 1)
+        return shapes.delivery(found[0]) if found else None
+
+    def teams(self) -> Teams:
+        """Return the running state of the teams: loads and turns."""
+        return lookup.teams(self._connection)
+
+    # --- figures -----------------------------------------------------------------------------
+
+    def funnel(self) -> list[Item]:
+        """Return {stage, source, leads} for every pair that has leads; both may be None."""
+        return [dict(row) for row in self._connection.execute(queries.FUNNEL)]
+
+    def counts(self) -> Item:
+        """Return {events, leads, open_tasks, next_wake (an instant or None), deliveries}.
+
+        ``deliveries`` maps a status to how many have it.
+        """
+        counts = dict(self._connection.execute(queries.COUNTS).fetchone())
+        by_status = self._connection.execute(queries.DELIVERY_COUNTS)
+        return {**counts, "deliveries": {status: count for status, count in by_status}}
+
+    def log(self, after: int = 0) -> Iterator[rows.Logged]:
+        """Yield the events behind number ``after`` in the order of their decisions."""
+        while True:
+            found = self._connection.execute(queries.LOG, (after, _CHUNK)).fetchall()
+            yield from map(rows.logged, found)
+            if len(found) < _CHUNK:
+                return
+            after = found[-1]["seq"]
+
+    def _select(
+        self, statement: str, where: list[tuple[str, tuple[Any, ...]]], limit: int
+    ) -> list[sqlite3.Row]:
+        """Run a list's SELECT, with one row more than ``limit`` to see whether more follow."""
+        terms = " AND ".join(term for term, _ in where) or "1"
+        values = [value for _, given in where for value in given]
+        return self._connection.execute(
+            statement.format(where=terms), (*values, limit + 1)
+        ).fetchall()
+
+
+def _equal(
+    filters: Mapping[str, str | None], allowed: tuple[str, ...]
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return a term for each filter. Column names come from ``allowed`` only."""
+    return [(f"{name} IS ?", (filters[name],)) for name in allowed if name in filters]
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

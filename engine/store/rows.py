@@ -1,0 +1,140 @@
+"""Structs to rows and back. Encoders are made once; their bytes are the same each time."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+import msgspec
+
+from engine.machines.state import (
+    Delivery,
+    Event,
+    Happening,
+    Lead,
+    LedgerLine,
+    Task,
+    TeamBook,
+)
+
+Row = tuple[Any, ...]
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an event brings, as one JSON column."""
+
+    lead: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """An event as the log has it. ``decided_at`` is the ``now`` of its decision."""
+
+    seq: int
+    lead: str
+    decided_at: int
+    ruleset: str
+    event: Event
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode_lead: Final = msgspec.json.Decoder(Lead).decode
+_decode_book: Final = msgspec.json.Decoder(TeamBook).decode
+_decode_body: Final = msgspec.json.Decoder(Body).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+
+EVENT_COLUMNS: Final = 'id, lead, type, at, decided_at, channel, history, "by", bot, body, ruleset'
+
+
+def to_json(value: Any) -> str:
+    """Return ``value`` as compact JSON text."""
+    return _encode(value).decode()
+
+
+def from_json(text: str | bytes) -> Any:
+    """Return what `to_json` was given."""
+    return _decode_any(text)
+
+
+def event_row(event: Event, lead: str, decided_at: int, ruleset: str) -> Row:
+    """Return an event as `EVENT_COLUMNS` has it."""
+    body = _encode(Body(event.lead, event.properties)).decode()
+    return (
+        *(event.id, lead, event.type, event.at, decided_at, event.channel),
+        *(event.history, event.by, event.bot, body, ruleset),
+    )
+
+
+def logged(row: sqlite3.Row) -> Logged:
+    """Return the event of a row with seq and `EVENT_COLUMNS`."""
+    body = _decode_body(row["body"])
+    event = Event(
+        id=row["id"],
+        type=row["type"],
+        at=row["at"],
+        lead=body.lead,
+        properties=body.properties,
+        channel=row["channel"],
+        history=bool(row["history"]),
+        by=row["by"],
+        bot=bool(row["bot"]),
+    )
+    return Logged(row["seq"], row["lead"], row["decided_at"], row["ruleset"], event)
+
+
+def lead_row(lead: Lead, model: str) -> Row:
+    """Return a lead as the columns of its table; ``model`` is the default scoring model."""
+    get = lead.facts.get
+    return (
+        *(lead.id, lead.created_at, lead.updated_at, get("lead.name"), get("lead.company")),
+        *(get(f"score.{model}.total"), get("grade"), get("stage")),
+        *(get("owner"), get("team"), get("pool"), get("lead.source.name")),
+        *(lead.wake_at, _encode(lead)),
+    )
+
+
+def lead_state(state: bytes) -> Lead:
+    """Return the lead whose state column this is."""
+    return _decode_lead(state)
+
+
+def book_row(team: str, book: TeamBook) -> Row:
+    """Return one team's running state as a row."""
+    return team, _encode(book).decode()
+
+
+def team_book(state: str) -> TeamBook:
+    """Return the running state whose column this is."""
+    return _decode_book(state)
+
+
+def ledger_row(lead: str, line: LedgerLine) -> Row:
+    """Return a ledger line as a row."""
+    return (
+        *(lead, line.at, line.model, line.dimension, line.rule, line.points),
+        *(line.event, line.source, line.ruleset, line.reason),
+    )
+
+
+def happening_row(lead: str, event: str, happening: Happening) -> Row:
+    """Return a happening, with the event that it came from, as a row."""
+    return lead, happening.at, happening.kind, event, _encode(happening.data).decode()
+
+
+def delivery_row(delivery: Delivery) -> Row:
+    """Return a delivery as a row; a blocked one is finished at once."""
+    finished = None if delivery.status == "queued" else delivery.at
+    return (
+        *(delivery.key, delivery.lead, delivery.connection, delivery.message),
+        *(delivery.audience, delivery.to, delivery.journey, delivery.step),
+        *(_encode(delivery.params).decode(), delivery.status, delivery.reason),
+        *(delivery.at, delivery.at, finished),
+    )
+
+
+def task_row(task: Task) -> Row:
+    """Return a to-do as a row."""
+    return (
+        *(task.id, task.lead, task.title, task.owner, task.due, task.priority),
+        *(task.created_at, task.journey, task.step),
+    )

@@ -1,0 +1,105 @@
+"""The commit path: rows gathered in memory, written by prepared statements."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from engine.machines.directory import Identity
+from engine.machines.state import Decision, Event, Happening, Lead, TeamBook
+from engine.store import rows
+from engine.store.rows import EVENT_COLUMNS, Row
+
+_EVENT: Final = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+_LEAD: Final = """
+INSERT INTO leads (id, created_at, updated_at, name, company, score, grade, stage, owner, team,
+    pool, source, wake_at, state)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, updated_at = excluded.updated_at,
+    name = excluded.name, company = excluded.company, score = excluded.score,
+    grade = excluded.grade, stage = excluded.stage, owner = excluded.owner, team = excluded.team,
+    pool = excluded.pool, source = excluded.source, wake_at = excluded.wake_at,
+    state = excluded.state
+"""
+_IDENTITY: Final = "INSERT INTO identities (kind, value, lead) VALUES (?,?,?)"
+_LEDGER: Final = """
+INSERT INTO ledger (lead, at, model, dimension, rule, points, event, source, ruleset, reason)
+VALUES (?,?,?,?,?,?,?,?,?,?)
+"""
+_HAPPENING: Final = "INSERT INTO happenings (lead, at, kind, event, data) VALUES (?,?,?,?,?)"
+# A repeated decision repeats its keys; the first one counts.
+_DELIVERY: Final = """
+INSERT INTO deliveries (key, lead, connection, message, audience, to_address, journey, step,
+    params, status, reason, due, created_at, finished_at)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING
+"""
+_TASK: Final = """
+INSERT INTO tasks (id, lead, title, owner, due, priority, created_at, journey, step)
+VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING
+"""
+_TASK_DONE: Final = """
+UPDATE tasks SET status = 'done', outcome = ?, completed_at = ?
+WHERE id = ? AND lead = ? AND status = 'open'
+"""
+_TEAM: Final = "INSERT OR REPLACE INTO teams (id, state) VALUES (?,?)"
+
+
+class Rows:
+    """The rows of one transaction, in the order of their making."""
+
+    def __init__(self) -> None:
+        self.events: list[Row] = []
+        self.identities: list[Row] = []
+        self.ledger: list[Row] = []
+        self.happenings: list[Row] = []
+        self.deliveries: list[Row] = []
+        self.tasks: list[Row] = []
+        self.tasks_done: list[Row] = []
+
+    def log(self, event: Event, lead: str, now: int, ruleset: str) -> None:
+        """Add an event to the log; one about a task closes that task."""
+        self.events.append(rows.event_row(event, lead, now, ruleset))
+        if event.type == "task_completed":
+            done = event.properties.get("outcome"), event.at, event.properties.get("task"), lead
+            self.tasks_done.append(done)
+
+    def link(self, identities: tuple[Identity, ...], lead: str) -> None:
+        """Let identities mean a lead from now on."""
+        self.identities.extend((kind, value, lead) for kind, value in identities)
+
+    def decided(self, event: Event, decision: Decision) -> None:
+        """Add what a decision brought."""
+        lead = decision.lead.id
+        self.ledger.extend(rows.ledger_row(lead, line) for line in decision.ledger)
+        for happening in decision.happenings:
+            self.happened(lead, event.id, happening)
+        self.deliveries.extend(map(rows.delivery_row, decision.deliveries))
+        self.tasks.extend(map(rows.task_row, decision.tasks))
+
+    def happened(self, lead: str, event: str, happening: Happening) -> None:
+        """Add one happening, for the timeline."""
+        self.happenings.append(rows.happening_row(lead, event, happening))
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write everything within the caller's transaction."""
+        for statement, values in (
+            (_EVENT, self.events),
+            (_IDENTITY, self.identities),
+            (_LEDGER, self.ledger),
+            (_HAPPENING, self.happenings),
+            (_DELIVERY, self.deliveries),
+            (_TASK, self.tasks),
+            (_TASK_DONE, self.tasks_done),
+        ):
+            if values:
+                connection.executemany(statement, values)
+
+
+def write_leads(connection: sqlite3.Connection, leads: list[Lead], model: str) -> None:
+    """Write whole states; ``model`` is the default scoring model."""
+    connection.executemany(_LEAD, [rows.lead_row(lead, model) for lead in leads])
+
+
+def write_teams(connection: sqlite3.Connection, books: dict[str, TeamBook]) -> None:
+    """Write the teams whose running state changed."""
+    connection.executemany(_TEAM, [rows.book_row(team, book) for team, book in books.items()])

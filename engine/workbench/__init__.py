@@ -1,0 +1,1 @@
+"""What people do with rules before they go live: check them and test them."""

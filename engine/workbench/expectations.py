@@ -1,0 +1,154 @@
+"""Read what a test expects: facts, rules fired or not, and what was sent, done and assigned."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.language.conditions import ConditionParser, has_edge
+from engine.language.definitions import Definitions
+from engine.language.diagnostic import Diagnostics
+from engine.language.instants import BadTime, parse_offset
+from engine.language.nearest import did_you_mean
+from engine.language.reader import Document, Path
+from engine.language.scope import Scope
+from engine.network.condition import ConditionCompiler
+from engine.network.ruleset import Ruleset
+from engine.workbench.cases import (
+    LISTS,
+    Check,
+    Expectation,
+    FactCheck,
+    FiredCheck,
+    ListCheck,
+)
+
+_FIRED: Final = {"fired": True, "not_fired": False}
+
+
+class ExpectationReader:
+    """Reads the ``expect`` lists of one document."""
+
+    def __init__(self, document: Document, ruleset: Ruleset, found: Diagnostics) -> None:
+        self.document = document
+        self.found = found
+        self.definitions = ruleset.definitions
+        self.scope = _scope(ruleset.definitions)
+        self.parser = ConditionParser(self.scope, document, found)
+        self.compiler = ConditionCompiler(ruleset.calendars)
+
+    def read(self, data: list[Any], path: Path, start: int) -> tuple[Expectation, ...]:
+        """Return the expectations at ``path``, in order of their instants."""
+        read = [self._expectation(each, (*path, i), start) for i, each in enumerate(data)]
+        return tuple(sorted((e for e in read if e is not None), key=lambda e: e.at))
+
+    def _expectation(self, data: Any, path: Path, start: int) -> Expectation | None:
+        if not isinstance(data, dict) or len(data) < 2 or "at" not in data:
+            hint = "write such as {at: 3d, score.total: 75}"
+            self._error("test-shape", path, "an expectation is at and what holds then", hint)
+            return None
+        checks = [self._check(k, v, (*path, k)) for k, v in data.items() if k != "at"]
+        return Expectation(
+            start + self._offset(data["at"], (*path, "at")),
+            tuple(c for c in checks if c is not None),
+            self.document.at(path),
+        )
+
+    def _check(self, key: str, data: Any, path: Path) -> Check | None:
+        if key in _FIRED:
+            return self._fired(key, data, path)
+        if key in LISTS:
+            return self._list(key, data, path)
+        return self._fact(key, data, path)
+
+    def _fired(self, key: str, data: Any, path: Path) -> FiredCheck | None:
+        names = data if isinstance(data, list) else [data]
+        known = fireable(self.definitions)
+        for index, name in enumerate(names):
+            if name not in known:
+                hint = did_you_mean(str(name), known)
+                where = (*path, index) if isinstance(data, list) else path
+                message = f'there is no rule, journey or route "{name}"; {hint}'
+                self._error("unknown-rule", where, message, hint)
+        return FiredCheck(tuple(map(str, names)), _FIRED[key], self.document.key(path))
+
+    def _list(self, key: str, data: Any, path: Path) -> ListCheck | None:
+        if not isinstance(data, list) or not all(isinstance(i, dict) for i in data):
+            hint = f"write {key}: [] for none, or {key}: [{{{LISTS[key][0]}: NAME}}]"
+            self._error("test-shape", path, f"{key} takes a list of maps", hint)
+            return None
+        for index, item in enumerate(data):
+            self._item(key, item, (*path, index))
+        return ListCheck(key, tuple(data), self.document.key(path))
+
+    def _item(self, kind: str, item: dict[str, Any], path: Path) -> None:
+        for key in item:
+            if key not in LISTS[kind]:
+                hint = did_you_mean(key, LISTS[kind])
+                self._key_error(f'"{key}" is not known in {kind}; {hint}', (*path, key), hint)
+        definitions = self.definitions
+        self._known(item, "message", definitions.messages, path)
+        self._known(item, "do", definitions.server.connections, path)
+        self._known(item, "journey", {j.id for j in definitions.journeys}, path)
+        if "at" in item:
+            self._offset(item["at"], (*path, "at"))
+
+    def _known(self, item: dict[str, Any], key: str, known: Any, path: Path) -> None:
+        if key in item and item[key] not in known:
+            hint = did_you_mean(str(item[key]), known)
+            message = f'there is no {key} "{item[key]}"; {hint}'
+            self._error(f"unknown-{key}", (*path, key), message, hint)
+
+    def _fact(self, name: str, wanted: Any, path: Path) -> FactCheck | None:
+        resolved = self.scope.resolve(name)
+        if resolved is None:
+            hint = did_you_mean(name, [*self.scope.paths(), *_FIRED, *LISTS])
+            message = f'"{name}" is no field and nothing that can be expected; {hint}'
+            self._key_error(message, path, hint)
+            return None
+        data = {"exists": False} if wanted is None else wanted
+        condition = self.parser.parse({name: data}, path[:-1])
+        if condition is None:
+            return None
+        if has_edge(condition):
+            message = "rises_to and falls_below happen at an instant; expect gte or lt"
+            self._error("edge-in-test", path, message, "or expect the rule in fired:")
+            return None
+        return FactCheck(
+            name,
+            resolved.fact,
+            wanted,
+            self.compiler.compile(condition),
+            self.document.key(path),
+        )
+
+    def _offset(self, text: Any, path: Path) -> int:
+        try:
+            return parse_offset(str(text))
+        except BadTime as error:
+            self._error("bad-time", path, str(error), "offsets count from start, such as 2d12h")
+            return 0
+
+    def _error(self, code: str, path: Path, message: str, hint: str | None) -> None:
+        self.found.error(code, message, self.document.at(path), hint=hint)
+
+    def _key_error(self, message: str, path: Path, hint: str) -> None:
+        self.found.error("unknown-key", message, self.document.key(path), hint=hint)
+
+
+def fireable(definitions: Definitions) -> frozenset[str]:
+    """Return every name that ``fired`` may hold: scoring rules, journeys and routes."""
+    rules = (rule.id for model in definitions.models for rule in model.rules)
+    journeys = (journey.id for journey in definitions.journeys)
+    return frozenset((*rules, *journeys, *(route.id for route in definitions.routing.rules)))
+
+
+def _scope(definitions: Definitions) -> Scope:
+    return Scope(
+        definitions.catalogue,
+        {m.id: [d.id for d in m.dimensions] for m in definitions.models},
+        {m.id: [g.grade for g in m.grades] for m in definitions.models if m.grades},
+        [s.id for s in definitions.lifecycle.stages],
+        [j.id for j in definitions.journeys],
+        {},
+        definitions.calendars,
+    )
