@@ -15,18 +15,32 @@ from engine.errors import LeadrulesError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from engine.language.definitions import Definitions
     from engine.language.diagnostic import Diagnostic
     from engine.language.load import Loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_CONFIG: Final = "config"
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
 
 
 class NoSuchFolder(LeadrulesError):
     """The configuration folder is not there."""
 
     code = "no-such-folder"
+
+
+class RulesHaveErrors(LeadrulesError):
+    """The configuration does not load."""
+
+    code = "bad-rules"
+
+
+class NoDatabase(LeadrulesError):
+    """The database is not there."""
+
+    code = "no-database"
 
 
 def config_argument(function: F) -> F:
@@ -44,6 +58,25 @@ def config_option(function: F) -> F:
         show_default=True,
         type=click.Path(path_type=Path),
         help="The configuration folder.",
+    )(function)
+
+
+def db_option(function: F) -> F:
+    """Add the option ``--db FILE``."""
+    return click.option(
+        "--db",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The database; by default the one in server.yaml.",
+    )(function)
+
+
+def server_options(function: F) -> F:
+    """Add ``--url`` and ``--token``, which say where the server is and who asks."""
+    function = click.option(
+        "--token", envvar="LEADRULES_TOKEN", help="An API token [env: LEADRULES_TOKEN]."
+    )(function)
+    return click.option(
+        "--url", envvar="LEADRULES_URL", help=f"The server [env: LEADRULES_URL; {DEFAULT_URL}]."
     )(function)
 
 
@@ -73,6 +106,25 @@ def load(folder: Path) -> Loaded:
             "or go to the folder above it"
         )
     return load_folder(folder, os.environ)
+
+
+def definitions_of(folder: Path) -> Definitions:
+    """Return a folder's definitions; raises RulesHaveErrors."""
+    loaded = load(folder)
+    if loaded.definitions is None:
+        errors = sum(d.severity == "error" for d in loaded.diagnostics)
+        raise RulesHaveErrors(
+            f'the rules in "{folder}" have {errors} errors; `leadrules validate {folder}` shows them'
+        )
+    return loaded.definitions
+
+
+def database(definitions: Definitions, given: Path | None) -> Path:
+    """Return the database to read: the one given, else the configuration's; it must exist."""
+    path = given or Path(definitions.server.database)
+    if not path.is_file():
+        raise NoDatabase(f'there is no database "{path}"; name it with --db FILE, or run `serve`')
+    return path
 
 
 def out() -> Console:

@@ -28,8 +28,6 @@ def command(config: Path, format: str, fail_on: str) -> int:
     """
     loaded = load(config)
     print_diagnostics(loaded.diagnostics, format, loaded)
-    click.echo(
-        summary(loaded.diagnostics, len(loaded.files), loaded.rules), err=format == "json"
-    )
+    click.echo(summary(loaded.diagnostics, len(loaded.files), loaded.rules), err=format == "json")
     failing = {"error"} if fail_on == "error" else {"error", "warning"}
     return FINDINGS if any(d.severity in failing for d in loaded.diagnostics) else DONE

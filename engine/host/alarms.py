@@ -27,6 +27,10 @@ class Alarms:
         self._rebuild()
         self.horizon = horizon
 
+    def forget(self) -> None:
+        """Know nothing, so that the next look goes to the database."""
+        self.fill((), 0)
+
     def _rebuild(self) -> None:
         self._heap = [(due, lead) for lead, due in self._due.items()]
         heapq.heapify(self._heap)

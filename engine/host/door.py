@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.host.faults import Faults, Hints, below, shown
+from engine.host.faults import Faults, Hints, shown
 from engine.host.fields import LeadFields, fitted
 from engine.host.ids import new_id
 from engine.host.outcome import Outcome
@@ -29,7 +29,7 @@ _SHORT: Final = Field("text", "string")
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """An event on its way in. ``identities`` come strongest first; ``lead`` is a known lead's id."""
+    """An event on its way in; ``identities`` strongest first, ``lead`` the id of a known lead."""
 
     event: Event
     identities: tuple[Identity, ...]
@@ -129,9 +129,9 @@ class Door:
             if field is None:
                 near = faults.hints.near(str(name), kind.properties)
                 message = f"{kind.name} has no property {shown(name)}{near}"
-                faults.add("unknown-property", below("properties", name), message)
+                faults.add("unknown-property", f"properties.{name}", message)
                 continue
-            fitted(field, value, below("properties", name), faults, found)
+            fitted(field, value, f"properties.{name}", faults, found)
         return found
 
     def _carried_by(self, kind: EventType, name: Any) -> Field | None:
@@ -143,7 +143,7 @@ def _unknown(raw: dict[Any, Any], faults: Faults) -> None:
     for name in raw:
         if name not in KEYS and not faults.full:
             near = faults.hints.near(str(name), KEYS)
-            faults.add("unknown-key", below("", name), f"an event has no key {shown(name)}{near}")
+            faults.add("unknown-key", str(name), f"an event has no key {shown(name)}{near}")
     history = raw.get("history")
     if history is not None and not isinstance(history, bool):
         faults.add("bad-value", "history", f"history is true or false, not {shown(history)}")

@@ -54,7 +54,7 @@ class Faults:
     def add(self, code: str, path: str, message: str) -> None:
         """Add one, unless there are plenty."""
         if not self.full:
-            self.items.append(Fault(code, path, message))
+            self.items.append(Fault(code, printable(path), message))
 
     def outcome(self, id: str | None) -> Outcome:
         """Return the event's rejection, named for the first fault."""
@@ -63,13 +63,12 @@ class Faults:
         return Outcome(id, None, "rejected", error(first.code, first.message, details))
 
 
+def printable(text: str) -> str:
+    """Return short text in which nothing is invisible or breaks a line."""
+    text = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def shown(value: object) -> str:
     """Return a value of any kind as short printable text in double quotes."""
-    text = value if isinstance(value, str) else type(value).__name__
-    text = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."
-    return '"' + repr(text)[1:-1] + '"'
-
-
-def below(path: str, name: object) -> str:
-    """Return the path of a key below ``path``, fit for showing."""
-    return f"{path}.{shown(name)[1:-1]}" if path else shown(name)[1:-1]
+    return f'"{printable(value if isinstance(value, str) else type(value).__name__)}"'

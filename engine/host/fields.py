@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.host import normalise
-from engine.host.faults import Faults, below, shown
+from engine.host.faults import Faults, printable, shown
 from engine.host.regions import region_of
 from engine.language.catalogue import Field, convert
 from engine.machines.directory import Identity
@@ -73,12 +73,12 @@ class LeadFields:
         elif field is None:
             near = faults.hints.near(name, self._given)
             message = f"a lead has no field {shown(name)}{near}"
-            faults.add("unknown-field", below("lead", name), message)
+            faults.add("unknown-field", f"lead.{name}", message)
         elif field.derived:
             message = f"{name} is worked out by the engine; leave it out"
-            faults.add("derived-field", below("lead", name), message)
+            faults.add("derived-field", f"lead.{name}", message)
         else:
-            fitted(field, value, below("lead", name), faults, found.facts)
+            fitted(field, value, f"lead.{name}", faults, found.facts)
 
 
 def _flattened(raw: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -104,9 +104,9 @@ def fitted(field: Field, value: Any, path: str, faults: Faults, into: dict[str, 
     try:
         into[field.name] = convert(field, value)
     except ValueError as error:  # BadValue, or a number too long to be shown
-        faults.add("bad-value", path, f"{path}: {error}")
+        faults.add("bad-value", path, f"{printable(path)}: {error}")
     except RecursionError:
-        faults.add("too-deep", path, f"{path} is nested too deeply")
+        faults.add("too-deep", path, f"{printable(path)} is nested too deeply")
 
 
 def _id(value: Any, faults: Faults) -> str | None:
@@ -132,7 +132,7 @@ def _consents(name: str, value: Any, found: Read, faults: Faults) -> None:
 
 
 def _consent(topic: str, value: Any, found: Read, faults: Faults) -> None:
-    path = below("lead.consent", topic)
+    path = f"lead.consent.{topic}"
     topic = normalise.clean(topic)
     if not (0 < len(topic) <= MAX_TOPIC and topic.isprintable() and "." not in topic):
         message = f"{shown(topic)} is no topic: 1 to {MAX_TOPIC} characters without dots"
@@ -145,11 +145,11 @@ def _consent(topic: str, value: Any, found: Read, faults: Faults) -> None:
         if field is None:
             near = faults.hints.near(str(name), EVIDENCE)
             message = f"consent has no key {shown(name)}{near}"
-            faults.add("unknown-key", below(path, name), message)
+            faults.add("unknown-key", f"{path}.{name}", message)
         elif part is not None and part != "":
-            fitted(field, part, below(path, name), faults, evidence)
+            fitted(field, part, f"{path}.{name}", faults, evidence)
     if "status" not in evidence:
-        faults.add("bad-value", path, f"{path} is given or withdrawn")
+        faults.add("bad-value", path, f"{printable(path)} is given or withdrawn")
         return
     found.facts[f"consent.{topic}"] = evidence["status"]
     if isinstance(value, dict):

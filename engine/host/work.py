@@ -57,6 +57,7 @@ class Work:
         self._known: dict[Identity, str] = {}
         self._teams = memory.teams
         self._now = memory.clock.now()
+        self._newest: int | None = None
 
     # --- events ------------------------------------------------------------------------------
 
@@ -80,6 +81,8 @@ class Work:
             return self._take(arrival)
         except NotFound as error:
             return refused(event.id, "unknown-lead", str(error))
+        except sqlite3.Error:
+            raise
         except Exception:
             _log.exception("event %s (%s): a defect; the event is refused", event.id, event.type)
             return refused(event.id, "defect", "a defect in leadrules; the server's log has more")
@@ -104,6 +107,7 @@ class Work:
         lead = self._lead_of(found, event)
         turn = take_turn(self._ruleset, lead, self._teams, event, self._now)
         self._record(turn)
+        self._newest = max(event.at, event.at if self._newest is None else self._newest)
         for identity in found.links:
             self._known[identity] = found.lead
         self._rows.link(found.links, found.lead)
@@ -117,13 +121,18 @@ class Work:
     def _whose(self, arrival: Arrival) -> Resolution:
         """Find the lead an event means; one named by its id counts more than any identity."""
         if arrival.lead is None:
-            at = min(arrival.event.at, self._now)
-            return resolve(self._known, arrival.identities, lead_id(arrival.event.id, at))
+            is_known = any(i in self._known for i in arrival.identities)
+            new = "" if is_known else self._new_lead_id(arrival.event)
+            return resolve(self._known, arrival.identities, new)
         if self._lead(arrival.lead) is None:
             raise NotFound(f"there is no lead {arrival.lead!r}")
         named: Identity = ("id", arrival.lead)
-        known = {**self._known, named: arrival.lead}
+        known = {i: self._known[i] for i in arrival.identities if i in self._known}
+        known[named] = arrival.lead
         return resolve(known, (named, *arrival.identities), arrival.lead)
+
+    def _new_lead_id(self, event: Event) -> str:
+        return lead_id(event.id, min(event.at, self._now))
 
     def _lead_of(self, found: Resolution, event: Event) -> Lead:
         if found.created:
@@ -214,7 +223,7 @@ class Work:
     def _wake_id(self, lead: str, due: int) -> str:
         """Name a wake; two may be due at one instant when the first sets a deadline at once."""
         name = f"wake:{lead}:{due}"
-        for number in range(2, 100):
+        for number in range(2, 20):
             if name not in self._new and not lookup.is_logged(self._connection, name):
                 return name
             name = f"wake:{lead}:{due}:{number}"
@@ -226,9 +235,7 @@ class Work:
         """Write everything within the caller's transaction."""
         self._rows.write(self._connection)
         if self._touched:
-            write_leads(
-                self._connection, list(self._touched.values()), self._ruleset.default_model
-            )
+            write_leads(self._connection, list(self._touched.values()), self._ruleset.default_model)
         before = self._memory.teams.books
         changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
         if changed:
@@ -238,4 +245,5 @@ class Work:
         """Hand on what is committed now."""
         self._memory.cache.put(self._touched.values())
         self._memory.teams = self._teams
-        self._memory.clock.advance(self._now)
+        if self._newest is not None:
+            self._memory.clock.advance(self._newest)

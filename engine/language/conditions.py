@@ -120,6 +120,8 @@ class ConditionParser:
 
     def _use(self, data: Any, path: Path) -> Condition | None:
         if data not in self.scope.named:
+            if self.scope.unseen("condition"):
+                return None
             hint = did_you_mean(str(data), self.scope.named)
             self.error("unknown-condition", path, f'there is no condition "{data}"', hint=hint)
             return None
@@ -150,6 +152,8 @@ class ConditionParser:
         return _all([i for i in items if i is not None], self.document.at(path))
 
     def _unknown(self, key: str, path: Path, prefix: str) -> None:
+        if self.scope.unseen((prefix + key).partition(".")[0]):
+            return
         known = self.scope.paths(self.events)
         if prefix:
             known = [p.removeprefix(prefix) for p in known if p.startswith(prefix)]
@@ -194,15 +198,19 @@ class ConditionParser:
         try:
             return check_operand(op, resolved.field, operand)
         except BadValue as error:
-            many = " in a list" if op in MANY else ""
-            self.error(
-                "operand",
-                path,
-                f"{resolved.fact} {op}: {error}",
-                hint=f"{resolved.fact} is of type {resolved.field.type}; "
-                f"give a value of that type{many}",
-            )
+            if resolved.fact == "stage" and self.scope.unseen("stage"):
+                return None
+            text = f"{resolved.fact} {op}: {error}"
+            self.error("operand", path, text, self._fitting(op, resolved, operand))
             return None
+
+    def _fitting(self, op: str, resolved: Resolved, operand: Any) -> str:
+        """Say what operand would do instead."""
+        field = resolved.field
+        if field.values and isinstance(operand, str):
+            return did_you_mean(operand, field.values)
+        many = " in a list" if op in MANY else ""
+        return f"{resolved.fact} is of type {field.type}; give such a value{many}"
 
     def _reference(self, op: str, resolved: Resolved, data: Any, path: Path) -> FieldRef | None:
         name = data.get("field")
@@ -228,7 +236,7 @@ class ConditionParser:
             return tuple(sorted(self.scope.catalogue.behaviour))
         names = data if isinstance(data, list) else [data]
         for index, name in enumerate(names):
-            if name not in self.scope.catalogue.events:
+            if name not in self.scope.catalogue.events and not self.scope.unseen("event"):
                 hint = did_you_mean(str(name), self.scope.catalogue.events)
                 where = (*path, index) if isinstance(data, list) else path
                 self.error(

@@ -64,6 +64,7 @@ class _Loader:
         self.parts: dict[str, list[Part]] = {kind: [] for kind in KINDS}
         self.documents: list[Document] = []
         self.templates: dict[str, str] = {}
+        self.unread: set[str] = set()
 
     def load(self) -> Loaded:
         if not self.folder.is_dir():
@@ -122,6 +123,7 @@ class _Loader:
             return
         document = read_document(raw, str(file), self.found)
         if document is None:
+            self.unread.add(kind)
             text = raw.decode("utf-8", "replace")
             self.documents.append(Document(str(file), text))
             return
@@ -129,6 +131,8 @@ class _Loader:
         if document.data is None:
             document.data = {}
         bad = check_structure(document, kind, self.found)
+        if any(len(path) < 2 for path in bad):
+            self.unread.add(kind)
         self.parts[kind].append(Part(document, document.data, (), bad))
 
     def _read_templates(self) -> None:
@@ -148,6 +152,7 @@ class _Loader:
                 place = Source(str(self.folder / f"{kind}.yaml"), 1, 1, 1, 1)
                 hint = f"add {kind}.yaml; `leadrules init` shows one"
                 self.found.error("missing-file", f"{kind}.yaml must exist", place, hint=hint)
+                self.unread.add(kind)
 
     def _build(self) -> Definitions | None:
         calendars = builtin_calendars()
@@ -186,13 +191,16 @@ class _Loader:
     def _scope(self, catalogue: Any, calendars: Mapping[str, Any]) -> Scope:
         models = [m for p in self.parts["scoring"] for m in _pairs(p.get("models"))]
         return Scope(
-            catalogue,
-            {name: _keys(data.get("dimensions")) for name, data in models},
-            {name: _names(data.get("grades"), "grade") for name, data in models},
-            [s for p in self.parts["lifecycle"] for s in _names(p.get("stages"), "id")],
-            [j for p in self.parts["journeys"] for j in _names(p.get("journeys"), "id")],
-            dict(self._named()),
-            calendars,
+            catalogue=catalogue,
+            models={name: _keys(data.get("dimensions")) for name, data in models},
+            grades={name: _names(data.get("grades"), "grade") for name, data in models},
+            stages=tuple(s for p in self.parts["lifecycle"] for s in _names(p.get("stages"), "id")),
+            journeys=frozenset(
+                j for p in self.parts["journeys"] for j in _names(p.get("journeys"), "id")
+            ),
+            named=dict(self._named()),
+            calendars=frozenset(calendars),
+            unread=frozenset(self.unread),
         )
 
     def _named(self) -> Iterator[tuple[str, tuple[Document, YamlPath]]]:

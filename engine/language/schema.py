@@ -103,14 +103,14 @@ def _explain(error: ValidationError) -> tuple[str, str, str]:
     if error.validator == "type":
         types = [wanted] if isinstance(wanted, str) else wanted
         words = " or ".join(_WORDS[t] for t in types)
-        return "type", f"{value} is not {words}", described or f"write {words}"
+        return "type", f"{value} is not {words}", f"write {words}. {described}".strip()
     if error.validator == "enum":
         hint = did_you_mean(str(error.instance), [str(w) for w in wanted])
         return "value", f"{value} is none of {', '.join(map(str, wanted))}; {hint}", hint
     if error.validator == "pattern":
-        return "format", f"{value} does not have the right form", described
+        return "format", f"{value} does not have the right form", f"write it thus: {described}"
     if error.validator in ("minItems", "minProperties"):
-        return "empty", "this must not be empty", described or "add at least one entry"
+        return "empty", "this must not be empty", "add at least one entry"
     if error.validator == "minimum":
         return "value", f"{value} is less than {wanted}", f"write {wanted} or more"
     return "value", error.message, described or "see the documentation of this key"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,16 @@ _SIMPLE = {
     "pool": Field("pool", "string"),
 }
 _ALIASES = {"tags": "lead.tags", "source": "lead.source.name", "lead.source": "lead.source.name"}
+# The kind of file that declares each sort of name, by the first part of a path or a noun.
+_HOMES = {
+    **dict.fromkeys(("score", "grade", "dimension"), "scoring"),
+    **dict.fromkeys(("lead", "event", "source"), "catalog"),
+    **dict.fromkeys(("team", "pool"), "routing"),
+    "stage": "lifecycle",
+    "journey": "journeys",
+    "message": "messages",
+    "connection": "server",
+}
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -25,30 +35,22 @@ class Resolved(msgspec.Struct, frozen=True):
     field: Field
 
 
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that names refer to, gathered before any rule is read.
 
-    ``models`` maps a model to its dimensions, the first being the default one;
-    ``named`` maps a condition's name to where it stands.
+    ``models`` maps a model to its dimensions, ``grades`` to its grades, best first;
+    ``named`` maps a condition's name to where it stands; ``unread`` lists the kinds of
+    files that could not be read, whose names are therefore not unknown but unseen.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        models: Mapping[str, Sequence[str]],
-        grades: Mapping[str, Sequence[str]],
-        stages: Sequence[str],
-        journeys: Iterable[str],
-        named: Mapping[str, tuple[Document, Path]],
-        calendars: Iterable[str],
-    ) -> None:
-        self.catalogue = catalogue
-        self.models = models
-        self.grades = grades
-        self.stages = tuple(stages)
-        self.journeys = frozenset(journeys)
-        self.named = named
-        self.calendars = frozenset(calendars)
+    catalogue: Catalogue
+    models: Mapping[str, Sequence[str]]
+    grades: Mapping[str, Sequence[str]]
+    stages: tuple[str, ...]
+    journeys: frozenset[str]
+    named: Mapping[str, tuple[Document, Path]]
+    calendars: frozenset[str]
+    unread: frozenset[str] = frozenset()
 
     @property
     def default_model(self) -> str:
@@ -110,6 +112,15 @@ class Scope:
         values = tuple(reversed(self.grades[model]))
         fact = f"grade.{rest}" if rest else "grade"
         return Resolved(fact, Field(fact, "enum", values=values, ordered=True))
+
+    def unseen(self, what: str) -> bool:
+        """Whether a name of this sort may stand in a file that could not be read."""
+        return (what == "condition" and bool(self.unread)) or _HOMES.get(what) in self.unread
+
+    def numbers(self) -> list[str]:
+        """Return every path that is a number of the lead."""
+        found = {p: self.resolve(p) for p in self.paths()}
+        return [p for p, r in found.items() if r is not None and r.field.family == "number"]
 
     def paths(self, events: Sequence[str] = ()) -> list[str]:
         """Return every path that may be written, for suggestions."""

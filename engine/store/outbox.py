@@ -50,8 +50,8 @@ def lease(connection: sqlite3.Connection, now: int, until: int, limit: int) -> l
 
 
 def _leased(row: tuple[Any, ...]) -> Leased:
-    *head, params, attempt, created_at = row
-    return Leased(*head, rows.from_json(params), attempt, created_at)
+    params, attempt, created_at = row[8:]
+    return Leased(*row[:8], rows.from_json(params), attempt, created_at)
 
 
 def finish(

@@ -84,6 +84,16 @@ DELIVERIES_AFTER: Final = "rowid < ?"
 FUNNEL: Final = """
 SELECT stage, source, count(*) AS leads FROM leads GROUP BY stage, source ORDER BY stage, source
 """
+# Leads that came from one source, stand in one stage and have entered the same ones, as one row.
+STAGE_ENTRIES: Final = """
+SELECT source, stage AS now, entered, count(*) AS leads FROM (
+    SELECT l.source, l.stage, (
+        SELECT json_group_array(key) FROM json_each(CAST(l.state AS TEXT), '$.stages')
+    ) AS entered
+    FROM leads l
+)
+GROUP BY source, stage, entered
+"""
 LOG: Final = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 COUNTS: Final = """
 SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM leads) AS leads,

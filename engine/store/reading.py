@@ -156,6 +156,14 @@ class Reader:
         """Return {stage, source, leads} for every pair that has leads; both may be None."""
         return [dict(row) for row in self._connection.execute(queries.FUNNEL)]
 
+    def stage_entries(self) -> list[Item]:
+        """Return {source, now, entered, leads}: how many stand in stage ``now`` by which way.
+
+        ``entered`` lists the stages that these leads have ever entered.
+        """
+        found = self._connection.execute(queries.STAGE_ENTRIES)
+        return [{**dict(row), "entered": rows.from_json(row["entered"])} for row in found]
+
     def counts(self) -> Item:
         """Return {events, leads, open_tasks, next_wake (an instant or None), deliveries}.
 
@@ -163,7 +171,7 @@ class Reader:
         """
         counts = dict(self._connection.execute(queries.COUNTS).fetchone())
         by_status = self._connection.execute(queries.DELIVERY_COUNTS)
-        return {**counts, "deliveries": {status: count for status, count in by_status}}
+        return {**counts, "deliveries": dict(tuple(row) for row in by_status)}
 
     def log(self, after: int = 0) -> Iterator[rows.Logged]:
         """Yield the events behind number ``after`` in the order of their decisions."""

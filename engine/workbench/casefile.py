@@ -11,17 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.language.diagnostic import Diagnostics, Source
+from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_instant
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path, read_document
+from engine.language.schema import check_structure
 from engine.network.ruleset import Ruleset
 from engine.workbench.cases import Case
 from engine.workbench.events import EventReader
 from engine.workbench.expectations import ExpectationReader
 
-_FILE_KEYS: Final = ("start", "lead", "cases")
-_CASE_KEYS: Final = ("name", "start", "lead", "events", "expect", "table")
 _PLACEHOLDER: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 Row = Mapping[str, Any]
 
@@ -42,33 +41,19 @@ class _CaseReader:
         self.expectations = ExpectationReader(document, ruleset, found)
 
     def read(self) -> list[Case]:
-        data = self.document.data
-        if not self._is_map(data, (), _FILE_KEYS):
-            return []
-        cases = data.get("cases")
-        if not isinstance(cases, list) or not cases:
-            self._error("test-shape", ("cases",), "cases takes a list of at least one case")
-            return []
+        if check_structure(self.document, "test", self.found):
+            return []  # what the cases mean can be checked once their form is right
         return [
             case
-            for index, each in enumerate(cases)
-            if self._is_map(each, ("cases", index), _CASE_KEYS)
+            for index, each in enumerate(self.document.data["cases"])
             for case in self._spread(each, ("cases", index))
         ]
 
     def _spread(self, data: dict[str, Any], path: Path) -> Iterator[Case]:
         """Make one case of each row of its table, or just one without a table."""
-        if not isinstance(data.get("name"), str) or not data["name"]:
-            self._error("test-shape", path, "a case needs a name", "add name: what must be so")
-            return
         if "table" not in data:
             yield self._case(data, path, data["name"])
-            return
-        rows = data["table"]
-        if not (isinstance(rows, list) and rows and all(isinstance(r, dict) for r in rows)):
-            self._error("test-shape", (*path, "table"), "table takes a list of maps, one a row")
-            return
-        for index, row in enumerate(rows):
+        for index, row in enumerate(data.get("table", ())):
             filled = self._fill(data, path, row, (*path, "table", index))
             label = ", ".join(f"{k}={_show(v)}" for k, v in row.items())
             yield self._case(filled, path, f"{filled['name']} [{label}]")
@@ -104,13 +89,13 @@ class _CaseReader:
     def _case(self, data: dict[str, Any], path: Path, name: str) -> Case:
         own_start = ("start",) if "start" not in data else (*path, "start")
         start = self._start(data.get("start", self.document.data.get("start")), own_start)
-        lead = {**self._lead(self.document.data, ()), **self._lead(data, path)}
+        lead = {**self.document.data.get("lead", {}), **data.get("lead", {})}
         fields = {k: v for k, v in lead.items() if v is not None}
         lead_path = (*path, "lead") if "lead" in data else ("lead",)
         expected = data.get("expect")
-        if not isinstance(expected, list) or not expected:
+        if not expected:
             hint = "add expect: [{at: 0d, score.total: 10}]"
-            self._error("test-shape", path, f'the case "{name}" expects nothing', hint)
+            self._error("no-expectation", path, f'the case "{name}" expects nothing', hint)
             expected = []
         return Case(
             name,
@@ -118,18 +103,8 @@ class _CaseReader:
             start,
             self.events.read(data.get("events", []), (*path, "events"), start, fields, lead_path),
             self.expectations.read(expected, (*path, "expect"), start),
-            self._source(path),
+            self.document.at((*path, "name")),
         )
-
-    def _source(self, path: Path) -> Source:
-        return self.document.at((*path, "name"))
-
-    def _lead(self, data: dict[str, Any], path: Path) -> dict[str, Any]:
-        lead = data.get("lead", {})
-        if isinstance(lead, dict):
-            return lead
-        self._error("test-shape", (*path, "lead"), f"lead takes a map of fields, not {lead!r}")
-        return {}
 
     def _start(self, text: Any, path: Path) -> int:
         hint = "add start: 2026-03-02T09:00:00+08:00"
@@ -142,20 +117,7 @@ class _CaseReader:
             self._error("bad-time", path, str(error), hint)
             return 0
 
-    def _is_map(self, data: Any, path: Path, known: tuple[str, ...]) -> bool:
-        if not isinstance(data, dict):
-            self._error("test-shape", path, f"a map of {', '.join(known)} belongs here")
-            return False
-        for key in data:
-            if key not in known:
-                hint = did_you_mean(key, known)
-                source = self.document.key((*path, key))
-                self.found.error(
-                    "unknown-key", f'"{key}" is not known here; {hint}', source, hint=hint
-                )
-        return True
-
-    def _error(self, code: str, path: Path, message: str, hint: str | None = None) -> None:
+    def _error(self, code: str, path: Path, message: str, hint: str) -> None:
         self.found.error(code, message, self.document.at(path), hint=hint)
 
 

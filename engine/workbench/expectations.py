@@ -128,7 +128,7 @@ class ExpectationReader:
             self._error("bad-time", path, str(error), "offsets count from start, such as 2d12h")
             return 0
 
-    def _error(self, code: str, path: Path, message: str, hint: str | None) -> None:
+    def _error(self, code: str, path: Path, message: str, hint: str) -> None:
         self.found.error(code, message, self.document.at(path), hint=hint)
 
     def _key_error(self, message: str, path: Path, hint: str) -> None:
@@ -143,12 +143,13 @@ def fireable(definitions: Definitions) -> frozenset[str]:
 
 
 def _scope(definitions: Definitions) -> Scope:
+    models = definitions.models
     return Scope(
-        definitions.catalogue,
-        {m.id: [d.id for d in m.dimensions] for m in definitions.models},
-        {m.id: [g.grade for g in m.grades] for m in definitions.models if m.grades},
-        [s.id for s in definitions.lifecycle.stages],
-        [j.id for j in definitions.journeys],
-        {},
-        definitions.calendars,
+        catalogue=definitions.catalogue,
+        models={m.id: [d.id for d in m.dimensions] for m in models},
+        grades={m.id: [g.grade for g in m.grades] for m in models if m.grades},
+        stages=tuple(s.id for s in definitions.lifecycle.stages),
+        journeys=frozenset(j.id for j in definitions.journeys),
+        named={},
+        calendars=frozenset(definitions.calendars),
     )

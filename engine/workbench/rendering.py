@@ -108,7 +108,12 @@ def as_github(diagnostic: Diagnostic) -> str:
     d, s = diagnostic, diagnostic.source
     level = {"error": "error", "warning": "warning", "info": "notice"}[d.severity]
     text = f"{d.message}\n{d.hint}" if d.hint and d.hint not in d.message else d.message
-    place: dict[str, object] = {"file": s.file, "line": s.line, "col": s.column, "endLine": s.end_line or s.line}
+    place: dict[str, object] = {
+        "file": s.file,
+        "line": s.line,
+        "col": s.column,
+        "endLine": s.end_line or s.line,
+    }
     if s.end_line in (0, s.line):  # GitHub drops columns that span lines
         place["endColumn"] = s.end_column or s.column
     place["title"] = d.code

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from engine.language.diagnostic import Diagnostic
 from engine.language.instants import format_instant
+from engine.workbench.rendering import as_github as as_annotation
 from engine.workbench.runner import Failure, Mismatch, Result, offset
 
 
@@ -31,8 +33,7 @@ def _failure(result: Result, failure: Failure) -> Iterator[str]:
         when = offset(line.at - result.case.start)
         why = f" ({line.reason})" if line.reason else ""
         yield (
-            f"      {when:>8}  {line.points:>+6g}  = {total:<6g} "
-            f"{line.rule}{why}  {line.source}"
+            f"      {when:>8}  {line.points:>+6g}  = {total:<6g} {line.rule}{why}  {line.source}"
         )
     if not failure.ledger:
         yield "      nothing has scored"
@@ -55,3 +56,42 @@ def show(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(show, value)) + "]"
     return str(value)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Return a result as plain data, one object a case."""
+    return {
+        "file": result.case.source.file,
+        "line": result.case.source.line,
+        "name": result.case.name,
+        "passed": result.passed,
+        "failures": [
+            {
+                "at": format_instant(failure.at),
+                "file": mismatch.source.file,
+                "line": mismatch.source.line,
+                "name": mismatch.name,
+                "expected": mismatch.expected,
+                "actual": mismatch.actual,
+            }
+            for failure in result.failures
+            for mismatch in failure.mismatches
+        ],
+    }
+
+
+def as_github(result: Result) -> list[str]:
+    """Return one annotation for each mismatch, at the expectation it breaks."""
+    return [
+        as_annotation(
+            Diagnostic(
+                "test-failed",
+                f"{mismatch.name}: expected {show(mismatch.expected)}, "
+                f"actual {show(mismatch.actual)}",
+                mismatch.source,
+                rule=result.case.name,
+            )
+        )
+        for failure in result.failures
+        for mismatch in failure.mismatches
+    ]

@@ -140,16 +140,21 @@ class _Run:
 
     def _fits(self, wanted: Item, actual: Item) -> bool:
         return all(
-            actual.get(key) == (self.case.start + parse_offset(str(value)) if key == "at" else value)
+            self._at(actual["at"]) == parse_offset(str(value))
+            if key == "at"
+            else actual.get(key) == value
             for key, value in wanted.items()
         )
+
+    def _at(self, instant: int) -> int:
+        return instant - self.case.start
 
     def _shown(self, actual: Item, wanted: Iterable[Item]) -> dict[str, Any]:
         """Return an item with the keys that anybody asked for, and its first one."""
         keys = {key for item in wanted for key in item} | {next(iter(actual))}
         shown = {key: value for key, value in actual.items() if key in keys}
         if "at" in shown:
-            shown["at"] = offset(shown["at"] - self.case.start)
+            shown["at"] = offset(self._at(shown["at"]))
         return shown
 
 

@@ -118,6 +118,8 @@ class Builder:
         """Whether ``name`` is declared; writes a finding when it is not."""
         if name in names:
             return True
+        if self.scope.unseen(what):
+            return False
         hint = did_you_mean(name, names)
         self.error(f"unknown-{what}", part, f'there is no {what} "{name}"; {hint}', rule, hint)
         return False

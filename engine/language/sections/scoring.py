@@ -69,7 +69,7 @@ class ScoringBuilder(Builder):
             return points, None
         resolved = self.scope.resolve(points["field"], events)
         if resolved is None or resolved.field.family != "number" or events:
-            hint = did_you_mean(points["field"], self.scope.paths())
+            hint = did_you_mean(points["field"], self.scope.numbers())
             text = f'points need a number field of the lead, not "{points["field"]}"; {hint}'
             self.error("unknown-field", part.child("points"), text, id, hint)
             return 0, None

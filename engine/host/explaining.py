@@ -1,0 +1,166 @@
+"""Why a lead stands as it does: its score, grade, stage, owner, journeys and deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.errors import NotFound
+from engine.machines.state import Assignment, Clock, Enrolment, Lead
+from engine.network.ruleset import Ruleset
+from engine.store.reading import Reader
+from engine.store.shapes import when
+
+Item = dict[str, Any]
+
+
+def explain_lead(reader: Reader, ruleset: Ruleset, lead_id: str) -> Item:
+    """Return the explanation of a lead of the store; raises NotFound."""
+    lead = reader.state(lead_id)
+    if lead is None:
+        raise NotFound(f"there is no lead {lead_id!r}")
+    return explain(ruleset, lead, reader.ledger(lead.id))
+
+
+def explain(ruleset: Ruleset, lead: Lead, ledger: list[Item]) -> Item:
+    """Return the explanation of ``lead``; ``ledger`` holds all its lines, oldest first.
+
+    The form is that of ``GET /v1/leads/{id}/explain``; instants are RFC 3339.
+    """
+    return {
+        "lead": lead.id,
+        "ruleset": lead.ruleset or ruleset.version,
+        "score": _score(ruleset, lead, ledger),
+        "grade": _grade(ruleset, lead),
+        "stage": _stage(lead),
+        "owner": _owner(lead),
+        "journeys": [_journey(ruleset, e) for e in lead.journeys.values()],
+        "deadlines": _deadlines(ruleset, lead),
+    }
+
+
+def _score(ruleset: Ruleset, lead: Lead, ledger: list[Item]) -> Item:
+    model = ruleset.default_model
+    own = [line for line in ledger if line["model"] == model]
+    others = {line["model"] for line in ledger} - {model}
+    return {
+        "model": model,
+        "total": _total(lead, model),
+        "dimensions": {
+            d.id: lead.facts.get(f"score.{model}.{d.id}", 0)
+            for d in ruleset.definitions.default_model.dimensions
+        },
+        "ledger": [{**line, "label": _label(ruleset, line)} for line in own],
+        "others": {name: _total(lead, name) for name in sorted(others)},
+    }
+
+
+def _total(lead: Lead, model: str) -> Any:
+    return lead.facts.get(f"score.{model}.total", 0)
+
+
+def _label(ruleset: Ruleset, line: Mapping[str, Any]) -> str | None:
+    rule = ruleset.rules.get(f"{line['model']}.{line['rule']}") or ruleset.rules.get(line["rule"])
+    return rule.definition.label if rule else None
+
+
+def _grade(ruleset: Ruleset, lead: Lead) -> Item:
+    model = ruleset.definitions.default_model
+    total = _total(lead, model.id)
+    computed = next((band for band in model.grades if total >= band.floor), None)
+    better = [band for band in model.grades if band.floor > total]
+    nearest = min(better, key=lambda band: band.floor, default=None)
+    return {
+        "grade": lead.facts.get("grade"),
+        "computed": computed.grade if computed else None,
+        "overridden": "override.grade" in lead.facts,
+        "source": str(computed.source) if computed else None,
+        "next": {"grade": nearest.grade, "missing": nearest.floor - total} if nearest else None,
+    }
+
+
+def _stage(lead: Lead) -> Item:
+    stage = lead.facts.get("stage")
+    entered = sorted(lead.stages.items(), key=lambda pair: pair[1])
+    return {
+        "stage": stage,
+        "since": when(lead.stages.get(stage or "")),
+        "entered": [{"stage": name, "at": when(at)} for name, at in entered],
+    }
+
+
+def _owner(lead: Lead) -> Item:
+    assignment = lead.assignment or Assignment(lead.created_at)
+    asked = lead.assignment is not None
+    reason = assignment.reason if asked else "no rule has sent this lead to routing yet"
+    return {
+        "owner": lead.facts.get("owner"),
+        "team": lead.facts.get("team"),
+        "pool": lead.facts.get("pool"),
+        "rule": assignment.rule,
+        "at": when(assignment.at) if asked else None,
+        "reason": reason,
+        "tried": assignment.tried,
+        "considered": assignment.considered,
+        "clocks": [_clock(name, clock) for name, clock in lead.clocks.items()],
+    }
+
+
+def _clock(name: str, clock: Clock) -> Item:
+    return {
+        "clock": name,
+        "sla": clock.sla,
+        "status": clock.status,
+        "started_at": when(clock.started_at),
+        "due": when(clock.due),
+        "ended_at": when(clock.ended_at),
+    }
+
+
+def _journey(ruleset: Ruleset, enrolment: Enrolment) -> Item:
+    rule = ruleset.journeys.get(enrolment.journey)
+    done = sorted(enrolment.done.items(), key=lambda pair: pair[1])
+    return {
+        "journey": enrolment.journey,
+        "label": rule.definition.label if rule else None,
+        "source": str(rule.definition.source) if rule else None,
+        "entered_at": when(enrolment.entered_at),
+        "step": enrolment.step,
+        "since": when(enrolment.arrived_at) if enrolment.step else None,
+        "left_at": when(enrolment.left_at),
+        "reason": enrolment.reason,
+        "done": [{"step": step, "at": when(at)} for step, at in done],
+    }
+
+
+def _deadlines(ruleset: Ruleset, lead: Lead) -> list[Item]:
+    """Return what the clock alone will do, soonest first."""
+    ordered: Iterable[tuple[str, int]] = sorted(lead.timers.items(), key=lambda t: (t[1], t[0]))
+    return [{"at": when(due), "timer": name, "what": _what(ruleset, name)} for name, due in ordered]
+
+
+def _what(ruleset: Ruleset, timer: str) -> str:
+    """Say in words what a timer's name means."""
+    kind, _, rest = timer.partition(":")
+    if kind == "rule":
+        return f"scoring rule {rest} is looked at again"
+    if kind == "stage":
+        return f"the entry into stage {rest} is looked at again"
+    if kind == "enter":
+        return f"the entry into journey {rest} is looked at again"
+    if kind == "journey":
+        return f"the wait in journey {rest} is over"
+    if kind == "sla":
+        sla, _, part = rest.rpartition(":")
+        return f"SLA {sla}: {_sla_part(ruleset, sla, part)}"
+    return "points run out" if rest == "" else timer
+
+
+def _sla_part(ruleset: Ruleset, sla: str, part: str) -> str:
+    if not part.isdecimal():
+        return f"the clock {part} runs out"
+    for rule in ruleset.slas:
+        rungs = rule.definition.rungs
+        if rule.definition.id == sla and int(part) < len(rungs):
+            return rungs[int(part)].do
+    return f"rung {part}"

@@ -1,0 +1,250 @@
+"""The whole engine on one computer: rules, store, writer and clock, for servers and tools."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from engine.errors import LeadrulesError
+from engine.host.alarms import Alarms
+from engine.host.cache import LeadCache
+from engine.host.clock import Clock, SystemClock
+from engine.host.door import TOLERANCE, Arrival, Door, Visit
+from engine.host.inbox import Inbox, Item, Job, Task
+from engine.host.outcome import Outcome, try_later
+from engine.host.work import Memory
+from engine.host.writer import Writer
+from engine.language.diagnostic import Diagnostic
+from engine.language.instants import format_instant
+from engine.language.load import load_folder
+from engine.machines.state import Event
+from engine.network.ruleset import Ruleset
+from engine.store import lookup
+from engine.store.database import Store
+from engine.store.reading import Reader
+
+T = TypeVar("T")
+_BREATH: Final = 500  # events read between two looks at the rest of the event loop
+
+
+class NotLoaded(LeadrulesError):
+    """There are no rules to run by."""
+
+    code = "not-loaded"
+
+
+class NotRunning(LeadrulesError):
+    """The runtime is not started."""
+
+    code = "not-running"
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What one load gave; swapped as a whole."""
+
+    ruleset: Ruleset
+    door: Door
+    loaded_at: int
+
+
+class Reload(msgspec.Struct, frozen=True):
+    """The latest attempt to load."""
+
+    at: int
+    ok: bool
+    errors: int
+
+
+class Runtime:
+    """One database run by one configuration folder.
+
+    `load` the rules, `start`, then use the coroutines from any event loop; `stop` writes
+    what waits and closes. ``environ`` fills ``${NAME}`` in the configuration, by default from
+    the process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: Path,
+        clock: Clock | None = None,
+        plugins: object | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.database = database
+        self.clock: Clock = clock or SystemClock()
+        self.plugins = plugins
+        self._environ = os.environ if environ is None else environ
+        self._rules: Rules | None = None
+        self._last: Reload | None = None
+        self._inbox = Inbox()
+        self._store: Store | None = None
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+
+    # --- rules -------------------------------------------------------------------------------
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The rules that decide now; raises NotLoaded before the first good load."""
+        return self._loaded.ruleset
+
+    @property
+    def _loaded(self) -> Rules:
+        if self._rules is None:
+            raise NotLoaded(f"no rules are loaded; see what validate says of {str(self.folder)!r}")
+        return self._rules
+
+    def load(self) -> list[Diagnostic]:
+        """Read the configuration; returns all findings. An error among them changes nothing."""
+        loaded = load_folder(self.folder, self._environ)
+        errors = sum(d.severity == "error" for d in loaded.diagnostics)
+        ok = loaded.definitions is not None and not errors
+        self._last = Reload(self.clock.wall(), ok, errors)
+        if loaded.definitions is not None and ok:
+            self._use(Ruleset(loaded.definitions))
+        return loaded.diagnostics
+
+    reload = load
+
+    def _use(self, ruleset: Ruleset) -> None:
+        door = Door(ruleset.catalogue, ruleset.definitions.identities)
+        self._rules = Rules(ruleset, door, self.clock.wall())
+        if self._reader is not None:
+            self._reader.model = ruleset.default_model
+
+    # --- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the database and begin; raises NotLoaded, DatabaseInUse or BadDatabase."""
+        model = self.ruleset.default_model
+        store = Store(self.database)
+        newest = lookup.last_decided_at(store.connection)
+        if newest is not None:
+            self.clock.advance(newest)
+        teams = lookup.teams(store.connection)
+        memory = Memory(self.clock, LeadCache(), Alarms(), teams)
+        self._store = store
+        self._reader = Reader(self.database, model)
+        self._inbox = Inbox()
+        self._writer = Writer(store, self._inbox, memory, lambda: self.ruleset)
+        self._writer.start()
+
+    async def stop(self) -> None:
+        """Take nothing more, write what waits, and close; may be called twice."""
+        self._inbox.close()
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.join)
+            self._writer = None
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    # --- events ------------------------------------------------------------------------------
+
+    async def submit(
+        self, raw: Sequence[Any], channel: str = "api", by: str | None = None
+    ) -> list[Outcome]:
+        """Take raw events in; returns one outcome for each, in order, after the commit.
+
+        ``channel`` and ``by`` are for events that don't say. One bad event never refuses the
+        others. Raises Stopped while the server goes down.
+        """
+        door, visit = self._loaded.door, self._visit(channel, by)
+        outcomes: list[Outcome | None] = []
+        arrivals: list[tuple[int, Arrival]] = []
+        for position, each in enumerate(raw):
+            if position % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            read = door.read(each, visit)
+            outcomes.append(read if isinstance(read, Outcome) else None)
+            if isinstance(read, Arrival):
+                arrivals.append((position, read))
+        return await self._decided(outcomes, arrivals)
+
+    async def submit_event(self, event: Event, lead_id: str) -> Outcome:
+        """Take in an event of the engine's own, such as a receipt, for a lead that exists."""
+        (outcome,) = await self._decided([None], [(0, Arrival(event, (), lead_id))])
+        return outcome
+
+    def _visit(self, channel: str, by: str | None) -> Visit:
+        return Visit(self.clock.now(), self.clock.wall() + TOLERANCE, channel, by)
+
+    async def _decided(
+        self, outcomes: list[Outcome | None], arrivals: list[tuple[int, Arrival]]
+    ) -> list[Outcome]:
+        """Queue what was read and wait until all of it is decided and durable."""
+        if arrivals:
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            job = Job(future, outcomes, len(arrivals))
+            items = [Item(arrival, job, position) for position, arrival in arrivals]
+            if self._queue.put(items):
+                await future
+            else:
+                _refuse(outcomes, arrivals)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    @property
+    def _queue(self) -> Inbox:
+        if self._writer is None and not self._inbox.closed:
+            raise NotRunning("the runtime is not started")
+        return self._inbox
+
+    async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``fn`` in the writer's thread and return its result after the commit.
+
+        It shares a transaction with whatever else waits; what it raises is raised here and
+        undoes only its own changes. It must not commit, nor write leads or events.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.put_task(Task(future, fn))
+        result: T = await future
+        return result
+
+    # --- looking -----------------------------------------------------------------------------
+
+    @property
+    def reader(self) -> Reader:
+        """Reads leads and all else, from any thread; raises NotRunning before `start`."""
+        if self._reader is None:
+            raise NotRunning("the runtime is not started")
+        return self._reader
+
+    def status(self) -> dict[str, Any]:
+        """Return what operations ask: rules, queue, counts, and how late timers are (s)."""
+        rules, counts = self._loaded, self.reader.counts()
+        now, due = self.clock.now(), counts["next_wake"]
+        return {
+            "ruleset": rules.ruleset.version,
+            "loaded_at": format_instant(rules.loaded_at),
+            "last_reload": _shown(self._last),
+            "clock": {"driven": self.clock.driven, "now": format_instant(now)},
+            "queue": len(self._inbox),
+            "events": counts["events"],
+            "leads": counts["leads"],
+            "open_tasks": counts["open_tasks"],
+            "deliveries": counts["deliveries"],
+            "oldest_overdue_timer": 0.0 if due is None else max(0, now - due) / 1_000,
+        }
+
+
+def _shown(last: Reload | None) -> dict[str, Any] | None:
+    if last is None:
+        return None
+    return {"at": format_instant(last.at), "ok": last.ok, "errors": last.errors}
+
+
+def _refuse(outcomes: list[Outcome | None], arrivals: list[tuple[int, Arrival]]) -> None:
+    message = "too many events are waiting; send this one again in a moment"
+    for position, arrival in arrivals:
+        outcomes[position] = try_later(arrival.event.id, "overloaded", message)

@@ -1,0 +1,1 @@
+"""The figures behind decisions: shaped here, counted by the store."""

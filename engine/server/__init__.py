@@ -1,0 +1,1 @@
+"""HTTP: the API, channels, console, health, metrics and who may use them."""

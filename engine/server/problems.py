@@ -1,0 +1,80 @@
+"""Answers: JSON, and the one shape of every error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.errors import LeadrulesError, NotFound, Refused
+
+
+class Json(Response):
+    """A JSON answer."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Encode ``content``; structs, dates and all else that msgspec knows."""
+        return msgspec.json.encode(content)
+
+
+class Problem(LeadrulesError):
+    """Ends a request with an error; ``details`` say where, each in its own words."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Sequence[Any] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = list(details)
+        self.headers = dict(headers or {})
+
+    def response(self) -> Json:
+        """Return the answer."""
+        error = {"code": self.code, "message": self.message, "details": self.details}
+        return Json({"error": error}, self.status, self.headers)
+
+
+def as_problem(error: LeadrulesError) -> Problem:
+    """Return what an error of the house means to a client."""
+    if isinstance(error, Problem):
+        return error
+    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Refused) else 400
+    if error.code in {"not-running", "not-loaded", "stopped"}:
+        return Problem(503, error.code, str(error), headers={"Retry-After": "5"})
+    return Problem(status, error.code, str(error))
+
+
+def on_house_error(request: Request, error: Exception) -> Response:
+    """Answer an error of the house."""
+    assert isinstance(error, LeadrulesError)
+    return as_problem(error).response()
+
+
+_HTTP_CODES = {404: "not-found", 405: "method-not-allowed"}
+
+
+def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer what Starlette itself refuses, such as an unknown route."""
+    status = int(getattr(error, "status_code", 500))
+    headers = getattr(error, "headers", None)
+    code = _HTTP_CODES.get(status, "bad-request")
+    if status == 404:
+        message = f"there is nothing at {request.url.path[:200]!r}; /openapi.json lists all routes"
+    elif status == 405:
+        allowed = (headers or {}).get("Allow", "")
+        message = f"{request.method} is not possible here; allowed: {allowed}"
+    else:
+        message = str(getattr(error, "detail", "bad request"))
+    return Problem(status, code, message, headers=headers).response()
