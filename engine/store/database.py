@@ -15,7 +15,7 @@ from engine.store.schema import migrations
 
 _CACHE_KIB = 64 * 1024
 # The log is copied into the file at about 16 MB: seldom, and small enough not to be felt.
-_CHECKPOINT_PAGES = 4000
+_CHECKPOINT_PAGES = 32000
 
 
 class BadDatabase(LeadrulesError):

@@ -111,7 +111,10 @@ class ServerBuilder:
             return [self._fill(part.child(index)) for index in range(len(data))]
         if not isinstance(data, str):
             return data
-        return _VARIABLE.sub(lambda match: self._variable(match, part), data)
+        filled = _VARIABLE.sub(lambda match: self._variable(match, part), data)
+        # A value that is one variable and nothing else may be a number, such as a port.
+        whole = _VARIABLE.fullmatch(data) is not None and filled.isdecimal()
+        return int(filled) if whole else filled
 
     def _variable(self, match: re.Match[str], part: Part) -> str:
         name, default = match[1], match[2]

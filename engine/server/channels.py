@@ -1,0 +1,140 @@
+"""The routes that channel plugins mount below ``/channels/``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from engine.host.plugins import PluginError, Plugins, names_of
+from engine.plugin import Accepted, Channel, ChannelRequest, Handler, Rejection, Reply, Route
+from engine.server.bodies import decode_form, decode_json, read_body
+from engine.server.endpoint import Endpoint, services
+from engine.server.events import count, refuse_if_all_bad
+from engine.server.problems import Json, Problem
+
+logger = logging.getLogger("leadrules.channel")
+
+HANDLER_S: Final = 20.0
+_FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+def endpoints_of(plugins: Plugins) -> Iterator[Endpoint]:
+    """Yield what the channels mount; raises PluginError for a channel without good routes."""
+    for name, channel in plugins.channels.items():
+        try:
+            routes = channel.routes()
+        except Exception as error:
+            raise PluginError(
+                f'channel "{name}": routes() raised {type(error).__name__}: {error}'
+            ) from error
+        for route in routes:
+            if not isinstance(route, Route) or not route.path.startswith("/"):
+                raise PluginError(
+                    f'channel "{name}": routes() must give engine.plugin.Route with a path '
+                    f"that begins with /, not {route!r}"
+                )
+            yield from _endpoints(channel, route)
+
+
+def _endpoints(channel: Channel, route: Route) -> Iterator[Endpoint]:
+    async def endpoint(request: Request) -> Response:
+        return await _serve(channel, route.handler, request)
+
+    for method in route.methods:
+        yield Endpoint(
+            method=method.upper(),
+            path=f"/channels/{channel.name}{route.path}",
+            handler=endpoint,
+            summary=route.summary or f"Channel {channel.name}",
+            tag="channels",
+            fails=(413, 422, 429),
+        )
+
+
+async def _serve(channel: Channel, handler: Handler, request: Request) -> Response:
+    arrived = await _arrived(channel, request)
+    result = await _ask(channel, handler, arrived)
+    if isinstance(result, Rejection):
+        raise Problem(result.status, result.code, result.reason)
+    events = [dict(event) for event in result.events]
+    if events:
+        outcomes = await services(request).runtime.submit(events, channel=channel.name)
+        count(request, channel.name, outcomes)
+        refuse_if_all_bad(outcomes, listed=len(events) > 1)
+    # Who sends here is a stranger, and hears nothing of the lead.
+    return _answer(result.reply or Reply(202, {"status": "accepted"}))
+
+
+async def _ask(
+    channel: Channel, handler: Handler, arrived: ChannelRequest
+) -> Accepted | Rejection:
+    """Call the plugin; whatever it does wrong costs this request only."""
+    try:
+        async with asyncio.timeout(HANDLER_S):
+            result: object = await handler(arrived)
+    except Exception as error:
+        # The text of an exception may hold personal data; its type and place do not.
+        logger.error(
+            "channel %s raised %s", channel.name, type(error).__name__, exc_info=_bare(error)
+        )
+        raise _broken(channel) from None
+    if not isinstance(result, Accepted | Rejection):
+        logger.error("channel %s returned a %s", channel.name, type(result).__name__)
+        raise _broken(channel)
+    return result
+
+
+def _bare(error: Exception) -> Any:
+    return (RuntimeError, RuntimeError(type(error).__name__), error.__traceback__)
+
+
+def _broken(channel: Channel) -> Problem:
+    message = f'the channel "{channel.name}" failed; nothing was stored, and the log says why'
+    return Problem(500, "channel-failed", message)
+
+
+async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
+    service = services(request)
+    body = await read_body(request, service.max_body)
+    form, data = await _read(body, request)
+    definitions = service.runtime.ruleset.definitions
+    settings = definitions.server.settings.get("channels", {}).get(channel.name, {})
+    return ChannelRequest(
+        method=request.method,
+        path=request.url.path,
+        params=dict(request.path_params),
+        query=tuple(request.query_params.multi_items()),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=body,
+        form=form,
+        data=data,
+        client=request.client.host if request.client else None,
+        settings=settings,
+        names=names_of(definitions.catalogue),
+    )
+
+
+async def _read(
+    body: bytes, request: Request
+) -> tuple[tuple[tuple[str, str], ...] | None, Any]:
+    """Return (form, data): read by what the body is, for senders mislabel JSON as forms."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    looks_like_json = body.lstrip()[:1] in (b"{", b"[")
+    if kind == _FORMS[0] or (kind == _FORMS[1] and not looks_like_json):
+        return await decode_form(body, request.headers), None
+    if looks_like_json or kind == "application/json":
+        return None, decode_json(body)
+    return None, None
+
+
+def _answer(reply: Reply) -> Response:
+    if reply.redirect is not None:
+        return RedirectResponse(reply.redirect, reply.status)
+    if reply.media_type == "application/json":
+        return Json(reply.body, reply.status)
+    return Response(str(reply.body or ""), reply.status, media_type=reply.media_type)

@@ -1,0 +1,207 @@
+"""Leads: found, shown, explained, and changed by people, each change an event."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from engine.errors import NotFound
+from engine.host.explaining import explain_lead
+from engine.language.nearest import did_you_mean
+from engine.server.endpoint import (
+    LIMIT,
+    TEXT,
+    Endpoint,
+    Schema,
+    limit_of,
+    object_of,
+    page_of,
+    query_of,
+    reading,
+    services,
+)
+from engine.server.events import count, refuse_if_all_bad, result_of
+from engine.server.problems import Json, Problem
+
+FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
+_LIST_QUERY: Final[dict[str, Schema]] = {
+    "q": TEXT,
+    **dict.fromkeys(FILTERS, TEXT),
+    "limit": LIMIT,
+    "cursor": TEXT,
+}
+_PAGE_QUERY: Final[dict[str, Schema]] = {"limit": LIMIT, "cursor": TEXT}
+MADE_BY: Final = "admin"  # who acts with the administrator's token and names nobody
+
+
+async def list_leads(request: Request) -> Json:
+    """Search; ``owner=`` with nothing behind it means leads that have none."""
+    query = query_of(request, _LIST_QUERY)
+    page = await reading(
+        services(request).runtime.reader.leads,
+        text=query.get("q"),
+        filters={name: query[name] or None for name in FILTERS if name in query},
+        limit=limit_of(query),
+        cursor=query.get("cursor"),
+    )
+    return Json(page_of(request, page))
+
+
+async def lead_id(request: Request) -> str:
+    """Return the id of the lead in the path, which may name it by an identity; raises NotFound."""
+    named: str = request.path_params["id"]
+    found = await reading(services(request).runtime.reader.find, named)
+    if found is None:
+        raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
+    return found
+
+
+async def get_lead(request: Request) -> Json:
+    """One lead with all its fields and scores."""
+    id = await lead_id(request)
+    return Json(await reading(services(request).runtime.reader.lead, id))
+
+
+async def get_timeline(request: Request) -> Json:
+    """Everything that happened to a lead, newest first."""
+    query = query_of(request, _PAGE_QUERY)
+    id = await lead_id(request)
+    reader, limit = services(request).runtime.reader, limit_of(query)
+    page = await reading(reader.timeline, id, limit=limit, cursor=query.get("cursor"))
+    return Json(page_of(request, page))
+
+
+async def get_explanation(request: Request) -> Json:
+    """Why a lead stands as it does."""
+    runtime = services(request).runtime
+    id = await lead_id(request)
+    return Json(await reading(explain_lead, runtime.reader, runtime.ruleset, id))
+
+
+async def act(
+    request: Request, type: str, data: dict[str, Any], properties: dict[str, Any], id: str
+) -> dict[str, Any]:
+    """Send what a person did through the door; returns the result, raises Problem."""
+    event = {
+        "type": type,
+        "lead": {"id": id},
+        "by": data.get("by") or MADE_BY,
+        "properties": {name: value for name, value in properties.items() if value is not None},
+        **({"id": data["id"]} if "id" in data else {}),
+    }
+    outcomes = await services(request).runtime.submit([event], channel="people")
+    count(request, "people", outcomes)
+    refuse_if_all_bad(outcomes, listed=False)
+    return result_of(outcomes[0])
+
+
+async def accept(request: Request) -> Json:
+    """The owner takes the lead on."""
+    data = await object_of(request, "id", "by")
+    return Json(await act(request, "lead_accepted", data, {}, await lead_id(request)))
+
+
+async def note(request: Request) -> Json:
+    """Write something down about the lead."""
+    data = await object_of(request, "id", "by", "text")
+    if not data.get("text"):
+        raise Problem(422, "bad-value", 'a note needs a "text"')
+    properties = {"text": data["text"]}
+    return Json(await act(request, "note_added", data, properties, await lead_id(request)))
+
+
+async def stage(request: Request) -> Json:
+    """Move the lead to another stage, if the lifecycle allows it."""
+    data = await object_of(request, "id", "by", "to", "reason")
+    stages = services(request).runtime.ruleset.stages
+    to = data.get("to")
+    if not isinstance(to, str) or to not in stages:
+        hint = did_you_mean(str(to)[:80], stages)
+        raise Problem(422, "unknown-stage", f'"to" must be a stage of lifecycle.yaml; {hint}')
+    id = await lead_id(request)
+    reader = services(request).runtime.reader
+    before = await reading(reader.lead, id)
+    properties = {"from": (before or {}).get("stage"), "to": to, "reason": data.get("reason")}
+    result = await act(request, "stage_changed", data, properties, id)
+    if result["stage"] != to:
+        raise Problem(409, "refused", await _why_refused(request, id, to), [result])
+    return Json(result)
+
+
+async def _why_refused(request: Request, id: str, to: str) -> str:
+    """Return the lifecycle's own words for not moving a lead."""
+    page = await reading(services(request).runtime.reader.timeline, id, limit=20)
+    for item in page.items:
+        if item["type"] == "stage_refused" and item["data"].get("to") == to:
+            return f"the lead stays where it is: {item['data'].get('reason')}"
+    return f"the lead was moved on from {to} at once by a rule"
+
+
+def _object(*required: str, **properties: Schema) -> Schema:
+    known = {"id": TEXT, "by": TEXT, **properties}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": known,
+    }
+    return {**schema, "required": list(required)} if required else schema
+
+
+def _verb(name: str, handler: Any, summary: str, takes: Schema, *fails: int) -> Endpoint:
+    return Endpoint(
+        method="POST",
+        path=f"/v1/leads/{{id:path}}/{name}",
+        handler=handler,
+        summary=summary,
+        tag="leads",
+        takes=takes,
+        gives={"$ref": "#/components/schemas/Result"},
+        fails=(404, 413, 422, 429, *fails),
+    )
+
+
+_PAGE: Final = {"$ref": "#/components/schemas/Page"}
+# The longer paths first: an id may contain slashes.
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/v1/leads",
+        handler=list_leads,
+        summary="Search leads, latest change first",
+        tag="leads",
+        query=_LIST_QUERY,
+        gives=_PAGE,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/leads/{id:path}/timeline",
+        handler=get_timeline,
+        summary="Everything that happened to a lead, newest first",
+        tag="leads",
+        query=_PAGE_QUERY,
+        gives=_PAGE,
+        fails=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/leads/{id:path}/explain",
+        handler=get_explanation,
+        summary="Why a lead has its score, grade, stage and owner",
+        tag="leads",
+        gives={"$ref": "#/components/schemas/Explanation"},
+        fails=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/leads/{id:path}",
+        handler=get_lead,
+        summary="A lead, by its id or any of its identities",
+        tag="leads",
+        gives={"$ref": "#/components/schemas/Lead"},
+        fails=(404,),
+    ),
+    _verb("accept", accept, "Take the lead on", _object()),
+    _verb("note", note, "Write a note", _object("text", text=TEXT)),
+    _verb("stage", stage, "Move to another stage", _object("to", to=TEXT, reason=TEXT), 409),
+)
