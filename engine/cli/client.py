@@ -22,13 +22,15 @@ class Unreachable(LeadrulesError):
 
 
 class ServerRefused(LeadrulesError):
-    """The server answered with an error."""
+    """The server answered with an error; ``details`` are the server's own."""
 
-    code = "server-refused"
-
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(
+        self, message: str, status: int, code: str = "server-refused", details: Any = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
+        self.details = details
 
 
 class Client:
@@ -80,9 +82,10 @@ def _json(answer: httpx.Response) -> Any:
 
 def _refusal(answer: httpx.Response) -> ServerRefused:
     try:
-        message = answer.json()["error"]["message"]
+        error = answer.json()["error"]
+        message, code, details = error["message"], error["code"], error["details"]
     except (ValueError, KeyError, TypeError):
-        message = answer.reason_phrase
+        message, code, details = answer.reason_phrase, "server-refused", ()
     hint = "; give --token or set LEADRULES_TOKEN" if answer.status_code == 401 else ""
     text = f"{answer.request.method} {answer.url.path}: {answer.status_code} {message}{hint}"
-    return ServerRefused(text, answer.status_code)
+    return ServerRefused(text, answer.status_code, code, details)

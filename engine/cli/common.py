@@ -97,7 +97,10 @@ def format_option(*formats: str) -> Callable[[F], F]:
 
 
 def load(folder: Path) -> Loaded:
-    """Read a configuration folder, secrets from the environment; raises NoSuchFolder."""
+    """Read a configuration folder and check it, its connections by their plugins too.
+
+    Secrets come from the environment. Raises NoSuchFolder, PluginError.
+    """
     from engine.language.load import load_folder
 
     if not folder.is_dir():
@@ -105,7 +108,23 @@ def load(folder: Path) -> Loaded:
             f'there is no folder "{folder}"; name the one that holds scoring.yaml, '
             "or go to the folder above it"
         )
-    return load_folder(folder, os.environ)
+    loaded = load_folder(folder, os.environ)
+    return loaded if loaded.definitions is None else _with_plugins(loaded, loaded.definitions)
+
+
+def _with_plugins(loaded: Loaded, definitions: Definitions) -> Loaded:
+    """Add what plugins find wrong with their connections."""
+    import msgspec
+
+    from engine.host.plugins import Plugins
+
+    found = Plugins().check(definitions)
+    failed = any(d.severity == "error" for d in found)
+    return msgspec.structs.replace(
+        loaded,
+        definitions=None if failed else definitions,
+        diagnostics=sorted([*loaded.diagnostics, *found], key=lambda d: d.source),
+    )
 
 
 def definitions_of(folder: Path) -> Definitions:
@@ -114,7 +133,8 @@ def definitions_of(folder: Path) -> Definitions:
     if loaded.definitions is None:
         errors = sum(d.severity == "error" for d in loaded.diagnostics)
         raise RulesHaveErrors(
-            f'the rules in "{folder}" have {errors} errors; `leadrules validate {folder}` shows them'
+            f'the rules in "{folder}" have {errors} errors; '
+            f"`leadrules validate {folder}` shows them"
         )
     return loaded.definitions
 

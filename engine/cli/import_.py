@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _BUSY: Final = frozenset({429, 503})
 _PATIENCE: Final = (0.5, 1, 2, 4, 8)  # seconds between attempts while the server is busy
 _SHOWN: Final = 10
+Pair = tuple["Row", dict[str, Any]]
+"""A row and the event that was made of it."""
 
 
 @click.command("import")
@@ -34,11 +36,6 @@ _SHOWN: Final = 10
 )
 @click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="What a column means.")
 @click.option("--batch", default=200, show_default=True, type=click.IntRange(1, 1000))
-@click.option(
-    "--rejected",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where rejected rows go; by default FILE.rejected.csv.",
-)
 def command(
     file: Path,
     url: str | None,
@@ -47,12 +44,12 @@ def command(
     history: bool,
     maps: tuple[str, ...],
     batch: int,
-    rejected: Path | None,
 ) -> int:
     """Bring the leads in FILE, a CSV whose first line names the columns, into a running server.
 
     Columns are found by name, in English or Chinese (姓名 手机 邮箱 公司 职位 行业 ...). A
-    file sent again brings in nothing twice. Rejected rows are written with line and reason.
+    file sent again brings in nothing twice. Rejected rows go to FILE.rejected.csv, each with its
+    line and the reason.
     """
     from engine.cli.client import Client
     from engine.cli.sheet import read_sheet
@@ -68,7 +65,7 @@ def command(
     )
     if not intake.rejected:
         return DONE
-    _report(intake, rejected or file.with_name(f"{file.name}.rejected.csv"))
+    _report(intake, file.with_name(f"{file.name}.rejected.csv"))
     return FINDINGS
 
 
@@ -108,7 +105,7 @@ class _Intake:
                 time.sleep(pause)
         self.rejected += [(row, "the server is too busy") for row, _ in waiting]
 
-    def _events(self, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any]]]:
+    def _events(self, rows: Sequence[Row]) -> Iterator[Pair]:
         from engine.cli.sheet import BadCell, raw_event
 
         for row in rows:
@@ -117,7 +114,7 @@ class _Intake:
             except BadCell as error:
                 self.rejected.append((row, str(error)))
 
-    def _send(self, pairs: list[tuple[Row, dict[str, Any]]]) -> list[tuple[Row, dict[str, Any]]]:
+    def _send(self, pairs: list[Pair]) -> list[Pair]:
         """Post a batch; return what to send again."""
         from engine.cli.client import ServerRefused
 
@@ -128,16 +125,23 @@ class _Intake:
         except ServerRefused as error:
             if error.status in _BUSY:
                 return pairs
-            raise
-        again = []
-        for pair, result in zip(pairs, answer["results"], strict=True):
-            error = result.get("error")
-            if error and error.get("code") == "overloaded":
-                again.append(pair)
-            elif error:
-                self.rejected.append((pair[0], error["message"]))
+            if error.code != "no-event-accepted":
+                raise
+            return self._refused(pairs, {d["index"]: d for d in error.details})
         self.accepted += answer["accepted"]
         self.duplicates += answer["duplicates"]
+        return self._refused(
+            pairs, {i: r["error"] for i, r in enumerate(answer["results"]) if "error" in r}
+        )
+
+    def _refused(self, pairs: list[Pair], faults: Mapping[int, Any]) -> list[Pair]:
+        """Note the rows that were rejected; return those that may be sent again."""
+        again: list[Pair] = []
+        for index, fault in faults.items():
+            if fault["code"] == "overloaded":
+                again.append(pairs[index])
+            else:
+                self.rejected.append((pairs[index][0], fault["message"]))
         return again
 
 
@@ -159,6 +163,7 @@ def _run(intake: _Intake, batch: int) -> None:
 def _report(intake: _Intake, path: Path) -> None:
     from engine.cli.sheet import write_rejected
 
+    intake.rejected.sort(key=lambda pair: pair[0].line)
     # With a byte order mark Excel reads it as UTF-8.
     path.write_text("".join(write_rejected(intake.sheet, intake.rejected)), "utf-8-sig", newline="")
     for row, reason in intake.rejected[:_SHOWN]:

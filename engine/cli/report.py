@@ -32,13 +32,14 @@ def command(name: str, config: Path, db: Path | None, format: str) -> int:
 
     funnel: how many leads have reached each stage, how many went on, and from which source.
     """
-    from engine.reports.funnel import funnel
+    from engine.network.ruleset import Ruleset
+    from engine.reports.index import REPORTS
     from engine.store.reading import Reader
 
-    definitions = definitions_of(config)
-    reader = Reader(database(definitions, db), definitions.default_model.id)
+    ruleset = Ruleset(definitions_of(config))
+    reader = Reader(database(ruleset.definitions, db), ruleset.default_model)
     try:
-        report = funnel(reader.stage_entries(), definitions.lifecycle)
+        report = REPORTS[name](reader, ruleset)
     finally:
         reader.close()
     if format == "json":
@@ -51,16 +52,19 @@ def command(name: str, config: Path, db: Path | None, format: str) -> int:
 
 
 def _print(report: Funnel) -> None:
+    from rich import box
     from rich.table import Table
 
     console = out()
-    stages = Table(title=f"漏斗 funnel：{report.leads} 条线索", title_justify="left")
-    for heading in ("阶段 stage", "到达 reached", "占比 share", "转化 passed", "流失 dropped"):
-        stages.add_column(heading, justify="left" if "stage" in heading else "right")
-    stages.add_column("现在 now", justify="right")
+    stages = Table(title=f"漏斗 funnel：{report.leads}", title_justify="left", box=box.SIMPLE_HEAD)
+    stages.add_column("阶段", no_wrap=True)
+    stages.add_column("stage", no_wrap=True)
+    for heading in ("到达\nreached", "占比\nshare", "转化\npassed", "流失\ndropped", "现在\nnow"):
+        stages.add_column(heading, justify="right", no_wrap=True)
     for line in report.stages:
         stages.add_row(
-            f"{line.label} {line.stage}",
+            line.label,
+            line.stage,
             str(line.reached),
             f"{line.share:.1%}",
             "" if line.passed is None else f"{line.passed:.1%}",
@@ -68,16 +72,14 @@ def _print(report: Funnel) -> None:
             str(line.now),
         )
     console.print(stages)
-    sources = Table(title="来源 sources", title_justify="left")
-    sources.add_column("来源 source")
-    shown = [s.stage for s in report.stages if s.passed is not None]
-    for heading in ("线索 leads", *shown, "转化率 conversion"):
-        sources.add_column(heading, justify="right")
+    goal = [s for s in report.stages if s.passed is not None][-1]
+    sources = Table(title="来源 sources", title_justify="left", box=box.SIMPLE_HEAD)
+    sources.add_column("来源\nsource")
+    for heading in ("线索\nleads", f"{goal.label}\n{goal.stage}", "转化率\nconversion"):
+        sources.add_column(heading, justify="right", no_wrap=True)
     for source in report.sources:
+        reached = str(source.reached[goal.stage])
         sources.add_row(
-            source.source or "—",
-            str(source.leads),
-            *(str(source.reached[s]) for s in shown),
-            f"{source.conversion:.1%}",
+            source.source or "—", str(source.leads), reached, f"{source.conversion:.1%}"
         )
     console.print(sources)

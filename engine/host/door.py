@@ -20,6 +20,7 @@ from engine.machines.directory import Identity
 from engine.machines.state import Event
 
 KEYS: Final = ("id", "type", "at", "lead", "properties", "channel", "history", "by")
+_KEYS: Final = frozenset(KEYS)
 ENGINE: Final = "engine"  # the channel, and the group of events, that only the engine uses
 TOLERANCE: Final = 10 * MINUTE
 MAX_ID: Final = 200
@@ -82,6 +83,7 @@ class Door:
         by = _text(raw, "by", faults, MAX_ID) or visit.by
         lead = self._fields.read(raw.get("lead"), faults)
         properties = self._properties(raw.get("properties"), kind, faults)
+        history = _history(raw, faults)
         if lead.evidence:
             properties["consent"] = lead.evidence
         if not (lead.identities or lead.id or faults.items):
@@ -95,7 +97,7 @@ class Door:
             lead=lead.facts,
             properties=properties,
             channel=channel,
-            history=_history(raw),
+            history=history,
             by=by,
         )
         return Arrival(event, lead.identities, lead.id)
@@ -140,25 +142,28 @@ class Door:
 
 
 def _unknown(raw: dict[Any, Any], faults: Faults) -> None:
+    if raw.keys() <= _KEYS:
+        return
     for name in raw:
         if name not in KEYS and not faults.full:
             near = faults.hints.near(str(name), KEYS)
             faults.add("unknown-key", str(name), f"an event has no key {shown(name)}{near}")
+
+
+def _history(raw: dict[str, Any], faults: Faults) -> bool:
     history = raw.get("history")
     if history is not None and not isinstance(history, bool):
         faults.add("bad-value", "history", f"history is true or false, not {shown(history)}")
-
-
-def _history(raw: dict[str, Any]) -> bool:
-    return raw.get("history") is True
+    return history is True
 
 
 def _text(raw: dict[str, Any], name: str, faults: Faults, most: int) -> str | None:
     """Return a short text of the event itself, None when not given."""
-    found: dict[str, Any] = {}
     value = raw.get(name)
-    if value is not None and value != "":
-        fitted(_SHORT, value, name, faults, found)
+    if value is None or value == "":
+        return None
+    found: dict[str, Any] = {}
+    fitted(_SHORT, value, name, faults, found)
     text: str | None = found.get(_SHORT.name)
     if text is not None and len(text) > most:
         message = f"{name} has {len(text)} characters; at most {most} fit"

@@ -60,7 +60,7 @@ def _total(lead: Lead, model: str) -> Any:
 
 
 def _label(ruleset: Ruleset, line: Mapping[str, Any]) -> str | None:
-    rule = ruleset.rules.get(f"{line['model']}.{line['rule']}") or ruleset.rules.get(line["rule"])
+    rule = ruleset.rules.get(f"{line['model']}.{line['dimension']}.{line['rule']}")
     return rule.definition.label if rule else None
 
 

@@ -18,6 +18,7 @@ from engine.host.clock import Clock, SystemClock
 from engine.host.door import TOLERANCE, Arrival, Door, Visit
 from engine.host.inbox import Inbox, Item, Job, Task
 from engine.host.outcome import Outcome, try_later
+from engine.host.plugins import Plugins
 from engine.host.work import Memory
 from engine.host.writer import Writer
 from engine.language.diagnostic import Diagnostic
@@ -74,7 +75,7 @@ class Runtime:
         folder: Path,
         database: Path,
         clock: Clock | None = None,
-        plugins: object | None = None,
+        plugins: Plugins | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -105,12 +106,15 @@ class Runtime:
     def load(self) -> list[Diagnostic]:
         """Read the configuration; returns all findings. An error among them changes nothing."""
         loaded = load_folder(self.folder, self._environ)
-        errors = sum(d.severity == "error" for d in loaded.diagnostics)
+        found = loaded.diagnostics
+        if loaded.definitions is not None and self.plugins is not None:
+            found = [*found, *self.plugins.check(loaded.definitions)]
+        errors = sum(d.severity == "error" for d in found)
         ok = loaded.definitions is not None and not errors
         self._last = Reload(self.clock.wall(), ok, errors)
         if loaded.definitions is not None and ok:
             self._use(Ruleset(loaded.definitions))
-        return loaded.diagnostics
+        return found
 
     reload = load
 

@@ -159,11 +159,15 @@ class Work:
     # --- leads -------------------------------------------------------------------------------
 
     def _lead(self, id: str) -> Lead | None:
-        found = self._touched.get(id) or self._read.get(id) or self._memory.cache.get(id)
+        found = self._touched.get(id) or self._stored(id)
         if found is None:
             self._fetch([id])
             found = self._read.get(id)
         return found
+
+    def _stored(self, id: str) -> Lead | None:
+        """Return a lead as the database has it, if it was read before."""
+        return self._read.get(id) or self._memory.cache.get(id)
 
     def _fetch(self, ids: Any) -> None:
         wanted = list(ids)
@@ -235,7 +239,9 @@ class Work:
         """Write everything within the caller's transaction."""
         self._rows.write(self._connection)
         if self._touched:
-            write_leads(self._connection, list(self._touched.values()), self._ruleset.default_model)
+            stored = {id: lead for id in self._touched if (lead := self._stored(id))}
+            model = self._ruleset.default_model
+            write_leads(self._connection, self._touched.values(), stored, model)
         before = self._memory.teams.books
         changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
         if changed:

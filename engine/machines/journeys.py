@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -50,7 +50,9 @@ def judge(work: Work, rule: JourneyRule) -> None:
         enter(work, rule)
 
 
-def _active(work: Work) -> list[JourneyRule]:
+def _active(work: Work) -> Sequence[JourneyRule]:
+    if not work.lead.journeys:
+        return ()
     known = work.ruleset.journeys
     return [
         known[id]

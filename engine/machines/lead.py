@@ -222,7 +222,7 @@ def _round(work: Work) -> None:
         journeys.journeys_for_facts(work, seen)
         carry |= work.changed
         _forget_before(work, carry)
-    work.changed = carry
+    work.changed = carry & work.ruleset.watched
 
 
 def _advance(work: Work, seen: set[str]) -> set[str]:

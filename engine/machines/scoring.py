@@ -224,12 +224,11 @@ def _clamped(dimension: Dimension, raw: Number) -> Number:
 
 def regrade(work: Work, changed: set[str]) -> None:
     """Find the grade of every model whose total changed; a person's own choice stays."""
-    for model in work.ruleset.models.values():
-        if f"score.{model.id}.total" not in changed or not model.grades:
+    for fact, model in work.ruleset.graded:
+        if fact not in changed:
             continue
-        total = work.facts.get(f"score.{model.id}.total", 0)
-        grade = next((g for g in model.grades if total >= g.floor), None)
-        name = grade.grade if grade else None
+        total = work.facts.get(fact, 0)
+        name = next((g.grade for g in model.grades if total >= g.floor), None)
         old = work.facts.get(f"grade.{model.id}")
         if name != old:
             work.set_fact(f"grade.{model.id}", name)

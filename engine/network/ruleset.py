@@ -16,7 +16,8 @@ class Ruleset:
     """A compiled configuration. Never changed after it is built; a reload builds another.
 
     ``windows_of`` lists the windows that each event type feeds; ``listened`` holds the
-    event types that anything reacts to, so that nobody pays for events nobody wants.
+    event types that anything reacts to and ``watched`` the facts and windows that anything
+    reads, so that nobody pays for what nobody wants.
     """
 
     def __init__(self, definitions: Definitions) -> None:
@@ -26,6 +27,7 @@ class Ruleset:
         self.calendars = definitions.calendars
         self.default_model = definitions.default_model.id
         self.models = {m.id: m for m in definitions.models}
+        self.graded = tuple((f"score.{m.id}.total", m) for m in definitions.models if m.grades)
         self._compile_scoring(definitions, compiler)
         self._compile_lifecycle(definitions, compiler)
         self._compile_routing(definitions, compiler)
@@ -33,6 +35,7 @@ class Ruleset:
         self.windows: dict[str, Window] = compiler.windows
         self.windows_of = _by_event(compiler.windows.values())
         self.listened = self._listened()
+        self.watched = self._watched()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -101,6 +104,13 @@ class Ruleset:
         self.event_journeys = EventIndex(
             (j, j.definition.events, j.definition.where) for j in journeys if j.definition.events
         )
+
+    def _watched(self) -> frozenset[str]:
+        names = {*self.state_rules.by_name, *self.state_stages.by_name}
+        names.update(self.state_journeys.by_name)
+        for journey in self.journeys.values():
+            names |= _wakers(journey.exit_when) | _wakers(journey.goal_when)
+        return frozenset(names)
 
     def _listened(self) -> frozenset[str]:
         types = {*self.event_rules.types, *self.event_stages.types, *self.event_journeys.types}

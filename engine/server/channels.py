@@ -33,12 +33,16 @@ def endpoints_of(plugins: Plugins) -> Iterator[Endpoint]:
                 f'channel "{name}": routes() raised {type(error).__name__}: {error}'
             ) from error
         for route in routes:
-            if not isinstance(route, Route) or not route.path.startswith("/"):
-                raise PluginError(
-                    f'channel "{name}": routes() must give engine.plugin.Route with a path '
-                    f"that begins with /, not {route!r}"
-                )
-            yield from _endpoints(channel, route)
+            yield from _endpoints(channel, _checked(name, route))
+
+
+def _checked(channel: str, route: object) -> Route:
+    if isinstance(route, Route) and route.path.startswith("/"):
+        return route
+    raise PluginError(
+        f'channel "{channel}": routes() must give engine.plugin.Route with a path that begins '
+        f"with /, not {route!r}"
+    )
 
 
 def _endpoints(channel: Channel, route: Route) -> Iterator[Endpoint]:
@@ -70,9 +74,7 @@ async def _serve(channel: Channel, handler: Handler, request: Request) -> Respon
     return _answer(result.reply or Reply(202, {"status": "accepted"}))
 
 
-async def _ask(
-    channel: Channel, handler: Handler, arrived: ChannelRequest
-) -> Accepted | Rejection:
+async def _ask(channel: Channel, handler: Handler, arrived: ChannelRequest) -> Accepted | Rejection:
     """Call the plugin; whatever it does wrong costs this request only."""
     try:
         async with asyncio.timeout(HANDLER_S):
@@ -119,9 +121,7 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
     )
 
 
-async def _read(
-    body: bytes, request: Request
-) -> tuple[tuple[tuple[str, str], ...] | None, Any]:
+async def _read(body: bytes, request: Request) -> tuple[tuple[tuple[str, str], ...] | None, Any]:
     """Return (form, data): read by what the body is, for senders mislabel JSON as forms."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     looks_like_json = body.lstrip()[:1] in (b"{", b"[")

@@ -44,7 +44,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     query: Mapping[str, Schema] = {}
     takes: Schema | None = None
-    gives: Schema = {"type": "object"}
+    gives: Schema = msgspec.field(default_factory=lambda: {"type": "object"})
     media: str = "application/json"
     fails: tuple[int, ...] = ()
 

@@ -40,7 +40,9 @@ _COUNTERS = {
 
 def _gauges(status: Mapping[str, Any]) -> list[tuple[str, str, list[tuple[Labels, float]]]]:
     last = status["last_reload"] or {"ok": False, "at": "1970-01-01T00:00:00Z"}
-    deliveries = [((("status", k),), float(v)) for k, v in sorted(status["deliveries"].items())]
+    deliveries: list[tuple[Labels, float]] = [
+        ((("status", str(k)),), float(v)) for k, v in sorted(status["deliveries"].items())
+    ]
     return [
         ("leadrules_events", "Events in the log.", _one(status["events"])),
         ("leadrules_leads", "Leads.", _one(status["leads"])),

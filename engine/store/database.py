@@ -14,8 +14,8 @@ from engine.store.lock import FileLock
 from engine.store.schema import migrations
 
 _CACHE_KIB = 64 * 1024
-# The log is copied into the file at about 16 MB: seldom, and small enough not to be felt.
-_CHECKPOINT_PAGES = 32000
+# The log is copied into the file at about 64 MB: pages written again and again are copied once.
+_CHECKPOINT_PAGES = 16_000
 
 
 class BadDatabase(LeadrulesError):

@@ -50,8 +50,8 @@ def lease(connection: sqlite3.Connection, now: int, until: int, limit: int) -> l
 
 
 def _leased(row: tuple[Any, ...]) -> Leased:
-    params, attempt, created_at = row[8:]
-    return Leased(*row[:8], rows.from_json(params), attempt, created_at)
+    values = dict(zip(Leased.__struct_fields__, row, strict=True))
+    return Leased(**values | {"params": rows.from_json(values["params"])})
 
 
 def finish(

@@ -7,8 +7,7 @@ from typing import Final
 from engine.store.rows import EVENT_COLUMNS
 
 LEADS: Final = """
-SELECT id, created_at, updated_at, name, company, score, grade, stage, owner, team, pool, source
-FROM leads WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT ?
+SELECT id, updated_at, state FROM leads WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT ?
 """
 LEADS_AFTER: Final = "(updated_at, id) < (?, ?)"
 LEADS_TEXT: Final = """

@@ -65,7 +65,8 @@ class Reader:
         if cursor:
             where.append((queries.LEADS_AFTER, from_cursor(cursor, (int, str))))
         found = self._select(queries.LEADS, where, limit)
-        return page(found, limit, [shapes.lead_line(r) for r in found], "updated_at", "id")
+        records = [shapes.lead_record(rows.lead_state(r["state"]), self.model) for r in found]
+        return page(found, limit, records, "updated_at", "id")
 
     def lead(self, id: str) -> Item | None:
         """Return a lead's record as the API shows it, None when there is none."""

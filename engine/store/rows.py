@@ -45,6 +45,8 @@ _decode_any: Final = msgspec.json.Decoder().decode
 
 EVENT_COLUMNS: Final = 'id, lead, type, at, decided_at, channel, history, "by", bot, body, ruleset'
 
+_PROFILE: Final = (*("lead.name", "lead.company", "lead.source.name", "owner", "team", "pool"),)
+
 
 def to_json(value: Any) -> str:
     """Return ``value`` as compact JSON text."""
@@ -90,6 +92,21 @@ def lead_row(lead: Lead, model: str) -> Row:
         *(get(f"score.{model}.total"), get("grade"), get("stage")),
         *(get("owner"), get("team"), get("pool"), get("lead.source.name")),
         *(lead.wake_at, _encode(lead)),
+    )
+
+
+def same_profile(one: Lead, other: Lead) -> bool:
+    """Whether two states of a lead differ only in the columns of `state_row`."""
+    get, also = one.facts.get, other.facts.get
+    return one.created_at == other.created_at and all(get(n) == also(n) for n in _PROFILE)
+
+
+def state_row(lead: Lead, model: str) -> Row:
+    """Return the columns that nearly every event changes, the id last."""
+    get = lead.facts.get
+    return (
+        *(lead.updated_at, get(f"score.{model}.total"), get("grade"), get("stage")),
+        *(lead.wake_at, _encode(lead), lead.id),
     )
 
 

@@ -59,17 +59,6 @@ def _fields(facts: Item) -> Item:
     }
 
 
-def lead_line(row: sqlite3.Row) -> Item:
-    """Return a lead in a list: what its columns say, without reading its state."""
-    return {
-        **{name: row[name] for name in ("id", "name", "company")},
-        "score": tidy(row["score"]),
-        **{name: row[name] for name in ("grade", "stage", "owner", "team", "pool", "source")},
-        "created_at": when(row["created_at"]),
-        "updated_at": when(row["updated_at"]),
-    }
-
-
 def ledger_line(row: sqlite3.Row) -> Item:
     """Return a line of a score's ledger."""
     columns = ("model", "dimension", "rule", "points", "event", "source", "ruleset", "reason")

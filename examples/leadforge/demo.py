@@ -42,7 +42,9 @@ class Mailbox:
         self.count = 0
         self.last: bytes = b""
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(  # noqa: N802 - the name aiosmtpd calls
+        self, server: Any, session: Any, envelope: Any
+    ) -> str:
         """Take one message."""
         self.count += 1
         self.last = envelope.content
@@ -73,7 +75,7 @@ def server(folder: Path, port: int, smtp: int) -> Iterator[str]:
     """Run `leadrules serve` on a fresh database and stop it at the end."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "engine.cli.main", "serve", "--config", str(ROOT / "config")]
+    command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(ROOT / "config")]
     command += ["--db", str(folder / "leadrules.db"), "--port", str(port), "--clock", "stream"]
     env = {**os.environ, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp)}
     env.pop("LEADRULES_TOKEN", None)
@@ -160,7 +162,7 @@ def show_leads(client: httpx.Client) -> str:
 
 def explain(url: str, lead: str) -> None:
     """Run the command line's own `explain`."""
-    command = [sys.executable, "-m", "engine.cli.main", "explain", lead, "--url", url]
+    command = [sys.executable, "-m", "engine.cli", "explain", lead, "--url", url]
     sys.stdout.flush()
     subprocess.run(command, cwd=ROOT, check=True)
 

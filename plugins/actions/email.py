@@ -42,7 +42,13 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "required": ["host", "from"],
     "properties": {
         "host": {"type": "string", "minLength": 1},
-        "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+        # Text, too: ${SMTP_PORT} gives text.
+        "port": {
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": 65535,
+            "pattern": "^[0-9]{1,5}$",
+        },
         "from": {"type": "string", "pattern": "@"},
         "reply_to": {"type": "string", "pattern": "@"},
         "tls": {"enum": ["auto", "starttls", "implicit", "none"]},
@@ -71,8 +77,6 @@ class EmailAction(Action):
         settings = context.connection
         try:
             return await _send(compose(delivery, settings), settings)
-        except (ValueError, MessageError) as error:  # a broken address, a line break in a header
-            return Failed(f"the message can't be written: {error}")
         except aiosmtplib.SMTPRecipientsRefused as error:
             return _all_refused(error)
         except aiosmtplib.SMTPAuthenticationError as error:
@@ -84,7 +88,9 @@ class EmailAction(Action):
             return Failed(f"the server can't do it: {error}")
         except (aiosmtplib.SMTPException, OSError) as error:
             host, port = settings["host"], _port(settings)
-            return Retry(f"no mail server at {host}:{port}: {type(error).__name__}: {error}")
+            return Retry(f"{host}:{port} does not take it: {type(error).__name__}: {error}")
+        except (ValueError, MessageError) as error:  # a broken address, a line break in a header
+            return Failed(f"the message can't be written: {error}")
 
 
 async def _send(message: EmailMessage, settings: Mapping[str, Any]) -> Result:
@@ -109,7 +115,7 @@ def _client(settings: Mapping[str, Any]) -> aiosmtplib.SMTP:
 
 
 def _tls(settings: Mapping[str, Any]) -> str:
-    implied = "implicit" if settings.get("port") == IMPLICIT_TLS_PORT else "auto"
+    implied = "implicit" if str(settings.get("port")) == str(IMPLICIT_TLS_PORT) else "auto"
     return str(settings.get("tls", implied))
 
 
@@ -130,6 +136,9 @@ def compose(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> EmailMes
     message["Date"] = format_datetime(sent)
     message["Message-ID"] = message_id(delivery.key, settings["from"])
     message["Auto-Submitted"] = "auto-generated"
+    if delivery.html and not delivery.text:
+        message.set_content(delivery.html, subtype="html")
+        return message
     message.set_content(delivery.text or "")
     if delivery.html:
         message.add_alternative(delivery.html, subtype="html")

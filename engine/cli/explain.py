@@ -1,0 +1,137 @@
+"""``leadrules explain``: why does a lead stand as it does?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+
+from engine.cli.codes import DONE
+from engine.cli.common import (
+    config_option,
+    database,
+    db_option,
+    definitions_of,
+    format_option,
+    out,
+    server_options,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command("explain")
+@click.argument("lead")
+@server_options
+@db_option
+@config_option
+@format_option("text", "json")
+def command(
+    lead: str, url: str | None, token: str | None, db: Path | None, config: Path, format: str
+) -> int:
+    """Explain LEAD's score, grade, stage, owner, journeys and deadlines.
+
+    LEAD is a lead's id, e-mail address, phone number or user id. Asks the running server;
+    with --db it reads the database itself, by the rules in --config.
+    """
+    found = _offline(lead, config, db) if db is not None else _online(lead, url, token)
+    if format == "json":
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        _print(found)
+    return DONE
+
+
+def _online(lead: str, url: str | None, token: str | None) -> dict[str, Any]:
+    from engine.cli.client import Client
+
+    with Client(url, token) as client:
+        answer: dict[str, Any] = client.get(f"/v1/leads/{quote(lead, safe='')}/explain")
+        return answer
+
+
+def _offline(lead: str, config: Path, db: Path) -> dict[str, Any]:
+    from engine.errors import NotFound
+    from engine.host.explaining import explain_lead
+    from engine.network.ruleset import Ruleset
+    from engine.store.reading import Reader
+
+    ruleset = Ruleset(definitions_of(config))
+    reader = Reader(database(ruleset.definitions, db), ruleset.default_model)
+    try:
+        id = reader.find(lead)
+        if id is None:
+            raise NotFound(f'no lead in "{db}" is called {lead!r}; give its id, e-mail or phone')
+        return explain_lead(reader, ruleset, id)
+    finally:
+        reader.close()
+
+
+def _print(found: dict[str, Any]) -> None:
+    console = out()
+    console.print(f"线索 lead {found['lead']}", style="bold")
+    _print_score(console, found)
+    stage = found["stage"]
+    entered = " → ".join(f"{s['stage']} ({_day(s['at'])})" for s in stage["entered"])
+    console.print(f"\n阶段 stage: {stage['stage']}", style="bold")
+    console.print(f"  {entered}")
+    _print_owner(console, found["owner"])
+    if found["journeys"]:
+        console.print("\n旅程 journeys", style="bold")
+    for journey in found["journeys"]:
+        console.print(f"  {_journey(journey)}")
+    if found["deadlines"]:
+        console.print("\n期限 deadlines", style="bold")
+    for deadline in found["deadlines"]:
+        console.print(f"  {deadline['at']}  {deadline['what']}")
+
+
+def _print_score(console: Console, found: dict[str, Any]) -> None:
+    score, grade = found["score"], found["grade"]
+    by_hand = " (手工 by hand)" if grade["overridden"] else ""
+    console.print(
+        f"\n评分 score: {score['total']:g}   等级 grade: {grade['grade'] or '—'}{by_hand}",
+        style="bold",
+    )
+    total = 0.0
+    for line in score["ledger"]:
+        total += line["points"]
+        reason = f" ({line['reason']})" if line["reason"] else ""
+        label = line.get("label") or ""
+        console.print(
+            f"  {line['at'][:19].replace('T', ' ')}Z {line['points']:>+6g} = {total:<6g} "
+            f"{line['rule']}{reason}  {label}".rstrip()
+        )
+        event = f"  event {line['event']}" if line["event"] else ""
+        console.print(f"{' ' * 22}{line['source']}{event}", style="dim")
+    missing = grade.get("next")
+    if missing:
+        console.print(f"  离 {missing['grade']} 级还差 {missing['missing']:g} 分 points missing")
+
+
+def _print_owner(console: Console, owner: dict[str, Any]) -> None:
+    who = owner["owner"] or (f"公海 pool {owner['pool']}" if owner["pool"] else "—")
+    by = f" · {owner['team']}" if owner["team"] else ""
+    rule = f" · 规则 rule {owner['rule']}" if owner["rule"] else ""
+    console.print(f"\n负责人 owner: {who}{by}{rule}", style="bold")
+    if owner["reason"]:
+        console.print(f"  {owner['reason']}")
+    for tried in owner["tried"]:
+        console.print(f"  {tried['rule']:<16} {tried['outcome']}")
+    for member in owner["considered"]:
+        console.print(f"    {member['member']:<14} {member['why_not'] or '✓'}")
+
+
+def _journey(journey: dict[str, Any]) -> str:
+    name = f"{journey['journey']} {journey.get('label') or ''}".rstrip()
+    if journey["left_at"]:
+        return f"{name}: {journey['reason']} ({_day(journey['left_at'])})"
+    return f"{name}: 在 at {journey['step']}，自 since {journey['since']}"
+
+
+def _day(instant: str | None) -> str:
+    return instant[:10] if instant else "—"

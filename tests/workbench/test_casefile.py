@@ -1,0 +1,129 @@
+"""Test files: what is read, and what is said about mistakes in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.language.diagnostic import Diagnostic, Diagnostics
+from engine.language.instants import DAY, HOUR, parse_instant
+from engine.network.ruleset import Ruleset
+from engine.workbench.casefile import read_cases
+from engine.workbench.cases import Case
+
+START = "2026-03-02T09:00:00+08:00"
+
+
+def read(text: str, ruleset: Ruleset) -> tuple[list[Case], list[Diagnostic]]:
+    """Read a test file; returns cases and findings."""
+    found = Diagnostics()
+    cases = read_cases(text.encode(), "x.test.yaml", ruleset, found)
+    return cases, found.sorted()
+
+
+def test_events_are_normalised_like_events_from_outside(default_rules: Ruleset) -> None:
+    """A test's lead has derived fields, and its first event at the start brings its fields."""
+    text = f"""
+start: {START}
+lead: {{name: 王芳, email: Wang@Acme-Valves.cn, phone: '138 0013 8000'}}
+cases:
+  - name: one
+    events: [{{at: 0d, event: page_viewed, page: pricing}}, {{at: 1d, event: chat_started}}]
+    expect: [{{at: 0d, score.total: 20}}]
+"""
+    (case,), found = read(text, default_rules)
+    assert not found
+    first, second = (given.event for given in case.events)
+    assert first.lead["email"] == "wang@acme-valves.cn"
+    assert first.lead["email.kind"] == "business"
+    assert first.lead["phone"] == "+8613800138000"
+    assert first.properties == {"page": "pricing"}
+    assert "name" not in second.lead
+    assert second.at == parse_instant(START) + DAY
+
+
+def test_a_lead_exists_from_the_start(default_rules: Ruleset) -> None:
+    """Without an event at the start, something that is no behaviour brings the fields."""
+    text = f"start: {START}\nlead: {{industry: 制造业}}\ncases: [{{name: a, expect: [{{at: 1d, grade: D}}]}}]"
+    (case,), found = read(text, default_rules)
+    assert not found
+    (given,) = case.events
+    assert given.event.type not in default_rules.catalogue.behaviour
+    assert given.event.at == parse_instant(START)
+
+
+def test_a_late_event_keeps_its_own_time(default_rules: Ruleset) -> None:
+    """`arrives` says when an event becomes known, `at` when it happened."""
+    text = f"""
+start: {START}
+cases:
+  - name: late
+    events: [{{at: 1h, arrives: 5h, event: page_viewed, page: pricing}}]
+    expect: [{{at: 5h, score.total: 15}}]
+"""
+    (case,), found = read(text, default_rules)
+    assert not found
+    assert case.events[1].event.at == parse_instant(START) + HOUR
+    assert case.events[1].arrives == parse_instant(START) + 5 * HOUR
+
+
+def test_a_table_makes_one_case_of_each_row(default_rules: Ruleset) -> None:
+    """Values keep their type when they stand alone, and are written into text otherwise."""
+    text = f"""
+start: {START}
+lead: {{company: 金泰阀门}}
+cases:
+  - name: sizes
+    lead: {{employees: $n, need: "约 ${{n}} 人"}}
+    table: [{{n: 499, points: 0}}, {{n: 500, points: 15}}]
+    expect: [{{at: 0d, score.explicit: $points}}]
+"""
+    cases, found = read(text, default_rules)
+    assert not found
+    assert [c.name for c in cases] == ["sizes [n=499, points=0]", "sizes [n=500, points=15]"]
+    assert cases[0].events[0].event.lead["employees"] == 499
+    assert cases[0].events[0].event.lead["need"] == "约 499 人"
+    assert cases[0].events[0].event.lead["company"] == "金泰阀门"
+
+
+MISTAKES = [
+    ("expect: [{at: 0d, scroe.total: 3}]", "unknown-key", 'did you mean "score.total"', "scroe.total"),
+    ("expect: [{at: 0d, send: []}]", "unknown-key", 'did you mean "sends"', "send"),
+    ("expect: [{at: 0d, fired: [idel]}]", "unknown-rule", 'did you mean "idle"', "idel"),
+    ("expect: [{at: 0d, grade: E}]", "operand", "A", "E"),
+    ("expect: [{at: 0d, score.total: many}]", "operand", "not a number", "many"),
+    ("expect: [{at: 0d, sends: [{message: welcom}]}]", "unknown-message", '"welcome"', "welcom"),
+    ("expect: [{at: 0d, sends: [{mesage: welcome}]}]", "unknown-key", '"message"', "mesage"),
+    ("expect: [{at: 0d, sends: welcome}]", "test-shape", "list of maps", "welcome"),
+    ("expect: [{at: soon, grade: D}]", "bad-time", "'soon' is not an offset", "soon"),
+    ("expect: [{at: 0d, score.total: {rises_to: 3}}]", "edge-in-test", "expect gte", "{rises_to: 3}"),
+    ("expect: [{grade: D}]", "test-shape", "at and what holds then", "{grade: D}"),
+    ("expect: []", "no-expectation", "expects nothing", "{name: x"),
+    ("events: [{at: 0d, event: page_veiwed}], expect: [{at: 0d, grade: D}]", "unknown-type", "page_viewed", "page_veiwed"),
+    ("events: [{at: 0d, event: page_viewed, pgae: x}], expect: [{at: 0d, grade: D}]", "unknown-property", "page", "x"),
+    ("lead: {employees: many}, expect: [{at: 0d, grade: D}]", "bad-value", "not a whole number", "many"),
+    ("lead: {emploees: 5}, expect: [{at: 0d, grade: D}]", "unknown-field", "employees", "5"),
+    ("table: [{n: 1}], expect: [{at: 0d, score.total: $m}]", "unknown-value", "$m", "$m"),
+    ("table: [{n: 1}], expect: [{at: 0d, score.total: 3}]", "unused-value", 'nothing uses "n"', "1"),
+    ("evnts: [], expect: [{at: 0d, grade: D}]", "unknown-key", 'did you mean "events"', "evnts"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "code", "says", "at"), MISTAKES)
+def test_mistakes_are_shown_where_they_stand(
+    body: str, code: str, says: str, at: str, default_rules: Ruleset
+) -> None:
+    """Each mistake in a test is an error with the place of the wrong word and a way out."""
+    line = f"  - {{name: x, {body}}}"
+    _, found = read(f"start: {START}\ncases:\n{line}\n", default_rules)
+    first = next((d for d in found if d.code == code), None)
+    assert first is not None, found
+    assert says.strip("$") in f"{first.message} {first.hint}"
+    assert first.source.line == 3
+    assert line[first.source.column - 1 :].startswith(at)
+    assert first.hint
+
+
+def test_a_start_is_needed(default_rules: Ruleset) -> None:
+    """A test without a start has no clock."""
+    _, found = read("cases: [{name: x, expect: [{at: 0d, grade: D}]}]", default_rules)
+    assert "does not say when it starts" in found[0].message
