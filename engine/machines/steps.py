@@ -196,11 +196,15 @@ def _score(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
 
 
 def _route(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
-    """Ask for an owner and wait for the answer; a lead that has one keeps it."""
+    """Ask for an owner and wait for the answer; a lead that has one keeps it.
+
+    Two journeys that ask at once share one request, so that nobody is assigned twice.
+    """
     if work.facts.get("owner") is not None:
         work.happen("kept_owner", owner=work.facts["owner"], journey=rule.id)
         return step.definition.next
-    work.request("assign", reason=f"journey {rule.id}")
+    if not any(r.kind == "assign" for r in work.decision.requests):
+        work.request("assign", reason=f"journey {rule.id}")
     return Waiting(None)
 
 

@@ -94,10 +94,18 @@ class EmailAction(Action):
 
 
 async def _send(message: EmailMessage, settings: Mapping[str, Any]) -> Result:
-    async with _client(settings) as client:
-        refused, _ = await client.send_message(message)
-    # Nothing raised, so the server took the message; `refused` names those it did not take.
-    return Delivered(str(message["Message-ID"]), {who: str(why) for who, why in refused.items()})
+    sent: Delivered | None = None
+    try:
+        async with _client(settings) as client:
+            refused, _ = await client.send_message(message)
+            # Nothing raised, so the server took it; `refused` names those it did not take.
+            reasons = {who: str(why) for who, why in refused.items()}
+            sent = Delivered(str(message["Message-ID"]), reasons)
+    except (aiosmtplib.SMTPException, OSError):
+        if sent is None:
+            raise
+    # What went wrong while saying goodbye undoes nothing.
+    return sent
 
 
 def _client(settings: Mapping[str, Any]) -> aiosmtplib.SMTP:

@@ -136,6 +136,16 @@ def test_a_lead_with_an_owner_keeps_her(tmp_path: Path) -> None:
     assert game.happened("kept_owner") == [{"owner": "chen", "journey": "r"}]
 
 
+def test_two_journeys_that_ask_at_once_share_one_assignment(tmp_path: Path) -> None:
+    """A lead is assigned once, and both journeys go on with the answer."""
+    twice = ROUTE + ROUTE.split("\n")[1].replace("id: r,", "id: r2,") + "\n"
+    game = Play(rules(tmp_path, routing=routing(), journeys=twice))
+    game.event("0d", "trial_requested", {"city": "南京"})
+    assert game.lead.asked == 1
+    assert [t.owner for t in game.tasks] == ["liu", "liu"]
+    assert game.teams.books["east"].loads == {"liu": 1}
+
+
 def test_a_neglected_lead_climbs_the_ladder_into_the_public_pool(tmp_path: Path) -> None:
     """Remind after 12, escalate after 18, recycle after 24 working hours, over a weekend."""
     game = Play(rules(tmp_path, routing=routing(), journeys=ROUTE))

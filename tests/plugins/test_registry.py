@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from engine.host.plugins import PluginError, Plugins, names_of
+from engine.language.load import load_folder
+from engine.plugin import Action, Channel, Delivered, Route, hookimpl
+from tests.serving import write_config
+
+
+class Noop(Action):
+    name = "noop"
+
+    async def perform(self, delivery: Any, context: Any) -> Delivered:
+        return Delivered()
+
+
+def plugin(**hooks: Any) -> object:
+    """Return a plugin with these hooks."""
+    module = ModuleType("mine")
+    for name, function in hooks.items():
+        setattr(module, name, hookimpl(function))
+    return module
+
+
+def registering(*actions: Any) -> object:
+    """Return a plugin that registers these actions."""
+
+    def register_actions(register: Any) -> None:
+        for action in actions:
+            register(action)
+
+    return plugin(register_actions=register_actions)
+
+
+def test_built_ins_come_through_the_hooks() -> None:
+    """The built-in plugins are listed like anybody's, with what they bring."""
+    found = {info.name: info for info in Plugins().describe()}
+    assert found["email"].actions == ["email"]
+    assert found["log"].actions == ["log"]
+    assert found["form"].channels == ["form"]
+    assert found["form"].origin == "plugins.channels.form"
+
+
+def test_third_party_action() -> None:
+    """An action of a further plugin is there beside the built-in ones."""
+    plugins = Plugins({"mine": registering(Noop())})
+    assert {"email", "log", "noop"} == set(plugins.actions)
+
+
+def test_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed distribution's plugin is found by its entry point and named with its version."""
+    (tmp_path / "acme_plugin.py").write_text(
+        "from engine.plugin import Action, Delivered, hookimpl\n"
+        "class Fax(Action):\n"
+        "    name = 'fax'\n"
+        "    async def perform(self, delivery, context):\n"
+        "        return Delivered()\n"
+        "@hookimpl\n"
+        "def register_actions(register):\n"
+        "    register(Fax())\n"
+    )
+    info = tmp_path / "acme_plugin-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-plugin\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[leadrules]\nacme = acme_plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        plugins = Plugins()
+    finally:
+        sys.modules.pop("acme_plugin", None)
+    assert "fax" in plugins.actions
+    (own,) = [i for i in plugins.describe() if i.name == "acme"]
+    assert own.origin == "acme_plugin (acme-plugin 1.2)"
+
+
+class Sync(Noop):
+    def perform(self, delivery: Any, context: Any) -> Delivered:  # type: ignore[override]
+        return Delivered()
+
+
+class Narrow(Noop):
+    async def perform(self, delivery: Any) -> Delivered:  # type: ignore[override]
+        return Delivered()
+
+
+class Nameless(Noop):
+    name = ""
+
+
+class NoRoutes(Channel):
+    name = "x"
+
+    def routes(self, extra: int) -> list[Route]:  # type: ignore[override]
+        return []
+
+
+def boom(register: Any) -> None:
+    """Fail."""
+    raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (plugin(register_action=lambda register: None), ["register_action", "register_actions"]),
+        (plugin(register_actions=lambda regster: None), ["regster"]),
+        (plugin(register_actions=boom), ["RuntimeError", "boom"]),
+        (registering(object()), ["engine.plugin.Action"]),
+        (registering(Noop), ["instance"]),
+        (registering(Sync()), ["Sync.perform", "async def perform(self, delivery, context)"]),
+        (registering(Narrow()), ["Narrow.perform", "async def perform(self, delivery, context)"]),
+        (registering(Nameless()), ["name ''"]),
+        (registering(Noop(), Noop()), ['already an action named "noop"']),
+        (
+            plugin(register_channels=lambda register: register(NoRoutes())),
+            ["NoRoutes.routes", "def routes(self) -> list[Route]"],
+        ),
+    ],
+)
+def test_bad_plugins_are_refused_by_name(bad: object, words: list[str]) -> None:
+    """A plugin that would fail later is refused at start, with its name and what is expected."""
+    with pytest.raises(PluginError) as caught:
+        Plugins({"mine": bad})
+    for word in ["mine", *words]:
+        assert word in str(caught.value)
+
+
+def test_connections_are_checked(tmp_path: Path) -> None:
+    """A connection's plugin and settings are checked at its place, and no secret is shown."""
+    server = """
+connections:
+  email: {plugin: emial, host: 127.0.0.1, from: a@b.cn}
+  notify: {plugin: log, colour: red}
+  relay: {plugin: email, host: 127.0.0.1, from: a@b.cn, port: hunter2, password: hunter3}
+"""
+    loaded = load_folder(write_config(tmp_path, server=server))
+    assert loaded.definitions is not None, loaded.diagnostics
+    found = {d.source.line: d for d in Plugins().check(loaded.definitions)}
+    assert found[3].code == "unknown-plugin"
+    assert 'did you mean "email"?' in found[3].message
+    assert found[4].code == "bad-connection"
+    assert "colour" in found[4].message
+    assert found[5].code == "bad-connection"
+    assert '"port"' in found[5].message
+    assert all(d.hint and d.source.column for d in found.values())
+    assert "hunter" not in repr(found)
+
+
+def test_channels_see_what_may_be_filled(tmp_path: Path) -> None:
+    """Derived fields are not among the names that a channel sees."""
+    loaded = load_folder(write_config(tmp_path))
+    assert loaded.definitions is not None
+    names = names_of(loaded.definitions.catalogue)
+    assert names.fields["employees"] == "integer"
+    assert "email.kind" not in names.fields
+    assert names.events["form_submitted"] == {"form": "string"}
