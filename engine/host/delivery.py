@@ -248,7 +248,8 @@ class Deliverer:
             )
         )
         if status != "delivered":
-            logger.warning("delivery %s of lead %s is %s", leased.key, leased.lead, status)
+            what = leased.message or leased.connection
+            logger.warning("the delivery of %s for lead %s is %s", what, leased.lead, status)
         finished = Finished(
             leased.key, leased.lead, leased.connection, leased.message, leased.audience,
             leased.journey, leased.step, status, reason,
@@ -300,18 +301,26 @@ class _NoAddress(Exception):
 
 
 def _address(ruleset: Ruleset, action: Action, leased: Leased, lead: Lead) -> str | None:
-    """Return the recipient's address; None for actions that address nobody."""
+    """Return the recipient: an address, or a salesperson's id for actions without addresses."""
+    if leased.audience == "owner":
+        return _of_owner(ruleset, action, leased.to or lead.facts.get("owner"))
     if action.address is None:
         return leased.to
-    if leased.audience == "owner":
-        member = find_member(ruleset, leased.to or lead.facts.get("owner"))
-        if member is None or not member.email:
-            raise _NoAddress(f"the salesperson {leased.to!r} has no e-mail address in routing.yaml")
-        return member.email
     address = leased.to or lead.facts.get(action.address)
     if not address:
         raise _NoAddress(f"the lead has no {action.address}")
     return str(address)
+
+
+def _of_owner(ruleset: Ruleset, action: Action, id: str | None) -> str:
+    if not id:
+        raise _NoAddress("the lead has no owner to tell")
+    if action.address is None:
+        return id
+    member = find_member(ruleset, id)
+    if member is None or not member.email:
+        raise _NoAddress(f"the salesperson {id!r} has no e-mail address in routing.yaml")
+    return member.email
 
 
 def _outgoing(leased: Leased, rendered: Rendered, to: str | None) -> OutgoingDelivery:

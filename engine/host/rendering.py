@@ -48,6 +48,23 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+class _Missing(jinja2.StrictUndefined):
+    """What a lead does not have: an error where it is written, unless ``default`` says what else.
+
+    Its parts are missing, too, so that ``owner.name | default(...)`` works without an owner.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        return self
+
+
 class Text(str):
     """A field that has parts of its own, such as ``lead.email`` with ``lead.email.domain``."""
 
@@ -63,8 +80,8 @@ class Renderer:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self.ruleset = ruleset
-        self._plain = _Sandbox(undefined=jinja2.StrictUndefined)
-        self._html = _Sandbox(undefined=jinja2.StrictUndefined, autoescape=True)
+        self._plain = _Sandbox(undefined=_Missing)
+        self._html = _Sandbox(undefined=_Missing, autoescape=True)
         self._compiled: dict[tuple[bool, str], jinja2.Template] = {}
 
     def render(self, message: Message | None, params: Mapping[str, Any], lead: Lead) -> Rendered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Generic, Protocol, TypeVar
 
 from engine.language.definitions import All, Condition, Test
@@ -29,16 +29,16 @@ class FactIndex(Generic[Item]):
             for name in names:
                 index.setdefault(name, []).append(item)
         self.by_name: Mapping[str, tuple[Item, ...]] = {k: tuple(v) for k, v in index.items()}
+        self.names = set(self.by_name)
 
-    def woken(self, changed: Iterable[str]) -> Sequence[Item]:
+    def woken(self, changed: Set[str]) -> Sequence[Item]:
         """Return the rules to look at, each once, in the order of the configuration."""
-        by_name = self.by_name
-        lists = [by_name[name] for name in changed if name in by_name]
-        if not lists:
+        names = self.names & changed
+        if not names:
             return ()
-        if len(lists) == 1:
-            return lists[0]
-        found = {item.order: item for items in lists for item in items}
+        if len(names) == 1:
+            return self.by_name[names.pop()]
+        found = {item.order: item for name in names for item in self.by_name[name]}
         return [found[order] for order in sorted(found)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -118,6 +119,8 @@ def _client(settings: Mapping[str, Any]) -> aiosmtplib.SMTP:
         use_tls=tls == "implicit",
         start_tls=_START_TLS[tls],
         cert_bundle=settings.get("ca_file"),
+        # aiosmtplib would ask the name service at every connection, and wait for it.
+        local_hostname=socket.gethostname(),
         timeout=settings.get("timeout_s", TIMEOUT_S),
     )
 

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.serving import form
+from tests.server.test_events import error_of
+
+
+@pytest.fixture
+def lead(client: TestClient) -> str:
+    """Capture one lead; return its id."""
+    event = form(company="阀门厂", phone="13800138000", user_id="u/1")
+    id: str = client.post("/v1/events", json=event).json()["results"][0]["lead"]
+    return id
+
+
+@pytest.mark.parametrize(
+    "name", ["w1@acme.cn", "W1@ACME.CN", "+8613800138000", "13800138000", "u/1"]
+)
+def test_a_lead_by_any_name(client: TestClient, lead: str, name: str) -> None:
+    """A lead is found by its id and by each of its identities, slashes and all."""
+    found = client.get(f"/v1/leads/{quote(name)}").json()
+    assert found == client.get(f"/v1/leads/{lead}").json()
+    assert found["id"] == lead
+    assert found["fields"]["company"] == "阀门厂"
+    assert found["scores"]["default"] == {"fit": 40, "total": 40}
+
+
+@pytest.mark.parametrize("what", ["", "/timeline", "/explain"])
+def test_no_such_lead(client: TestClient, what: str) -> None:
+    """What is not there is a 404 that names it."""
+    error = error_of(client.get(f"/v1/leads/nobody@b.cn{what}"), 404)
+    assert error["code"] == "not-found"
+    assert "nobody@b.cn" in error["message"]
+
+
+def test_pages(client: TestClient) -> None:
+    """Following `next` gives every lead once."""
+    client.post("/v1/events", json=[form(i) for i in range(7)])
+    seen: list[str] = []
+    url: str | None = "/v1/leads?limit=3"
+    while url:
+        page = client.get(url).json()
+        seen += [item["id"] for item in page["items"]]
+        url = page["next"]
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_search_and_filters(client: TestClient, lead: str) -> None:
+    """Leads are searched by text and filtered by what they are; nothing means "has none"."""
+    client.post("/v1/events", json=form(2, name="李雷"))
+
+    def names(query: str) -> list[str]:
+        return [item["name"] for item in client.get(f"/v1/leads?{query}").json()["items"]]
+
+    assert names("q=阀门") == ["王芳"]
+    assert names("owner=li.na") == ["王芳"]
+    assert names("owner=") == ["李雷"]
+    assert names("pool=public") == ["李雷"]
+    assert sorted(names("grade=C")) == ["李雷", "王芳"]
+    assert names("grade=C&q=李") == ["李雷"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "word"),
+    [
+        ("limit=0", "bad-limit", "1 to 200"),
+        ("limit=201", "bad-limit", "1 to 200"),
+        ("limit=x", "bad-limit", "x"),
+        ("limit=٣", "bad-limit", ""),
+        ("cursor=nonsense", "bad-cursor", "nonsense"),
+        ("ower=li.na", "unknown-parameter", "owner"),
+    ],
+)
+def test_bad_queries(client: TestClient, query: str, code: str, word: str) -> None:
+    """A parameter that is not understood is refused, not silently without effect."""
+    error = error_of(client.get(f"/v1/leads?{query}"), 400)
+    assert error["code"] == code
+    assert word in error["message"]
+
+
+def test_timeline(client: TestClient, lead: str) -> None:
+    """A timeline has everything that happened, newest first, by the client's own ids."""
+    items: list[dict[str, Any]] = []
+    url: str | None = f"/v1/leads/{lead}/timeline?limit=3"
+    while url:
+        page = client.get(url).json()
+        items += page["items"]
+        url = page["next"]
+    kinds = {item["kind"] for item in items}
+    assert kinds >= {"event", "score", "happening", "task", "delivery"}
+    assert "form-1" in [item["id"] for item in items if item["kind"] == "event"]
+    assert [i["at"] for i in items] == sorted((i["at"] for i in items), reverse=True)
+
+
+def test_explanation(client: TestClient, lead: str) -> None:
+    """The ledger's points add up to the score, and the owner has a rule and the others tried."""
+    found = client.get(f"/v1/leads/{lead}/explain").json()
+    score = found["score"]
+    assert score["total"] == sum(line["points"] for line in score["ledger"]) == 40
+    line = next(line for line in score["ledger"] if line["rule"] == "asked")
+    assert line["event"] == "form-1"
+    assert "scoring.yaml:" in line["source"]
+    assert line["ruleset"] == found["ruleset"]
+    assert found["owner"]["owner"] == "li.na"
+    assert found["owner"]["rule"] == "all"
+    assert found["owner"]["considered"] == [{"member": "li.na", "team": "east", "why_not": None}]
+    assert found["grade"]["next"] == {"grade": "A", "missing": 20}
+    assert found["stage"]["stage"] == "assigned"
+    (journey,) = found["journeys"]
+    assert (journey["journey"], journey["step"]) == ("welcome", "opened")
+    assert [d["timer"] for d in found["deadlines"]] == ["journey:welcome"]
+
+
+def test_people(client: TestClient, lead: str) -> None:
+    """What salespeople do are events with their name on them."""
+    assert client.post(f"/v1/leads/{lead}/accept", json={"by": "li.na"}).status_code == 200
+    assert client.post(f"/v1/leads/{lead}/note", json={"text": "想要报价"}).status_code == 200
+    moved = client.post(f"/v1/leads/{lead}/stage", json={"to": "lost", "reason": "价格"})
+    assert moved.json()["stage"] == "lost"
+    events = client.get(f"/v1/leads/{lead}/timeline").json()["items"]
+    by = {i["type"]: i["by"] for i in events if i["kind"] == "event" and i["channel"] == "people"}
+    assert by == {"lead_accepted": "li.na", "note_added": "admin", "stage_changed": "admin"}
+
+
+def test_accept_without_a_body(client: TestClient, lead: str) -> None:
+    """A verb that needs nothing takes nothing."""
+    assert client.post(f"/v1/leads/{lead}/accept").status_code == 200
+
+
+def test_repeated_click(client: TestClient, lead: str) -> None:
+    """A click with an id counts once, however often it is sent."""
+    for _ in range(2):
+        answer = client.post(f"/v1/leads/{lead}/note", json={"id": "n1", "text": "x"})
+        assert answer.json()["id"] == "n1"
+    items = client.get(f"/v1/leads/{lead}/timeline").json()["items"]
+    assert [i["id"] for i in items].count("n1") == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status", "code"),
+    [
+        ("stage", {"to": "wonn"}, 422, "unknown-stage"),
+        ("stage", {}, 422, "unknown-stage"),
+        ("stage", {"to": ["won"]}, 422, "unknown-stage"),
+        ("stage", {"to": "lost"}, 409, "refused"),
+        ("stage", {"to": "lost", "resaon": "x"}, 422, "unknown-key"),
+        ("note", {}, 422, "bad-value"),
+        ("note", {"text": 5}, 422, "bad-value"),
+        ("note", [], 422, "bad-value"),
+        ("accept", {"by": 5}, 422, "bad-value"),
+        ("accept", {"id": "receipt:x"}, 422, "bad-id"),
+    ],
+)
+def test_refused_verbs(
+    client: TestClient, lead: str, verb: str, body: Any, status: int, code: str
+) -> None:
+    """A verb that is wrong or not allowed says why, and the lead stays as it is."""
+    error = error_of(client.post(f"/v1/leads/{lead}/{verb}", json=body), status)
+    assert error["code"] == code
+    assert client.get(f"/v1/leads/{lead}").json()["stage"] == "assigned"
+
+
+def test_refusal_names_the_reason(client: TestClient, lead: str) -> None:
+    """The lifecycle's own words come back."""
+    error = error_of(client.post(f"/v1/leads/{lead}/stage", json={"to": "lost"}), 409)
+    assert "requires a reason" in error["message"]
+
+
+@pytest.mark.parametrize("verb", ["accept", "note", "stage"])
+def test_verbs_of_no_lead(client: TestClient, verb: str) -> None:
+    """Verbs never make a lead."""
+    body = {"accept": {}, "note": {"text": "x"}, "stage": {"to": "won"}}[verb]
+    error_of(client.post(f"/v1/leads/nobody/{verb}", json=body), 404)
+    assert client.get("/-/status").json()["leads"] == 0
