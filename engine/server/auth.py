@@ -96,15 +96,19 @@ def _refuse_strange_pages(method: str, headers: Headers) -> Problem | None:
         f"without {TOKEN_VARIABLE} this server serves its own machine only, at 127.0.0.1 or "
         f"localhost; set {TOKEN_VARIABLE} to use it from elsewhere"
     )
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
-    if host is not None and not is_loopback(host):
-        return Problem(403, "not-this-machine", message)
-    origin = headers.get("origin")
+    host, origin = headers.get("host"), headers.get("origin")
+    strange = host is not None and not _is_ours(f"//{host}")
     if origin is not None and method not in {"GET", "HEAD"}:
-        origin_host = urlsplit(origin).hostname
-        if origin_host is None or not is_loopback(origin_host):
-            return Problem(403, "not-this-machine", message)
-    return None
+        strange = strange or not _is_ours(origin)
+    return Problem(403, "not-this-machine", message) if strange else None
+
+
+def _is_ours(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        return False
+    return host is not None and is_loopback(host)
 
 
 def digest_of(token: str) -> bytes:

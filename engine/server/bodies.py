@@ -93,7 +93,10 @@ def _malformed(body: bytes, error: Exception) -> Problem:
     text = str(error)
     found = _POSITION.search(text)
     # Without a position the end came too early.
-    line, column = _place(body, int(found[1]) if found else len(body))
+    position = int(found[1]) if found else len(body)
+    if "trailing characters" in text:  # msgspec names the one behind the first of them
+        position -= 1
+    line, column = _place(body, position)
     said = _POSITION.sub("", text).removeprefix("JSON is malformed: ")
     message = f"the body is not JSON: {said} at line {line}, column {column}"
     return Problem(400, "bad-json", message, [{"line": line, "column": column}])

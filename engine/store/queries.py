@@ -95,7 +95,7 @@ GROUP BY source, stage, entered
 """
 LOG: Final = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 COUNTS: Final = """
-SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM leads) AS leads,
+SELECT (SELECT coalesce(max(seq), 0) FROM events) AS events, (SELECT count(*) FROM leads) AS leads,
     (SELECT count(*) FROM tasks WHERE status = 'open') AS open_tasks,
     (SELECT min(wake_at) FROM leads WHERE wake_at IS NOT NULL) AS next_wake
 """

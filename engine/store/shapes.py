@@ -8,7 +8,6 @@ from typing import Any, Final
 from engine.language.instants import LAST_INSTANT, format_instant
 from engine.machines.state import Lead
 from engine.store import rows
-from engine.store.lookup import tidy
 
 _FIRST_INSTANT: Final = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 

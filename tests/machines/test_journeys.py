@@ -72,7 +72,11 @@ def test_silence_goes_the_else_way_and_branches(tmp_path: Path) -> None:
     assert game.lead.facts["lead.tags"] == ["待培育"]
     done = game.lead.journeys["care"].done
     assert {k: (v - START) // HOUR for k, v in done.items()} == {
-        **{"hello": 0, "opened": 24, "video": 48, "fork": 48, "park": 48}
+        "hello": 0,
+        "opened": 24,
+        "video": 48,
+        "fork": 48,
+        "park": 48,
     }
 
 

@@ -193,7 +193,7 @@ def test_history_counts_and_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_missing_field_makes_every_predicate_false(tmp_path: Path) -> None:
-    """ne and not_in as well; only exists: false is true."""
+    """Ne and not_in as well; only exists: false is true."""
     predicates = [
         "{ne: 上海}",
         "{not_in: [上海]}",

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.server.auth import TOKEN_VARIABLE, Access, configure, is_loopback
-from tests.serving import form, served, start_runtime
 from tests.server.test_events import error_of
+from tests.serving import form, served, start_runtime
 
 TOKEN = "s3cret-token"
 PROTECTED = ["/v1/leads", "/v1/tasks", "/v1/deliveries", "/metrics", "/openapi.json", "/-/plugins"]
@@ -94,8 +94,10 @@ def test_open_means_this_machine(client: TestClient, headers: dict[str, str], st
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True)]
-    + [("0.0.0.0", False), ("192.168.1.5", False), ("::", False), ("example.com", False)],
+    [
+        *[("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True)],
+        *[("0.0.0.0", False), ("192.168.1.5", False), ("::", False), ("example.com", False)],
+    ],
 )
 def test_loopback(host: str, loopback: bool) -> None:
     """Only addresses of this machine count as its own."""

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serving import form
 from tests.server.test_events import error_of
+from tests.serving import form
 
 
 @pytest.fixture
@@ -24,8 +24,7 @@ def lead(client: TestClient) -> str:
 def test_a_lead_by_any_name(client: TestClient, lead: str, name: str) -> None:
     """A lead is found by its id and by each of its identities, slashes and all."""
     found = client.get(f"/v1/leads/{quote(name)}").json()
-    assert found == client.get(f"/v1/leads/{lead}").json()
-    assert found["id"] == lead
+    assert found["id"] == client.get(f"/v1/leads/{lead}").json()["id"] == lead
     assert found["fields"]["company"] == "阀门厂"
     assert found["scores"]["default"] == {"fit": 40, "total": 40}
 
@@ -40,7 +39,9 @@ def test_no_such_lead(client: TestClient, what: str) -> None:
 
 def test_pages(client: TestClient) -> None:
     """Following `next` gives every lead once."""
-    client.post("/v1/events", json=[form(i) for i in range(7)])
+    # Nothing is sent to these, so that no receipt moves them while we turn pages.
+    events = [{"type": "chat_started", "lead": {"email": f"w{i}@acme.cn"}} for i in range(7)]
+    client.post("/v1/events", json=events)
     seen: list[str] = []
     url: str | None = "/v1/leads?limit=3"
     while url:
@@ -55,7 +56,7 @@ def test_search_and_filters(client: TestClient, lead: str) -> None:
     client.post("/v1/events", json=form(2, name="李雷"))
 
     def names(query: str) -> list[str]:
-        return [item["name"] for item in client.get(f"/v1/leads?{query}").json()["items"]]
+        return [item["fields"]["name"] for item in client.get(f"/v1/leads?{query}").json()["items"]]
 
     assert names("q=阀门") == ["王芳"]
     assert names("owner=li.na") == ["王芳"]

@@ -13,8 +13,10 @@ from engine.plugin import Accepted, Channel, ChannelRequest, Rejection, Reply, R
 from engine.server.app import create_app
 from engine.server.auth import Access
 from tests.plugins.test_registry import plugin
-from tests.serving import form, served
 from tests.server.test_events import error_of
+from tests.serving import form, served
+
+PRIVATE = "王芳 13800138000"
 
 
 def test_health(client: TestClient) -> None:
@@ -127,7 +129,7 @@ def test_defects(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     """A defect is a 500 with an id that the log has, and without the text that it quoted."""
 
     def broken(reader: object, ruleset: object) -> None:
-        raise RuntimeError("王芳 13800138000")
+        raise RuntimeError(PRIVATE)
 
     client.app.state.services.reports["broken"] = broken  # type: ignore[attr-defined]
     with caplog.at_level(logging.ERROR):
@@ -135,7 +137,7 @@ def test_defects(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     (id,) = re.findall(r"under ([0-9a-f]{12})", error["message"])
     assert id in caplog.text
     assert "RuntimeError" in caplog.text
-    assert "13800138000" not in caplog.text + str(error)
+    assert PRIVATE not in caplog.text + str(error)
     assert client.get("/-/healthy").status_code == 200
 
 
@@ -150,7 +152,7 @@ class Odd(Channel):
     async def handle(self, request: ChannelRequest) -> Accepted | Rejection:
         what = request.params["what"]
         if what == "raise":
-            raise RuntimeError("王芳 13800138000")
+            raise RuntimeError(PRIVATE)
         if what == "nonsense":
             return "ok"  # type: ignore[return-value]
         if what == "reject":
@@ -174,5 +176,5 @@ def test_channels_of_others(config: Path, tmp_path: Path, caplog: pytest.LogCapt
             assert "odd" in error["message"]
         assert client.post("/channels/odd/events").json() == {"status": "accepted"}
         assert client.get("/v1/leads/w1@acme.cn").status_code == 200
-    assert "13800138000" not in caplog.text
+    assert PRIVATE not in caplog.text
     assert "channel odd raised RuntimeError" in caplog.text

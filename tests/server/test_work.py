@@ -5,8 +5,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serving import form, wait_for
 from tests.server.test_events import error_of
+from tests.serving import form, wait_for
 
 
 def test_to_dos(client: TestClient) -> None:
