@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from engine.language.definitions import Rung
-from engine.machines.state import Clock, Delivery, Task
+from engine.machines.state import Clock, Delivery, Event, Task
 from engine.machines.steps import deadline
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import SlaRule
@@ -67,7 +67,7 @@ def _end(work: Work, name: str, status: str) -> None:
     work.arm(_timer(clock.sla, name), None)
 
 
-def hear(work: Work, occurrence: Occurrence) -> None:
+def hear(work: Work, occurrence: Event | Occurrence) -> None:
     """Let what was done meet the clocks that wait for it; contact ends the ladder."""
     if not work.lead.clocks:
         return

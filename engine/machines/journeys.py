@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from engine.machines import steps
-from engine.machines.state import Enrolment
+from engine.machines.state import Enrolment, Event
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import JourneyRule, StepRule
 
 MAX_STEPS = 100  # in one go; a loop without a wait stops here, visibly
 
 
-def journeys_for_occurrence(work: Work, occurrence: Occurrence) -> None:
+def journeys_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
     """Let an occurrence end, move and start journeys, in that order."""
     for rule in _active(work):
         definition = rule.definition
@@ -142,7 +142,7 @@ def _pass(work: Work, rule: JourneyRule, step: StepRule, target: str | None) -> 
     return target if target is not None else step.below
 
 
-def _hear(work: Work, rule: JourneyRule, occurrence: Occurrence) -> None:
+def _hear(work: Work, rule: JourneyRule, occurrence: Event | Occurrence) -> None:
     """Let a waiting step hear an event."""
     enrolment = work.lead.journeys[rule.id]
     step = rule.steps.get(enrolment.step or "")

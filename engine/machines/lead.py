@@ -29,7 +29,7 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     History is counted and nothing more; the next live event judges what it changed.
     """
     work = Work(ruleset, lead, event, now)
-    is_new = "stage" not in work.facts
+    is_new = "stage" not in lead.facts
     if is_new:
         _begin(work)
     elif lead.ruleset != ruleset.version:
@@ -39,15 +39,14 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
         _recall(work)
         _meet_deadlines(work)
     _take(work)
-    occurrence = Occurrence(event.type, event.id, event.at, event.properties, event.bot)
     if event.type != "timer_due":
-        _record(work, occurrence)
+        _record(work)
     if is_new:
         for rule in ruleset.initial_rules:
             scoring.judge(work, rule)
         work.occur("lead_created")
-    if event.type != "timer_due":
-        work.queue.append(occurrence)
+    if event.type in ruleset.listened:
+        work.queue.append(event)
     _settle(work)
     if not work.news:
         _remember(work)
@@ -80,6 +79,7 @@ def _meet_deadlines(work: Work) -> None:
     if not timers or min(timers.values()) > work.present:
         return
     for _ in range(10 * MAX_ROUNDS):
+        timers = work.lead.timers
         due, name = min(((due, name) for name, due in timers.items()), default=(None, ""))
         if due is None or due > work.present:
             break
@@ -172,20 +172,23 @@ _EFFECTS: Final = {
 }
 
 
-def _record(work: Work, occurrence: Occurrence) -> None:
+def _record(work: Work) -> None:
     """Let the windows that want it take the event in, at its own time."""
-    if occurrence.bot:
+    event = work.event
+    if event.bot:
         return
-    work.properties = occurrence.properties
-    for window in work.ruleset.windows_of.get(occurrence.type, ()):
-        if window.where is None or window.where(work):
-            old = work.windows.get(window.key)
-            work.windows[window.key] = window.take(
-                old, occurrence.at, occurrence.properties, work.now
-            )
-            work.changed.add(window.key)
+    for window in work.ruleset.windows_of.get(event.type, ()):
+        if window.where is not None and not window.where(work):
+            continue
+        key = window.key
+        work.set_window(
+            key, window.take(work.windows.get(key), event.at, event.properties, work.now)
+        )
+        scoring.hear(work, key)
+        if key in work.ruleset.watched:
+            work.changed.add(key)
             if not work.news:
-                work.before.setdefault(window.key, None)
+                work.before.setdefault(key, None)
 
 
 def _settle(work: Work) -> None:
@@ -193,46 +196,53 @@ def _settle(work: Work) -> None:
     for _ in range(MAX_ROUNDS):
         if not (work.changed or work.queue):
             return
-        _round(work)
+        _round(work, work.queue.pop(0) if work.queue else None)
     work.happen("rule_error", reason=f"rules did not settle after {MAX_ROUNDS} rounds")
     work.changed.clear()
     work.queue.clear()
 
 
-def _round(work: Work) -> None:
-    occurrence = work.queue.popleft() if work.queue else None
+def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
     work.properties = occurrence.properties if occurrence else {}
-    seen, work.changed = work.changed, set()
     if occurrence is not None:
-        if work.news:
+        if work.lead.clocks and work.news:
             clocks.hear(work, occurrence)
         scoring.score_occurrence(work, occurrence)
-    scoring.score_facts(work, seen)
+    seen: set[str] = set()
     while fresh := _advance(work, seen):
         scoring.score_facts(work, fresh)
-    scoring.regrade(work, seen)
-    carry = _advance(work, seen)
+    carry: set[str] = set()
+    if seen:
+        scoring.regrade(work, seen)
+        carry = _advance(work, seen)
     if work.news:
-        lifecycle.stages_for_facts(work, seen)
-        if occurrence is not None:
-            lifecycle.stages_for_occurrence(work, occurrence)
-        carry |= _advance(work, seen)
-        if occurrence is not None:
-            journeys.journeys_for_occurrence(work, occurrence)
-        journeys.journeys_for_facts(work, seen)
-        carry |= work.changed
-        _forget_before(work, carry)
+        _move(work, occurrence, seen, carry)
     work.changed = carry & work.ruleset.watched
+    # Edges are over once every stratum has seen them.
+    if work.before and work.news:
+        work.before = {k: v for k, v in work.before.items() if k in work.changed}
+
+
+def _move(
+    work: Work, occurrence: Event | Occurrence | None, seen: set[str], carry: set[str]
+) -> None:
+    """Run the later strata, which history does not reach: stages, then journeys."""
+    if seen:
+        lifecycle.stages_for_facts(work, seen)
+    if occurrence is not None:
+        lifecycle.stages_for_occurrence(work, occurrence)
+    carry |= _advance(work, seen)
+    if occurrence is not None:
+        journeys.journeys_for_occurrence(work, occurrence)
+    if seen:
+        journeys.journeys_for_facts(work, seen)
+    carry |= work.changed
 
 
 def _advance(work: Work, seen: set[str]) -> set[str]:
     """Show what one stratum changed to the later ones; return it for the next round."""
-    changed, work.changed = work.changed, set()
-    seen |= changed
-    return set(changed)
-
-
-def _forget_before(work: Work, carry: set[str]) -> None:
-    """Edges are over once every stratum has seen them."""
-    if work.before:
-        work.before = {k: v for k, v in work.before.items() if k in carry}
+    changed = work.changed
+    if changed:
+        work.changed = set()
+        seen |= changed
+    return changed if changed else set()

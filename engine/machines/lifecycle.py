@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.machines.state import Event
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import StageRule
 
@@ -25,7 +26,7 @@ def judge(work: Work, stage: StageRule) -> None:
         enter(work, stage.definition.id, reason="rule", rule=stage.definition.id)
 
 
-def stages_for_occurrence(work: Work, occurrence: Occurrence) -> None:
+def stages_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
     """Enter the stages that this occurrence leads to."""
     for stage in work.ruleset.event_stages.woken(occurrence.type, occurrence.properties):
         if stage.where is not None and not stage.where(work):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from engine.language.definitions import Absence, Dimension, Model
-from engine.machines.state import Number
-from engine.machines.work import Occurrence, Work, tidy
+from engine.language.definitions import Dimension
+from engine.machines.state import Event, LedgerLine, Number
+from engine.machines.work import Occurrence, Work
 from engine.network.rules import Rule
+from engine.network.ruleset import tidy
 
 EXPIRY = "expiry"
 
 
-def score_occurrence(work: Work, occurrence: Occurrence) -> None:
+def score_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
     """Fire the event rules that an occurrence matches."""
     if occurrence.bot:
         return
@@ -47,15 +48,23 @@ def judge(work: Work, rule: Rule) -> None:
         _hold(work, rule, _points(work, rule) if holds else 0)
 
 
+def hear(work: Work, window: str) -> None:
+    """An event came: whoever held for want of it holds no more."""
+    lead = work.lead
+    for rule in work.ruleset.silences.by_name.get(window, ()):
+        if rule.key in lead.truths or rule.key in lead.holds:
+            judge(work, rule)
+
+
 def _hold(work: Work, rule: Rule, points: Number) -> None:
     """Make a truth-maintained rule give exactly ``points``."""
     given = work.lead.holds.get(rule.key, 0)
     if points == given:
         return
     if points:
-        work.lead.holds[rule.key] = points
+        work.writable("holds")[rule.key] = points
     else:
-        work.lead.holds.pop(rule.key, None)
+        work.forget("holds", rule.key)
     if given:
         _line(work, rule, -given, "withdrawn")
     if points:
@@ -65,10 +74,10 @@ def _hold(work: Work, rule: Rule, points: Number) -> None:
 
 def _judge_group(work: Work, rule: Rule, holds: bool) -> None:
     """Of an exclusive group the rule with most points gives them, the others nothing."""
-    if holds:
-        work.lead.truths.setdefault(rule.key, work.now)
-    else:
-        work.lead.truths.pop(rule.key, None)
+    if not holds:
+        work.forget("truths", rule.key)
+    elif rule.key not in work.lead.truths:
+        work.writable("truths")[rule.key] = work.now
     group = work.ruleset.exclusive[f"{rule.definition.model}.{rule.definition.exclusive}"]
     held = [r for r in group if r.key in work.lead.truths]
     best = max(held, key=lambda r: (_points(work, r), -r.order), default=None)
@@ -85,28 +94,22 @@ def _judge_repeated(work: Work, rule: Rule, holds: bool) -> None:
     ``truths`` keeps the instant of the latest firing.
     """
     if not holds:
-        work.lead.truths.pop(rule.key, None)
+        work.forget("truths", rule.key)
         return
-    span = _period(rule)
+    span = rule.silence
     fired = work.lead.truths.get(rule.key)
     if fired is None or (span is not None and work.now >= fired + span):
-        work.lead.truths[rule.key] = fired = work.now
+        work.writable("truths")[rule.key] = fired = work.now
         if _may_repeat(work, rule, work.now):
             _give(work, rule, work.now)
     if span is not None:
         work.arm(rule.timer, fired + span)
 
 
-def _period(rule: Rule) -> int | None:
-    """Return the span of a rule that is nothing but an absence, None for any other."""
-    definition = rule.when.definition if rule.when else None
-    return definition.span if isinstance(definition, Absence) else None
-
-
 def _points(work: Work, rule: Rule) -> Number:
     definition = rule.definition
     if definition.points_fact is None:
-        return tidy(definition.points)
+        return rule.points
     value = work.facts.get(definition.points_fact)
     return tidy(definition.points * value) if value is not None else 0
 
@@ -136,7 +139,7 @@ def adopt(work: Work) -> None:
     """Judge a lead anew under another ruleset; what vanished rules gave is withdrawn."""
     for key, points in list(work.lead.holds.items()):
         if not _declared(work, key):
-            work.lead.holds.pop(key)
+            work.forget("holds", key)
             _take_back(work, key.removeprefix("cap:"), points, "removed")
     for name in [t for t in work.lead.timers if t.startswith("rule:")]:
         if name.removeprefix("rule:") not in work.ruleset.rules:
@@ -180,7 +183,7 @@ def _may_repeat(work: Work, rule: Rule, at: int) -> bool:
         scored = [t for t in scored if t > at - 2 * repeat.per]
     if len(near) >= repeat.at_most:
         return False
-    work.lead.counts[rule.key] = sorted([*scored, at])
+    work.writable("counts")[rule.key] = sorted([*scored, at])
     return True
 
 
@@ -189,29 +192,32 @@ def _fire(work: Work, rule: Rule) -> None:
 
 
 def _line(work: Work, rule: Rule, points: Number, reason: str = "") -> None:
-    definition = rule.definition
-    work.add_points(
-        definition.model, definition.dimension, definition.id, points, definition.source, reason
-    )
-    _cap(work, work.ruleset.models[definition.model], definition.dimension)
-
-
-def _cap(work: Work, model: Model, name: str) -> None:
-    """Keep a dimension between its floor and cap by a line of its own."""
-    dimension = next(d for d in model.dimensions if d.id == name)
-    if dimension.max is None and dimension.min is None:
+    if not points:
         return
-    key = f"cap:{model.id}.{name}"
+    definition = rule.definition
+    line = LedgerLine(
+        work.now, definition.model, definition.dimension, definition.id, points, work.event.id,
+        rule.place, work.ruleset.version, reason,
+    )  # fmt: skip
+    work.add_line(line, rule.fact, rule.total)
+    if rule.limits is not None:
+        _cap(work, definition.model, rule.limits, rule.fact)
+
+
+def _cap(work: Work, model: str, dimension: Dimension, fact: str) -> None:
+    """Keep a dimension between its floor and cap by a line of its own."""
+    key = f"cap:{model}.{dimension.id}"
     held = work.lead.holds.get(key, 0)
-    raw = tidy(work.facts.get(f"score.{model.id}.{name}", 0) - held)
+    raw = tidy(work.facts.get(fact, 0) - held)
     wanted = tidy(_clamped(dimension, raw) - raw)
     if wanted == held:
         return
     if wanted:
-        work.lead.holds[key] = wanted
+        work.writable("holds")[key] = wanted
     else:
-        work.lead.holds.pop(key, None)
-    work.add_points(model.id, name, f"cap:{name}", tidy(wanted - held), dimension.source, "capped")
+        work.forget("holds", key)
+    rule = f"cap:{dimension.id}"
+    work.add_points(model, dimension.id, rule, tidy(wanted - held), dimension.source, "capped")
 
 
 def _clamped(dimension: Dimension, raw: Number) -> Number:

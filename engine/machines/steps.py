@@ -9,7 +9,7 @@ import msgspec
 
 from engine.language.definitions import Message, Span
 from engine.machines import lifecycle
-from engine.machines.state import Delivery, Task
+from engine.machines.state import Delivery, Event, Task
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import JourneyRule, StepRule
 
@@ -28,7 +28,7 @@ def run(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     return _KINDS[step.definition.kind](work, rule, step)
 
 
-def hears(work: Work, rule: JourneyRule, step: StepRule, occurrence: Occurrence) -> bool:
+def hears(work: Work, rule: JourneyRule, step: StepRule, occurrence: Event | Occurrence) -> bool:
     """Whether a waiting step takes this event for its answer."""
     definition = step.definition
     if definition.kind != "wait":
@@ -43,7 +43,7 @@ def hears(work: Work, rule: JourneyRule, step: StepRule, occurrence: Occurrence)
     return step.where is None or step.where(work)
 
 
-def _is_about(rule: JourneyRule, of: str, occurrence: Occurrence) -> bool:
+def _is_about(rule: JourneyRule, of: str, occurrence: Event | Occurrence) -> bool:
     """Whether an event is about the message that step ``of`` of this journey sent."""
     properties = occurrence.properties
     if properties.get("step") is not None:

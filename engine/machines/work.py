@@ -5,8 +5,7 @@ It is also what compiled conditions read (`engine.network.condition.Facts`).
 
 from __future__ import annotations
 
-import copy
-from collections import deque
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -23,11 +22,11 @@ from engine.machines.state import (
     Task,
 )
 from engine.network.condition import Compiled
-from engine.network.ruleset import Ruleset
+from engine.network.ruleset import Ruleset, tidy
 
 
 class Occurrence(msgspec.Struct, frozen=True):
-    """Something rules can react to: an event from outside, or the engine's own."""
+    """Something of the engine's own that rules can react to, shaped like an event."""
 
     type: str
     id: str
@@ -46,18 +45,15 @@ class Work:
 
     __slots__ = (
         *("before", "changed", "decision", "event", "facts", "lead", "news", "now"),
-        *("present", "properties", "queue", "ruleset", "windows"),
+        *("original", "present", "properties", "queue", "ruleset", "windows"),
     )
 
     def __init__(self, ruleset: Ruleset, lead: Lead, event: Event, now: int) -> None:
-        copied = copy.copy(lead)
-        copied.facts = self.facts = dict(lead.facts)
-        copied.windows = self.windows = dict(lead.windows)
-        copied.holds = dict(lead.holds)
-        copied.truths = dict(lead.truths)
-        copied.timers = dict(lead.timers)
-        copied.counts = dict(lead.counts)
+        self.original = lead
+        copied = copy(lead)
         self.lead = copied
+        self.facts = lead.facts
+        self.windows = lead.windows
         self.ruleset = ruleset
         self.event = event
         self.now = now
@@ -66,10 +62,8 @@ class Work:
         self.properties: dict[str, Any] = event.properties
         self.before: dict[str, Any] = {}
         self.changed: set[str] = set()
-        self.queue: deque[Occurrence] = deque()
-        self.decision = Decision(
-            copied, ledger=[], happenings=[], deliveries=[], tasks=[], requests=[], fired=[]
-        )
+        self.queue: list[Event | Occurrence] = []
+        self.decision = Decision(copied)
 
     @property
     def created_at(self) -> int:
@@ -78,31 +72,52 @@ class Work:
 
     def set_fact(self, name: str, value: Any) -> None:
         """Write one fact; None removes it. Rules that read it wake when it changed."""
-        old = self.facts.get(name)
+        facts = self.facts
+        old = facts.get(name)
         if old == value and type(old) is type(value):
             return
-        self.before.setdefault(name, old)
+        if facts is self.original.facts:
+            facts = self.facts = self.lead.facts = dict(facts)
+        if name not in self.before:
+            self.before[name] = old
         self.changed.add(name)
         if value is None:
-            self.facts.pop(name, None)
+            del facts[name]
         else:
-            self.facts[name] = value
+            facts[name] = value
+
+    def writable(self, name: str) -> dict[str, Any]:
+        """Return one of the lead's maps to write in; it is copied the first time."""
+        mine: dict[str, Any] = getattr(self.lead, name)
+        if mine is getattr(self.original, name):
+            mine = dict(mine)
+            setattr(self.lead, name, mine)
+        return mine
+
+    def set_window(self, key: str, state: Any) -> None:
+        """Write a window's new state."""
+        if self.windows is self.original.windows:
+            self.windows = self.lead.windows = dict(self.windows)
+        self.windows[key] = state
 
     def add_points(
         self, model: str, dimension: str, rule: str, points: Number, source: Any, reason: str = ""
     ) -> None:
         """Write a ledger line and the score it changes. Zero points are no line."""
-        if not points:
-            return
-        self.decision.ledger.append(
-            LedgerLine(
+        if points:
+            fact, total = f"score.{model}.{dimension}", f"score.{model}.total"
+            line = LedgerLine(
                 self.now, model, dimension, rule, points, self.event.id, str(source),
                 self.ruleset.version, reason,
-            )
-        )  # fmt: skip
-        for name in (dimension, "total"):
-            fact = f"score.{model}.{name}"
-            self.set_fact(fact, tidy(self.facts.get(fact, 0) + points))
+            )  # fmt: skip
+            self.add_line(line, fact, total)
+
+    def add_line(self, line: LedgerLine, fact: str, total: str) -> None:
+        """Write a ledger line and the two scores it changes."""
+        self.decision.ledger.append(line)
+        get = self.facts.get
+        self.set_fact(fact, tidy(get(fact, 0) + line.points))
+        self.set_fact(total, tidy(get(total, 0) + line.points))
 
     def came_true(self, key: str, when: Compiled) -> bool:
         """Whether a watched condition holds now and did not when last looked at.
@@ -112,14 +127,19 @@ class Work:
         if when.deadline is not None:
             self.arm(key, when.deadline(self))
         if not when.holds(self):
-            self.lead.truths.pop(key, None)
+            self.forget("truths", key)
             return False
         if when.edge:
             return True
         if key in self.lead.truths:
             return False
-        self.lead.truths[key] = self.now
+        self.writable("truths")[key] = self.now
         return True
+
+    def forget(self, name: str, key: str) -> None:
+        """Remove a key from one of the lead's maps, if it is there."""
+        if key in getattr(self.lead, name):
+            del self.writable(name)[key]
 
     def happen(self, kind: str, **data: Any) -> None:
         """Note something for the timeline; None values are left out."""
@@ -134,9 +154,9 @@ class Work:
     def arm(self, name: str, due: int | None) -> None:
         """Set or clear a named deadline."""
         if due is None:
-            self.lead.timers.pop(name, None)
-        else:
-            self.lead.timers[name] = due
+            self.forget("timers", name)
+        elif self.lead.timers.get(name) != due:
+            self.writable("timers")[name] = due
 
     def deliver(self, delivery: Delivery) -> None:
         """Hand something to the outbox."""
@@ -151,11 +171,3 @@ class Work:
         self.lead.asked += 1
         key = f"{self.lead.id}:{kind}:{self.lead.asked}"
         self.decision.requests.append(Request(key, kind, self.now, pool, reason))
-
-
-def tidy(number: Number) -> Number:
-    """Round to 4 decimals, whole numbers to int, so that sums of ledger lines are exact."""
-    if isinstance(number, int):
-        return number
-    rounded = round(number, 4)
-    return int(rounded) if rounded.is_integer() else rounded

@@ -29,7 +29,7 @@ class Facts(Protocol):
     facts: dict[str, Any]
     properties: dict[str, Any]  # of the event that is being looked at
     before: dict[str, Any]  # facts that changed since rules last settled, as they were
-    windows: dict[str, list[Any]]
+    windows: dict[str, Any]
     created_at: int
     now: int
 
@@ -131,6 +131,7 @@ class ConditionCompiler:
                 where.holds if where else None,
                 getattr(condition, "of", None),
                 getattr(condition, "within", None),
+                latest_only=isinstance(condition, Absence) or condition.kind == "last",
             )
         return condition.window
 

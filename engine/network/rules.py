@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.language.definitions import Journey, Route, ScoreRule, Sla, Stage, Step
+from engine.language.definitions import Dimension, Journey, Route, ScoreRule, Sla, Stage, Step
 from engine.network.condition import Compiled
 
 Check = Callable[[Any], bool]
@@ -26,11 +26,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     where: Check | None
     when: Compiled | None
     fact: str  # the score it adds to, such as score.default.fit
-
-    @property
-    def timer(self) -> str:
-        """The name of its deadline among a lead's timers."""
-        return f"rule:{self.key}"
+    total: str  # and the total
+    points: float | int
+    timer: str  # the name of its deadline among a lead's timers
+    place: str  # where it is written, for the ledger
+    limits: Dimension | None  # its dimension, where that has a floor or a cap
+    silence: int | None  # the span of a rule that is nothing but an absence
 
 
 class StageRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.language.catalogue import Catalogue
-from engine.language.definitions import Definitions, Journey, Model, ScoreRule, Step
+from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Step
 from engine.network.condition import Compiled, ConditionCompiler
 from engine.network.rules import Check, JourneyRule, RouteRule, Rule, SlaRule, StageRule, StepRule
 from engine.network.wake import EventIndex, FactIndex
@@ -44,14 +44,7 @@ class Ruleset:
 
     def _compile_scoring(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
         rules = [
-            Rule(
-                key=f"{model.id}.{rule.dimension}.{rule.id}",
-                order=order,
-                definition=rule,
-                where=_check(compiler.optional(rule.where)),
-                when=compiler.optional(rule.when),
-                fact=f"score.{model.id}.{rule.dimension}",
-            )
+            _rule(order, model, rule, compiler)
             for order, (model, rule) in enumerate(_scoring(definitions.models))
         ]
         self.rules = {rule.key: rule for rule in rules}
@@ -59,7 +52,13 @@ class Ruleset:
             (r, r.definition.events, r.definition.where) for r in rules if r.definition.events
         )
         self.state_rules = FactIndex(
-            (r, _wakers(r.when, r.definition.points_fact)) for r in rules if not r.definition.events
+            (r, _wakers(r.when, r.definition.points_fact))
+            for r in rules
+            if not r.definition.events and r.silence is None
+        )
+        # An absence that does not hold cannot come true by an event, only by the clock.
+        self.silences = FactIndex(
+            (r, r.when.windows) for r in rules if r.silence is not None and r.when is not None
         )
         # What a new lead is judged by: rules that may hold although nothing they read changed.
         self.initial_rules = tuple(r for r in rules if not r.definition.events)
@@ -120,6 +119,34 @@ class Ruleset:
             for step in journey.steps.values():
                 types.update(step.definition.events)
         return frozenset(types)
+
+
+def _rule(order: int, model: Model, rule: ScoreRule, compiler: ConditionCompiler) -> Rule:
+    dimension = next(d for d in model.dimensions if d.id == rule.dimension)
+    key = f"{model.id}.{rule.dimension}.{rule.id}"
+    silent = isinstance(rule.when, Absence) and not rule.events
+    return Rule(
+        key=key,
+        order=order,
+        definition=rule,
+        where=_check(compiler.optional(rule.where)),
+        when=compiler.optional(rule.when),
+        fact=f"score.{model.id}.{rule.dimension}",
+        total=f"score.{model.id}.total",
+        points=tidy(rule.points),
+        timer=f"rule:{key}",
+        place=str(rule.source),
+        limits=dimension if dimension.max is not None or dimension.min is not None else None,
+        silence=rule.when.span if silent and isinstance(rule.when, Absence) else None,
+    )
+
+
+def tidy(number: float) -> float | int:
+    """Round to 4 decimals, whole numbers to int, so that sums of ledger lines are exact."""
+    if isinstance(number, int):
+        return number
+    rounded = round(number, 4)
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> JourneyRule:

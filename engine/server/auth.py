@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Final
@@ -28,6 +29,7 @@ _META_KEY: Final = "admin_token_sha256"
 _FREE_PATHS: Final = ("/-/healthy", "/-/ready")
 _FREE_BELOW: Final = ("/channels/", "/console/static/")
 _CONSOLE: Final = "/console/"
+_USUAL: Final = re.compile(r"(?:http:)?//(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -104,6 +106,8 @@ def _refuse_strange_pages(method: str, headers: Headers) -> Problem | None:
 
 
 def _is_ours(address: str) -> bool:
+    if _USUAL.fullmatch(address):
+        return True
     try:
         host = urlsplit(address).hostname
     except ValueError:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import LeadrulesError
@@ -31,6 +31,7 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+_ENCODED: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -74,9 +75,10 @@ class Shell:
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
+    """Add what the answer does not say itself; names in ASGI are in lower case."""
+    headers = list(message.get("headers", ()))
+    said = {name for name, _ in headers}
+    message["headers"] = headers + [each for each in _ENCODED if each[0] not in said]
 
 
 def _problem_of(error: Exception, scope: Scope) -> Problem:

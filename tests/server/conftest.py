@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from engine.reports.funnel import funnel
+from engine.reports.index import REPORTS
 from tests.serving import served, write_config
 
 
@@ -19,10 +19,5 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(config: Path, tmp_path: Path) -> Iterator[TestClient]:
     """Serve it to a client on this machine, without a token."""
-
-    def report(reader: object, ruleset: object) -> object:
-        entries = reader.stage_entries()  # type: ignore[attr-defined]
-        return funnel(entries, ruleset.definitions.lifecycle)  # type: ignore[attr-defined]
-
-    with served(config, tmp_path / "leads.db", reports={"funnel": report}) as client:
+    with served(config, tmp_path / "leads.db", reports=REPORTS) as client:
         yield client
