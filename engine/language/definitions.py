@@ -152,6 +152,7 @@ class ScoreRule(Struct, frozen=True, kw_only=True):
     points_fact: str | None  # a fact to multiply `points` with
     repeat: Repeat | None
     expires: int | None
+    half_life: int | None
     exclusive: str | None
     source: Source
 

@@ -13,6 +13,7 @@ import msgspec
 from engine.language.calendars import builtin_calendars
 from engine.language.catalogue import IDENTITIES
 from engine.language.conditions import ConditionParser
+from engine.language.cycles import check_cycles
 from engine.language.data import shipped
 from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic, Diagnostics, Source
@@ -172,6 +173,7 @@ class _Loader:
         journeys = JourneysBuilder(scope, self.found).build(
             self.parts["journeys"], names, connections
         )
+        check_cycles(models, scope.default_model, lifecycle.stages, self.found)
         if not (models and lifecycle.stages and routing.rules):
             return None
         return Definitions(

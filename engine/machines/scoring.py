@@ -115,24 +115,42 @@ def _points(work: Work, rule: Rule) -> Number:
 
 
 def _give(work: Work, rule: Rule, at: int) -> None:
+    """Give an occurrence's points, and remember when they go."""
     points = _points(work, rule)
-    expires = rule.definition.expires
-    if expires is not None and at + expires <= work.now:
+    life = rule.definition.expires or rule.definition.half_life
+    if rule.definition.expires is not None and at + rule.definition.expires <= work.now:
         return
     _fire(work, rule)
     _line(work, rule, points)
-    if expires is not None:
-        work.lead.grants = [*work.lead.grants, [at + expires, rule.key, points]]
+    if life is not None and points:
+        work.lead.grants = [*work.lead.grants, [at + life, rule.key, points]]
         work.arm(EXPIRY, min(g[0] for g in work.lead.grants))
 
 
 def expire(work: Work) -> None:
-    """Take back what has expired, also where the rule is gone meanwhile."""
-    due = [g for g in work.lead.grants if g[0] <= work.now]
-    work.lead.grants = [g for g in work.lead.grants if g[0] > work.now]
-    for _, key, points in due:
-        _take_back(work, key, points, "expired")
+    """Take back what has expired or decayed, also where the rule is gone meanwhile."""
+    grants = work.lead.grants
+    work.lead.grants = [g for g in grants if g[0] > work.now]
+    for due, key, points in grants:
+        if due > work.now:
+            continue
+        rule = work.ruleset.rules.get(key)
+        half_life = rule.definition.half_life if rule else None
+        if half_life is None:
+            _take_back(work, key, points, "expired")
+        else:
+            _halve(work, key, points, due + half_life)
     work.arm(EXPIRY, min((g[0] for g in work.lead.grants), default=None))
+
+
+def _halve(work: Work, key: str, points: Number, due: int) -> None:
+    """Take half of what an occurrence still gives; all of it when under a point would remain."""
+    gone = tidy(points / 2)
+    if abs(points - gone) < 1:
+        gone = points
+    _take_back(work, key, gone, "decayed")
+    if gone != points:
+        work.lead.grants = [*work.lead.grants, [due, key, tidy(points - gone)]]
 
 
 def adopt(work: Work) -> None:

@@ -72,19 +72,24 @@ def examples(what: str) -> Iterator[Example]:
                 yield Example(block, what, found["name"], found["base"])
 
 
+def _without_blocks(text: str) -> str:
+    """Blank out fenced blocks, so that a comment in one is no heading; offsets stay."""
+    return _FENCE.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
+
+
 def section(text: str, heading: str) -> str:
     """Return what stands under a heading, up to the next one as high; raises ValueError."""
-    found = re.search(rf"^(#+) {re.escape(heading)}$", text, re.MULTILINE)
+    plain = _without_blocks(text)
+    found = re.search(rf"^(#+) {re.escape(heading)}$", plain, re.MULTILINE)
     if found is None:
         raise ValueError(f"there is no heading {heading!r}")
-    rest = text[found.end() :]
-    end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
-    return rest[: end.start()] if end else rest
+    end = re.compile(rf"^#{{1,{len(found[1])}}} ", re.MULTILINE).search(plain, found.end())
+    return text[found.end() : end.start() if end else None]
 
 
 def headings(text: str, level: int) -> list[str]:
     """Return the headings of one level, without those in fenced blocks."""
-    return re.findall(rf"^#{{{level}}} (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return re.findall(rf"^#{{{level}}} (.+)$", _without_blocks(text), re.MULTILINE)
 
 
 def rows(text: str) -> list[list[str]]:

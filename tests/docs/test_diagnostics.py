@@ -39,6 +39,12 @@ def codes_of_call(call: ast.Call) -> Iterator[str]:
         yield from (f"unknown-{what}" for what in texts(call.args[place]))
 
 
+def code_of_violation(returned: ast.expr | None) -> Iterator[str]:
+    """Yield the code in what schema.py calls a violation: (code, text, hint)."""
+    if isinstance(returned, ast.Tuple) and len(returned.elts) == 3:
+        yield from texts(returned.elts[0])
+
+
 def codes() -> set[str]:
     """Return every code in the source."""
     found: set[str] = set()
@@ -47,9 +53,7 @@ def codes() -> set[str]:
             if isinstance(node, ast.Call):
                 found.update(codes_of_call(node))
             elif file.name == "schema.py" and isinstance(node, ast.Return):
-                # What a violation of the schema is called: (code, text, hint).
-                if isinstance(node.value, ast.Tuple) and len(node.value.elts) == 3:
-                    found.update(texts(node.value.elts[0]))
+                found.update(code_of_violation(node.value))
     return found
 
 

@@ -13,7 +13,7 @@ from engine.host.plugins import Plugins
 from engine.plugin import ActionContext, ChannelRequest, Hooks, OutgoingDelivery
 from engine.server import auth
 from tests.docs.pages import DOCS, ROOT, blocks, code, read, rows, section
-from tests.serving import JOURNEYS, SERVER, served, wait_for, write_config
+from tests.serving import JOURNEYS, ROUTING, SERVER, served, wait_for, write_config
 
 WRITTEN = [block.text for block in blocks(DOCS / "plugins.md") if block.language == "python"]
 
@@ -61,6 +61,7 @@ def test_the_plugins_of_the_page_work(plugins: Plugins, tmp_path: Path) -> None:
         journeys=JOURNEYS.replace(
             "enter: {event: form_submitted}", "enter: {event: rep_consulted}"
         ),
+        routing=ROUTING.replace("when: {lead.company: {exists: true}}, ", ""),
         server=SERVER.format(port=9, notify=f"file, path: {notices}"),
     )
     with served(config, tmp_path / "leads.db", plugins=plugins) as client:

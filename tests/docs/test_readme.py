@@ -28,10 +28,10 @@ def text(block: Block) -> str:
 def clone(tmp_path: Path) -> Path:
     """A copy of what the commands use, its `.venv` being this one."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    bin = tmp_path / ".venv" / "bin"
-    bin.mkdir(parents=True)
-    (bin / "activate").write_text(f'export PATH="{bin}:$PATH"\n')
-    command = bin / "leadrules"
+    venv = tmp_path / ".venv" / "bin"
+    venv.mkdir(parents=True)
+    (venv / "activate").write_text(f'export PATH="{venv}:$PATH"\n')
+    command = venv / "leadrules"
     command.write_text(
         f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m engine.cli "$@"\n'
     )
@@ -68,6 +68,7 @@ def run(block: Block, clone: Path, environ: dict[str, str]) -> str:
     """Run a block as a shell would and return what it printed."""
     ran = subprocess.run(
         ["sh", "-euc", block.text],
+        check=False,
         cwd=clone,
         env=environ,
         capture_output=True,
@@ -109,7 +110,12 @@ def test_the_mistake_shown_is_what_validate_prints(clone: Path, environ: dict[st
     scoring = clone / "config" / "scoring.yaml"
     scoring.write_text(scoring.read_text("utf-8").replace("lead.industry:", "lead.industri:"))
     ran = subprocess.run(
-        ["leadrules", "validate"], cwd=clone, env=environ, capture_output=True, text=True
+        ["leadrules", "validate"],
+        check=False,
+        cwd=clone,
+        env=environ,
+        capture_output=True,
+        text=True,
     )
     (shown,) = (b for b in README if b.language == "text" and "error[" in b.text)
     line = r"scoring\.yaml:\d+:|^ +\d+ \|"  # comments in config/ may move the line

@@ -95,6 +95,19 @@ def test_points_expire_at_their_instant(tmp_path: Path) -> None:
     assert play.ledger[-1].reason == "expired"
 
 
+def test_points_decay_by_half_each_half_life(tmp_path: Path) -> None:
+    """15, 7.5, 3.75, 1.875, then nothing: each step is a line at its instant."""
+    rule = (PRICING % "each").replace("points: 15", "points: 15, decay: {half_life: 30d}")
+    play = Play(rules(tmp_path, scoring=scoring(rule)))
+    play.event("0d", "page_viewed", page="pricing")
+    scores = []
+    for day in (29, 30, 60, 90, 120, 150):
+        play.clock(f"{day}d")
+        scores.append(play.score)
+    assert scores == [15, 7.5, 3.75, 1.875, 0, 0]
+    assert {line.reason for line in play.ledger[1:]} == {"decayed"}
+
+
 def test_thirty_idle_days_cost_ten_points_once_a_period(tmp_path: Path) -> None:
     """X8: -10 per idle period of 30 days, so -20 after 60, and activity starts a new one."""
     idle = "{id: idle, dimension: behavior, when: {absent: {event: any, for: 30d}}, points: -10, repeat: each}"

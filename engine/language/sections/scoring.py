@@ -46,7 +46,7 @@ class ScoringBuilder(Builder):
                 "empty-rule", part, f'the rule "{id}" has neither event nor when', id, "add when:"
             )
         points, fact = self._points(part, id, events)
-        expires = part.get("expires")
+        expires, half_life = self._fading(part, id)
         return ScoreRule(
             id=id,
             model=model,
@@ -58,9 +58,25 @@ class ScoringBuilder(Builder):
             points=points * weights[dimension],
             points_fact=fact,
             repeat=repeat,
-            expires=parse_duration(expires) if expires else None,
+            expires=expires,
+            half_life=half_life,
             exclusive=part.get("exclusive"),
             source=part.source,
+        )
+
+    def _fading(self, part: Part, id: str) -> tuple[int | None, int | None]:
+        """Return when points expire and how fast they decay; a rule has one of the two."""
+        expires, decay = part.get("expires"), part.get("decay")
+        if (expires or decay) and part.get("repeat") is None:
+            text = f'"{id}" gives points while its condition holds; they do not fade'
+            key = "expires" if expires else "decay"
+            self.error("fading-state", part.child(key), text, id, "add event: or remove this line")
+        if expires and decay:
+            text = f'the points of "{id}" expire or decay, not both'
+            self.error("fading-twice", part.child("decay"), text, id, "remove expires: or decay:")
+        return (
+            parse_duration(expires) if expires else None,
+            parse_duration(decay["half_life"]) if decay else None,
         )
 
     def _points(self, part: Part, id: str, events: Sequence[str]) -> tuple[float, str | None]:
