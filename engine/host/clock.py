@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+from engine.language.instants import MINUTE
+
+# A stream made "to end now" ends some minutes ago when its last event has been played in.
+CAUGHT_UP: Final = 10 * MINUTE
 
 
 def system_time() -> int:
@@ -54,8 +59,8 @@ class SystemClock:
 class StreamClock:
     """Now is the newest ``at`` of accepted events, until that reaches the computer's time.
 
-    The same events give the same leads however fast they are played in. From the moment
-    the stream has caught up the clock runs with the computer's.
+    The same events give the same leads however fast they are played in. Once the stream is
+    within CAUGHT_UP of the computer's time, the clock runs with that.
     """
 
     driven = True
@@ -76,4 +81,4 @@ class StreamClock:
 
     def advance(self, at: int) -> None:
         self._newest = max(at, self._newest)
-        self._live = self._live or self._newest >= self.wall()
+        self._live = self._live or self._newest >= self.wall() - CAUGHT_UP

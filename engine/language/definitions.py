@@ -385,6 +385,13 @@ class Definitions(Struct, frozen=True, kw_only=True):
     server: Server
     identities: tuple[str, ...]
     files: tuple[str, ...] = ()
+    folder: str = ""
+
+    def place(self, source: Source) -> str:
+        """Return ``config/scoring.yaml:12:7``, wherever the folder itself is."""
+        parent = self.folder.rpartition("/")[0]
+        whole = str(source)
+        return whole.removeprefix(f"{parent}/") if parent else whole
 
     @property
     def default_model(self) -> Model:

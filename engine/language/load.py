@@ -188,6 +188,7 @@ class _Loader:
             server=server,
             identities=self._identities(),
             files=tuple(d.file for d in self.documents),
+            folder=self.folder.as_posix(),
         )
 
     def _scope(self, catalogue: Any, calendars: Mapping[str, Any]) -> Scope:

@@ -126,6 +126,9 @@ def _take_fields(work: Work, event: Event) -> None:
             add_tags(work, value)
         elif not (late and f"lead.{name}" in work.facts):
             work.set_fact(f"lead.{name}", value)
+            for derived in work.ruleset.derived_from.get(name, ()):
+                if derived not in event.lead:
+                    work.set_fact(f"lead.{derived}", None)
 
 
 def _assigned(work: Work, properties: dict[str, Any]) -> None:

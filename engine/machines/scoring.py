@@ -182,7 +182,7 @@ def _take_back(work: Work, key: str, points: Number, reason: str) -> None:
         _line(work, rule, -points, reason)
         return
     model, dimension, id = (*key.split(".", 2), "cap")[:3]
-    work.add_points(model, dimension, id, -points, "removed", reason)
+    work.add_points(model, dimension, id, -points, None, reason)
 
 
 def _may_repeat(work: Work, rule: Rule, at: int) -> bool:

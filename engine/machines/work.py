@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from engine.language.diagnostic import Source
 from engine.machines.state import (
     Decision,
     Delivery,
@@ -101,13 +102,20 @@ class Work:
         self.windows[key] = state
 
     def add_points(
-        self, model: str, dimension: str, rule: str, points: Number, source: Any, reason: str = ""
+        self,
+        model: str,
+        dimension: str,
+        rule: str,
+        points: Number,
+        source: Source | None,
+        reason: str = "",
     ) -> None:
         """Write a ledger line and the score it changes. Zero points are no line."""
         if points:
             fact, total = f"score.{model}.{dimension}", f"score.{model}.total"
+            place = self.ruleset.definitions.place(source) if source else "removed"
             line = LedgerLine(
-                self.now, model, dimension, rule, points, self.event.id, str(source),
+                self.now, model, dimension, rule, points, self.event.id, place,
                 self.ruleset.version, reason,
             )  # fmt: skip
             self.add_line(line, fact, total)

@@ -43,10 +43,11 @@ class Compiled:
 
     ``reads`` are the facts and ``windows`` the window states whose change may change its
     truth; ``deadline`` returns the next instant at which the clock alone may. An ``edge``
-    is true at an instant only.
+    is true at an instant only. ``parts`` are what it is made of, and ``actual`` reads what
+    its events come to: a count, a sum, the latest instant; both are for explanations.
     """
 
-    __slots__ = ("deadline", "definition", "edge", "holds", "reads", "windows")
+    __slots__ = ("actual", "deadline", "definition", "edge", "holds", "parts", "reads", "windows")
 
     def __init__(
         self,
@@ -55,6 +56,8 @@ class Compiled:
         reads: frozenset[str] = frozenset(),
         windows: frozenset[str] = frozenset(),
         deadline: Due | None = None,
+        parts: tuple[Compiled, ...] = (),
+        actual: Callable[[Any], Any] | None = None,
     ) -> None:
         self.definition = definition
         self.holds = holds
@@ -62,6 +65,8 @@ class Compiled:
         self.windows = windows
         self.deadline = deadline
         self.edge = has_edge(definition)
+        self.parts = parts
+        self.actual = actual
 
 
 class ConditionCompiler:
@@ -93,7 +98,12 @@ class ConditionCompiler:
             item = self.compile(condition.item)
             inner = item.holds
             return Compiled(
-                condition, lambda c: not inner(c), item.reads, item.windows, item.deadline
+                condition,
+                lambda c: not inner(c),
+                item.reads,
+                item.windows,
+                item.deadline,
+                parts=(item,),
             )
         if isinstance(condition, Aggregate):
             return self._aggregate(condition)
@@ -119,6 +129,7 @@ class ConditionCompiler:
             frozenset().union(*(i.reads for i in items)),
             frozenset().union(*(i.windows for i in items)),
             _earliest([i.deadline for i in items if i.deadline]),
+            parts=tuple(items),
         )
 
     def _window(self, condition: Aggregate | Absence) -> str:
@@ -145,44 +156,56 @@ class ConditionCompiler:
         )
         kind = aggregate.kind
 
+        def actual(c: Any) -> Any:
+            return read_window(window, c.windows.get(key), kind, c.now)
+
         def holds(c: Any) -> bool:
-            value = read_window(window, c.windows.get(key), kind, c.now)
+            value = actual(c)
             return all(test(_Bare(value)) for test in tests)
 
         def deadline(c: Any) -> int | None:
             return window.next_change(c.windows.get(key), c.now)
 
         due = deadline if aggregate.within is not None else None
-        return Compiled(aggregate, holds, windows=frozenset({key}), deadline=due)
+        return Compiled(aggregate, holds, windows=frozenset({key}), deadline=due, actual=actual)
 
     def _last(self, aggregate: Aggregate, key: str) -> Compiled:
         """``last`` compares the age of the latest event; no event, no truth."""
         window = self.windows[key]
         tests = aggregate.tests
 
+        def actual(c: Any) -> int | None:
+            latest: int | None = read_window(window, c.windows.get(key), "last", c.now)
+            return latest
+
         def holds(c: Any) -> bool:
-            latest = read_window(window, c.windows.get(key), "last", c.now)
+            latest = actual(c)
             return latest is not None and all(
                 _compare(op, c.now - latest, operand) for op, operand in tests
             )
 
         def deadline(c: Any) -> int | None:
-            latest = read_window(window, c.windows.get(key), "last", c.now)
+            latest = actual(c)
             if latest is None:
                 return None
             # An age passes a bound at the bound or one millisecond after it.
             edges = (latest + operand + extra for _, operand in tests for extra in (0, 1))
             return min((e for e in edges if e > c.now), default=None)
 
-        return Compiled(aggregate, holds, windows=frozenset({key}), deadline=deadline)
+        windows = frozenset({key})
+        return Compiled(aggregate, holds, windows=windows, deadline=deadline, actual=actual)
 
     def _absence(self, absence: Absence) -> Compiled:
         key = self._window(absence)
         window = self.windows[key]
         span = absence.span
 
+        def actual(c: Any) -> int | None:
+            latest: int | None = read_window(window, c.windows.get(key), "last", c.now)
+            return latest
+
         def since(c: Any) -> int:
-            latest = read_window(window, c.windows.get(key), "last", c.now)
+            latest = actual(c)
             return int(c.created_at if latest is None else latest) + span
 
         def deadline(c: Any) -> int | None:
@@ -190,7 +213,11 @@ class ConditionCompiler:
             return due if due > c.now else None
 
         return Compiled(
-            absence, lambda c: c.now >= since(c), windows=frozenset({key}), deadline=deadline
+            absence,
+            lambda c: c.now >= since(c),
+            windows=frozenset({key}),
+            deadline=deadline,
+            actual=actual,
         )
 
     def _guard(self, guard: Guard) -> Compiled:

@@ -27,12 +27,15 @@ class Ruleset:
         self.calendars = definitions.calendars
         self.default_model = definitions.default_model.id
         self.models = {m.id: m for m in definitions.models}
+        # Facts that were made from another one and are gone when that one changes.
+        self.derived_from = _derived(definitions.catalogue)
         self.graded = tuple((f"score.{m.id}.total", m) for m in definitions.models if m.grades)
         self._compile_scoring(definitions, compiler)
         self._compile_lifecycle(definitions, compiler)
         self._compile_routing(definitions, compiler)
         self._compile_journeys(definitions, compiler)
         self.windows: dict[str, Window] = compiler.windows
+        self.conditions = compiler.shared  # by their canonical text, for explanations
         self.windows_of = _by_event(compiler.windows.values())
         self.listened = self._listened()
         self.watched = self._watched()
@@ -44,7 +47,7 @@ class Ruleset:
 
     def _compile_scoring(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
         rules = [
-            _rule(order, model, rule, compiler)
+            _rule(order, model, rule, compiler, definitions.place(rule.source))
             for order, (model, rule) in enumerate(_scoring(definitions.models))
         ]
         self.rules = {rule.key: rule for rule in rules}
@@ -121,7 +124,9 @@ class Ruleset:
         return frozenset(types)
 
 
-def _rule(order: int, model: Model, rule: ScoreRule, compiler: ConditionCompiler) -> Rule:
+def _rule(
+    order: int, model: Model, rule: ScoreRule, compiler: ConditionCompiler, place: str
+) -> Rule:
     dimension = next(d for d in model.dimensions if d.id == rule.dimension)
     key = f"{model.id}.{rule.dimension}.{rule.id}"
     silent = isinstance(rule.when, Absence) and not rule.events
@@ -135,7 +140,7 @@ def _rule(order: int, model: Model, rule: ScoreRule, compiler: ConditionCompiler
         total=f"score.{model.id}.total",
         points=tidy(rule.points),
         timer=f"rule:{key}",
-        place=str(rule.source),
+        place=place,
         limits=dimension if dimension.max is not None or dimension.min is not None else None,
         silence=rule.when.span if silent and isinstance(rule.when, Absence) else None,
     )
@@ -182,6 +187,16 @@ def _check(compiled: Compiled | None) -> Check | None:
 def _wakers(when: Compiled | None, *facts: str | None) -> set[str]:
     names = {fact for fact in facts if fact}
     return names | when.reads | when.windows if when else names
+
+
+def _derived(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """Return the derived fields of each field, such as email -> email.kind, email.domain."""
+    found: dict[str, list[str]] = {}
+    for field in catalogue.fields.values():
+        origin = field.name.partition(".")[0]
+        if field.derived and origin in catalogue.fields:
+            found.setdefault(origin, []).append(field.name)
+    return {origin: tuple(names) for origin, names in found.items()}
 
 
 def _groups(rules: list[Rule]) -> dict[str, tuple[Rule, ...]]:

@@ -89,13 +89,12 @@ def test_every_operator_example_is_a_condition(tmp_path: Path) -> None:
     for cells in rows(section(read("rules/conditions.md"), "Operators")):
         (operator,), (example,) = code(cells[0]), code(cells[-1])
         assert re.search(rf"\b{operator}\b", example), f"{example} does not show {operator}"
-        repeat = ", repeat: each" if operator in ("rises_to", "falls_below") else ""
-        rule = f"dimension: fit, when: {{{example}}}, points: 1{repeat}"
-        lines.append(f"      - {{id: rule-{len(lines)}, {rule}}}")
-    text = "\n".join(["models:", "  default:", "    dimensions: {fit: {}}", "    rules:", *lines])
+        steps = "steps: [{id: over, end: true}]"
+        lines.append(f"  - {{id: journey-{len(lines)}, enter: {{when: {{{example}}}}}, {steps}}}")
+    text = "\n".join(["journeys:", *lines])
     shutil.copytree(BASES["small"], tmp_path / "config")
-    (tmp_path / "config" / "scoring.yaml").write_text(f"{text}\n", encoding="utf-8")
+    (tmp_path / "config" / "journeys.yaml").write_text(f"{text}\n", encoding="utf-8")
     loaded = load_folder(tmp_path / "config")
     assert loaded.diagnostics == []
     assert loaded.definitions is not None
-    assert len(loaded.definitions.default_model.rules) == len(lines)
+    assert len(loaded.definitions.journeys) == len(lines)

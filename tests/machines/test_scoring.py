@@ -232,6 +232,14 @@ def test_a_late_event_does_not_overwrite_a_newer_profile(tmp_path: Path) -> None
     assert play.lead.facts["lead.company"] == "测试公司"
 
 
+def test_what_was_derived_goes_with_its_field(tmp_path: Path) -> None:
+    """A new address without a known kind has none, not its predecessor's."""
+    play = Play(rules(tmp_path))
+    play.event("0d", "form_submitted", {"email": "a@b.cn", "email.kind": "business"})
+    play.event("1d", "form_submitted", {"email": "not an address"})
+    assert "lead.email.kind" not in play.lead.facts
+
+
 def test_decide_changes_nothing_it_was_given(tmp_path: Path) -> None:
     """The machines are pure: the lead before a turn is the same after it."""
     import msgspec

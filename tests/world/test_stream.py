@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def events() -> list[dict[str, Any]]:
-    """The shipped world, ending now."""
-    return shifted(read(), datetime.now(UTC))
+    """The shipped world, ending an hour ago: the clock is the stream's to the last event."""
+    return shifted(read(), datetime.now(UTC) - timedelta(hours=1))
 
 
 @pytest.fixture(scope="module")
