@@ -74,7 +74,7 @@ def _grade(ruleset: Ruleset, lead: Lead) -> Item:
         "grade": lead.facts.get("grade"),
         "computed": computed.grade if computed else None,
         "overridden": "override.grade" in lead.facts,
-        "source": str(computed.source) if computed else None,
+        "source": ruleset.definitions.place(computed.source) if computed else None,
         "next": {"grade": nearest.grade, "missing": nearest.floor - total} if nearest else None,
     }
 
@@ -123,7 +123,7 @@ def _journey(ruleset: Ruleset, enrolment: Enrolment) -> Item:
     return {
         "journey": enrolment.journey,
         "label": rule.definition.label if rule else None,
-        "source": str(rule.definition.source) if rule else None,
+        "source": ruleset.definitions.place(rule.definition.source) if rule else None,
         "entered_at": when(enrolment.entered_at),
         "step": enrolment.step,
         "since": when(enrolment.arrived_at) if enrolment.step else None,
