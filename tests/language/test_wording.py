@@ -46,17 +46,14 @@ CONDITIONS = [
 
 
 def read(folder: Path, text: str) -> Condition:
-    """Read a condition as the one of a scoring rule."""
-    rule = f"{{id: x, dimension: fit, when: {{{text}}}, points: 1, repeat: each}}"
-    dimensions = "{fit: {}}"
-    grades = "[{grade: A, from: 80}, {grade: C, from: 0}]"
-    scoring = f"models: {{default: {{dimensions: {dimensions}, grades: {grades}, rules: [{rule}]}}}}"
+    """Read a condition as the one that lets leads into a journey."""
     for file in BASE.glob("*.yaml"):
         (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "scoring.yaml").write_text(scoring, encoding="utf-8")
+    journey = f"{{id: x, enter: {{when: {{{text}}}}}, steps: [{{id: stop, end: true}}]}}"
+    (folder / "journeys.yaml").write_text(f"journeys: [{journey}]", encoding="utf-8")
     loaded = load_folder(folder)
     assert loaded.definitions is not None, loaded.diagnostics
-    condition = loaded.definitions.models[0].rules[0].when
+    condition = loaded.definitions.journeys[0].when
     assert condition is not None
     return condition
 
