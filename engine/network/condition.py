@@ -30,8 +30,12 @@ class Facts(Protocol):
     properties: dict[str, Any]  # of the event that is being looked at
     before: dict[str, Any]  # facts that changed since rules last settled, as they were
     windows: dict[str, Any]
-    created_at: int
     now: int
+
+    @property
+    def created_at(self) -> int:
+        """When the lead came to be."""
+        ...
 
 
 Check = Callable[[Any], bool]

@@ -28,6 +28,9 @@ from engine.language.lint.values import Names, Numbers, compared, names
 MAX_ALTERNATIVES: Final = 512
 _MANY: Final = {"contains_any": "contains", "includes_any": "includes", "includes_all": "includes"}
 _WORDS: Final = ("starts_with", "ends_with", "contains", "matches", "includes")
+_VALUES: Final = (
+    *("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "between", "at_least", "at_most"),
+)
 _DATES: Final = ("before", "after")
 _AGES: Final = ("older_than", "newer_than")
 
@@ -122,7 +125,9 @@ def _test(test: Test, positive: bool) -> Alternatives:
         return _edge(test, positive)
     if op in (*_DATES, *_AGES):
         return _moment(test, positive)
-    return [(Bound(fact, _values(test), positive),)]
+    if op in _VALUES:
+        return [(Bound(fact, _values(test), positive),)]
+    return [(Opaque(f"{fact} {op} {operand!r}", positive, (fact,)),)]
 
 
 def _edge(test: Test, positive: bool) -> Alternatives:

@@ -1,0 +1,148 @@
+"""Why a scoring rule gives what it gives, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.language.definitions import Repeat
+from engine.language.instants import format_duration
+from engine.machines.account import (
+    MOST_SEEN,
+    Case,
+    Look,
+    Obstacle,
+    Seen,
+    condition_fails,
+    nothing_heard,
+    said,
+)
+from engine.machines.state import Event, LedgerLine
+from engine.network.explain import Explanation
+from engine.network.rules import Rule
+from engine.network.ruleset import tidy
+
+
+def effect(case: Case, rule: Rule) -> tuple[bool, str]:
+    """Return whether the rule gives points at present, and in words how many."""
+    lines = _lines(case, rule)
+    points = tidy(sum(line.points for line in lines))
+    if points:
+        return True, f"it gives {points:+g} points"
+    return False, "it has given points and taken them back" if lines else "it has given no points"
+
+
+def _lines(case: Case, rule: Rule) -> list[LedgerLine]:
+    d = rule.definition
+    mine = (d.model, d.dimension, d.id)
+    return [line for line in case.past.ledger if (line.model, line.dimension, line.rule) == mine]
+
+
+
+
+def seen(case: Case, rule: Rule) -> list[Seen]:
+    """Return the events that the rule listens for, newest first, each with its outcome."""
+    paid = {line.event: line.points for line in _lines(case, rule) if not line.reason}
+    return [
+        _judged(case, rule, event, paid.get(event.id))
+        for event in case.heard(rule.definition.events)[:MOST_SEEN]
+    ]
+
+
+def _judged(case: Case, rule: Rule, event: Event, points: int | float | None) -> Seen:
+    tree = case.where(rule.definition.where, event)
+    outcome = f"{points:+g} points" if points is not None else _why_not(case, rule, event, tree)
+    return Seen(event.id, event.type, event.at, points is not None, outcome, tree)
+
+
+def _why_not(case: Case, rule: Rule, event: Event, tree: Explanation | None) -> str:
+    if tree is not None and not tree.holds:
+        return "its properties do not fit"
+    if event.bot:
+        return "a suspected bot scores nothing"
+    expires = rule.definition.expires
+    if expires is not None and event.at + expires <= case.now:
+        return "too old: its points would have run out"
+    if _near(case, rule, event.at, rule.definition.repeat) is not None:
+        return f"the limit was reached: {_limit(rule.definition.repeat)}"
+    if rule.when is not None:
+        return f"its condition did not hold then; ask with at {said(event.at)}"
+    return "it gave nothing: the rule is newer than the event, or its points were 0"
+
+
+# --- what stands in the way ------------------------------------------------------------------
+
+
+def obstacles(
+    case: Case, rule: Rule, looks: Sequence[Look], seen: Sequence[Seen]
+) -> Iterator[Obstacle]:
+    """Yield why the rule does not give its points now, or would not for the next event."""
+    yield from condition_fails(looks)
+    holds = all(look.tree.holds for look in looks)
+    if rule.definition.events:
+        yield from nothing_heard(rule.definition.events, seen)
+        if seen and not any(s.counted for s in seen):
+            yield Obstacle("where", f"none of {len(seen)} events counted: {seen[0].outcome}")
+        yield from _limits(case, rule)
+    elif holds:
+        yield from _limits(case, rule)
+        yield from _withheld(case, rule)
+    fact = rule.definition.points_fact
+    if fact is not None and not case.lead.facts.get(fact):
+        yield Obstacle("points", f"its points come from {fact}, which is missing or 0")
+
+
+def _limits(case: Case, rule: Rule) -> Iterator[Obstacle]:
+    """The repeat limit, as far as it would stop a firing now."""
+    repeat = rule.definition.repeat
+    near = _near(case, rule, case.now, repeat)
+    if near is None or repeat is None or repeat.at_most is None:
+        return
+    until = None if repeat.per is None else near[len(near) - repeat.at_most] + repeat.per
+    yield Obstacle("repeat", f"the limit is reached: {_limit(repeat)}", until)
+
+
+def _near(case: Case, rule: Rule, at: int, repeat: Repeat | None) -> list[int] | None:
+    """Return the scored instants that leave no room at ``at``; None while there is room."""
+    if repeat is None or repeat.at_most is None:
+        return None
+    scored = case.lead.counts.get(rule.key, [])
+    near = [t for t in scored if repeat.per is None or abs(t - at) < repeat.per]
+    return near if len(near) >= repeat.at_most else None
+
+
+def _limit(repeat: Repeat | None) -> str:
+    if repeat is None or repeat.at_most is None:
+        return "each"
+    if repeat.per is None:
+        return "once" if repeat.at_most == 1 else f"at most {repeat.at_most}"
+    return f"at most {repeat.at_most} per {format_duration(repeat.per)}"
+
+
+def _withheld(case: Case, rule: Rule) -> Iterator[Obstacle]:
+    """Why a condition that holds gives nothing (more)."""
+    since = case.lead.truths.get(rule.key)
+    if rule.definition.repeat is not None and since is not None:
+        if rule.silence is not None:
+            yield Obstacle("repeat", "it scores again after the same time", since + rule.silence)
+        else:
+            text = f"it scored at {said(since)}; again when its condition has ceased and returned"
+            yield Obstacle("repeat", text)
+        return
+    if rule.key in case.lead.holds:
+        return
+    rival = _rival(case, rule)
+    if rival is not None:
+        gives = case.lead.holds[rival.key]
+        group = f'of the group "{rule.definition.exclusive}"'
+        yield Obstacle("exclusive", f"{group} the rule {rival.definition.id} gives more: {gives:+g}")
+    elif rule.points or rule.definition.points_fact:
+        yield Obstacle(
+            "not-woken", "its condition holds, but nothing has woken it since; see what wakes it"
+        )
+
+
+def _rival(case: Case, rule: Rule) -> Rule | None:
+    """Return the member of the exclusive group that has the points."""
+    definition = rule.definition
+    group = case.ruleset.exclusive.get(f"{definition.model}.{definition.exclusive}", ())
+    return next((r for r in group if r is not rule and r.key in case.lead.holds), None)
