@@ -147,7 +147,7 @@ class Plugins:
                 f'"{connection.plugin}" is no action plugin; '
                 + did_you_mean(connection.plugin, self._actions),
                 connection.source,
-                hint="install the plugin, or name one that `leadrules plugins` lists",
+                hint="install the plugin, or name one that is installed",
             )
             return
         for error in _violations(action.connection_schema, dict(connection.params)):

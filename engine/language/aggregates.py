@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.language.catalogue import BadValue, Field
 from engine.language.definitions import Absence, Aggregate, Condition, Guard
@@ -128,6 +129,7 @@ def parse_guard(parser: ConditionParser, data: Any, path: Path) -> Condition | N
         parser.error(
             "unknown-calendar", (*path, "calendar"), f'no calendar "{calendar}"; {hint}', hint
         )
+    _zone(parser, data.get("zone"), (*path, "zone"))
     return Guard(
         start=start,
         end=end,
@@ -136,6 +138,14 @@ def parse_guard(parser: ConditionParser, data: Any, path: Path) -> Condition | N
         zone=data.get("zone", "Asia/Shanghai"),
         source=parser.document.at(path),
     )
+
+
+def _zone(parser: ConditionParser, zone: Any, path: Path) -> None:
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        hint = "write an IANA name such as Asia/Shanghai"
+        parser.error("unknown-zone", path, f"{zone!r} is no time zone", hint)
 
 
 def _times(parser: ConditionParser, data: Any, path: Path) -> tuple[int | None, int | None]:

@@ -18,7 +18,7 @@ from engine.language.definitions import (
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_duration
 from engine.language.nearest import did_you_mean
-from engine.language.operators import EDGES, MANY, OPERATORS, check_operand
+from engine.language.operators import COMPARING, EDGES, MANY, OPERATORS, check_operand
 from engine.language.reader import Document, Path
 from engine.language.scope import ANY, Resolved, Scope
 
@@ -119,7 +119,7 @@ class ConditionParser:
         return Not(item=item, source=self.document.at(path))
 
     def _use(self, data: Any, path: Path) -> Condition | None:
-        if data not in self.scope.named:
+        if not isinstance(data, str) or data not in self.scope.named:
             if self.scope.unseen("condition"):
                 return None
             hint = did_you_mean(str(data), self.scope.named)
@@ -141,6 +141,9 @@ class ConditionParser:
             self._unknown(key, path, prefix)
             return None
         tests = data
+        if data == {}:
+            hint = f"write {key}: value, or {key}: {{operator: value}}"
+            self.error("condition", path, f'"{key}" is compared with nothing', hint)
         if isinstance(data, list):
             tests = {"includes_any" if resolved.field.family == "list" else "in": data}
         elif not isinstance(data, dict):
@@ -219,7 +222,7 @@ class ConditionParser:
             hint = did_you_mean(str(name), self.scope.paths(self.events))
             self.error("unknown-field", path, f"{data!r} names no known field; {hint}", hint=hint)
             return None
-        if other.field.family != resolved.field.family or op in (*MANY, "between", "matches"):
+        if other.field.family != resolved.field.family or op not in COMPARING:
             self.error(
                 "operand",
                 path,
@@ -236,13 +239,14 @@ class ConditionParser:
             return tuple(sorted(self.scope.catalogue.behaviour))
         names = data if isinstance(data, list) else [data]
         for index, name in enumerate(names):
-            if name not in self.scope.catalogue.events and not self.scope.unseen("event"):
+            known = isinstance(name, str) and name in self.scope.catalogue.events
+            if not known and not self.scope.unseen("event"):
                 hint = did_you_mean(str(name), self.scope.catalogue.events)
                 where = (*path, index) if isinstance(data, list) else path
                 self.error(
                     "unknown-event", where, f'"{name}" is not a known event; {hint}', hint=hint
                 )
-        return tuple(n for n in names if n in self.scope.catalogue.events)
+        return tuple(n for n in names if isinstance(n, str) and n in self.scope.catalogue.events)
 
     def where(self, data: Any, path: Path, events: Sequence[str]) -> Condition | None:
         """Return the condition on an event's own properties."""

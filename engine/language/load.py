@@ -151,7 +151,7 @@ class _Loader:
         for kind in REQUIRED:
             if not self.parts[kind] and kind not in read:
                 place = Source(str(self.folder / f"{kind}.yaml"), 1, 1, 1, 1)
-                hint = f"add {kind}.yaml; `leadrules init` shows one"
+                hint = f"add {kind}.yaml; the default configuration shows one"
                 self.found.error("missing-file", f"{kind}.yaml must exist", place, hint=hint)
                 self.unread.add(kind)
 
@@ -161,15 +161,15 @@ class _Loader:
         scope = self._scope(catalogue, calendars)
         self._check_named(scope)
         server = ServerBuilder(self.found, self.environ).build(self.parts["server"])
+        # Names, not what was found sound: one broken thing is not also an unknown one.
+        names = [n for p in self.parts["messages"] for n in _keys(p.get("messages"))]
+        connections = [n for p in self.parts["server"] for n in _keys(p.get("connections"))]
         messages = MessagesBuilder(scope, self.found).build(
-            self.parts["messages"], server.connections, self.templates
+            self.parts["messages"], server.connections, connections, self.templates
         )
         models = ScoringBuilder(scope, self.found).build(self.parts["scoring"])
         lifecycle = LifecycleBuilder(scope, self.found).build(self.parts["lifecycle"])
         routing = RoutingBuilder(scope, self.found).build(self.parts["routing"], calendars)
-        # Names, not sound messages: one broken message is not also an unknown one.
-        names = [n for p in self.parts["messages"] for n in _keys(p.get("messages"))]
-        connections = [n for p in self.parts["server"] for n in _keys(p.get("connections"))]
         journeys = JourneysBuilder(scope, self.found).build(
             self.parts["journeys"], names, connections
         )
@@ -196,7 +196,7 @@ class _Loader:
         return Scope(
             catalogue=catalogue,
             models={name: _keys(data.get("dimensions")) for name, data in models},
-            grades={name: _names(data.get("grades"), "grade") for name, data in models},
+            grades={name: _bands(data.get("grades")) for name, data in models},
             stages=tuple(s for p in self.parts["lifecycle"] for s in _names(p.get("stages"), "id")),
             journeys=frozenset(
                 j for p in self.parts["journeys"] for j in _names(p.get("journeys"), "id")
@@ -250,6 +250,15 @@ def _pairs(data: Any) -> list[tuple[str, dict[str, Any]]]:
 
 def _keys(data: Any) -> Sequence[str]:
     return list(data) if isinstance(data, dict) else []
+
+
+def _bands(data: Any) -> list[str]:
+    """Return the grades of a model, best first, however they are written."""
+    items = data if isinstance(data, list) else []
+    bands = [i for i in items if isinstance(i, dict) and isinstance(i.get("grade"), str)]
+    floors = [b.get("from") if isinstance(b.get("from"), int | float) else 0 for b in bands]
+    order = sorted(range(len(bands)), key=lambda i: -(floors[i] or 0))
+    return [bands[i]["grade"] for i in order]
 
 
 def _names(data: Any, key: str) -> list[str]:

@@ -24,6 +24,8 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
 }
 MANY: Final = frozenset({"in", "not_in", "contains_any", "includes_any", "includes_all"})
 EDGES: Final = frozenset({"rises_to", "falls_below"})
+# Operators that may compare with another field of the same type.
+COMPARING: Final = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "at_least", "at_most"})
 # Operators whose truth changes by the clock alone.
 AGES: Final = frozenset({"older_than", "newer_than"})
 

@@ -91,9 +91,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             field = self.catalogue.property(kind, name)
             if field is not None:
                 return Resolved(f"event.{name}", field)
-        if name == "type":
-            return Resolved("event.type", Field("type", "enum", values=tuple(events)))
-        if name in MESSAGE_PROPERTIES or name == "channel":
+        if name in MESSAGE_PROPERTIES:
             return Resolved(f"event.{name}", Field(name, "string"))
         return None
 
@@ -117,9 +115,9 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a name of this sort may stand in a file that could not be read."""
         return (what == "condition" and bool(self.unread)) or _HOMES.get(what) in self.unread
 
-    def numbers(self) -> list[str]:
-        """Return every path that is a number of the lead."""
-        found = {p: self.resolve(p) for p in self.paths()}
+    def numbers(self, events: Sequence[str] = ()) -> list[str]:
+        """Return every path that is a number."""
+        found = {p: self.resolve(p, events) for p in self.paths(events)}
         return [p for p, r in found.items() if r is not None and r.field.family == "number"]
 
     def paths(self, events: Sequence[str] = ()) -> list[str]:

@@ -13,12 +13,18 @@ from engine.machines.work import Occurrence, Work
 from engine.network.rules import SlaRule
 
 _CONTACT: Final = frozenset({"call_logged", "visit_logged", "quote_sent", "opportunity_opened"})
+_SENT: Final = frozenset({"message_sent", "email_sent"})
 # What ends each clock, beside the assignment's own end.
 MET_BY: Final = {
-    "notify": frozenset({"message_sent", "lead_accepted"}) | _CONTACT,
+    "notify": frozenset({*_SENT, "lead_accepted"}) | _CONTACT,
     "accept": frozenset({"lead_accepted"}) | _CONTACT,
     "first_contact": _CONTACT,
 }
+_NOTES: Final = {
+    "remind": "线索待跟进 / a lead waits for you",
+    "escalate": "线索超时未跟进 / a lead was not followed up",
+}
+_NAME: Final = "{{ lead.name | default('') }} {{ lead.company | default('') }}"
 NOTIFY: Final = "notify"  # the connection that carries notes to salespeople
 
 
@@ -71,7 +77,7 @@ def hear(work: Work, occurrence: Event | Occurrence) -> None:
     """Let what was done meet the clocks that wait for it; contact ends the ladder."""
     if not work.lead.clocks:
         return
-    if occurrence.type == "message_sent" and occurrence.properties.get("audience") != "owner":
+    if occurrence.type in _SENT and occurrence.properties.get("audience") != "owner":
         return
     for name, clock in work.lead.clocks.items():
         if clock.status == "running" and occurrence.type in MET_BY[name]:
@@ -122,6 +128,7 @@ def _climb(work: Work, rule: SlaRule, rung: Rung) -> None:
 
 
 def _notify(work: Work, key: str, to: str | None, what: str) -> None:
+    title = _NOTES[what]
     status = "queued" if to and NOTIFY in work.ruleset.definitions.server.connections else "blocked"
     work.deliver(
         Delivery(
@@ -129,7 +136,7 @@ def _notify(work: Work, key: str, to: str | None, what: str) -> None:
             lead=work.lead.id,
             connection=NOTIFY,
             at=work.now,
-            params={"what": what},
+            params={"what": what, "title": title, "text": f"{title}: {_NAME}"},
             audience="owner",
             to=to,
             status=status,

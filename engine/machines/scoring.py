@@ -110,7 +110,7 @@ def _points(work: Work, rule: Rule) -> Number:
     definition = rule.definition
     if definition.points_fact is None:
         return rule.points
-    value = work.facts.get(definition.points_fact)
+    value = work.read(definition.points_fact)
     return tidy(definition.points * value) if value is not None else 0
 
 
@@ -252,6 +252,8 @@ def regrade(work: Work, changed: set[str]) -> None:
         if fact not in changed:
             continue
         total = work.facts.get(fact, 0)
+        if fact in work.before:
+            work.occur("score_changed", model=model.id, **{"from": work.before[fact], "to": total})
         name = next((g.grade for g in model.grades if total >= g.floor), None)
         old = work.facts.get(f"grade.{model.id}")
         if name != old:

@@ -37,8 +37,6 @@ def _lines(case: Case, rule: Rule) -> list[LedgerLine]:
     return [line for line in case.past.ledger if (line.model, line.dimension, line.rule) == mine]
 
 
-
-
 def seen(case: Case, rule: Rule) -> list[Seen]:
     """Return the events that the rule listens for, newest first, each with its outcome."""
     paid = {line.event: line.points for line in _lines(case, rule) if not line.reason}
@@ -134,7 +132,9 @@ def _withheld(case: Case, rule: Rule) -> Iterator[Obstacle]:
     if rival is not None:
         gives = case.lead.holds[rival.key]
         group = f'of the group "{rule.definition.exclusive}"'
-        yield Obstacle("exclusive", f"{group} the rule {rival.definition.id} gives more: {gives:+g}")
+        yield Obstacle(
+            "exclusive", f"{group} the rule {rival.definition.id} gives more: {gives:+g}"
+        )
     elif rule.points or rule.definition.points_fact:
         yield Obstacle(
             "not-woken", "its condition holds, but nothing has woken it since; see what wakes it"

@@ -87,6 +87,12 @@ class Work:
         else:
             facts[name] = value
 
+    def read(self, name: str) -> Any:
+        """Return a fact, or with ``event.`` a property of what is being looked at."""
+        if name.startswith("event."):
+            return self.properties.get(name.removeprefix("event."))
+        return self.facts.get(name)
+
     def writable(self, name: str) -> dict[str, Any]:
         """Return one of the lead's maps to write in; it is copied the first time."""
         mine: dict[str, Any] = getattr(self.lead, name)

@@ -35,9 +35,9 @@ def _character(character: str) -> str | None:
 
 
 def translate(pattern: str) -> str | None:
-    """Return ``pattern``, found anywhere in a text, as durable-rules matches a whole one.
+    r"""Return ``pattern``, found anywhere in a text, as durable-rules matches a whole one.
 
-    Understood are characters, ``.``, ASCII classes, ``\\d``, ``* + ?``, groups with ``|``,
+    Understood are characters, ``.``, ASCII classes, ``\d``, ``* + ?``, groups with ``|``,
     and anchors at both ends; None for anything else.
     """
     starts, ends = pattern.startswith("^"), pattern.endswith("$")
@@ -68,7 +68,7 @@ class _Body:
         found = _CLASS.match(self.rest)
         token = found[0] if found else self.rest[0]
         self.rest = self.rest[len(token) :]
-        if token == "|" or token == "(":
+        if token in ("|", "("):
             return self._open(token)
         if token in ("*", "+", "?"):
             fits = self.atom and not self.text.endswith(("*", "+", "?"))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import product
+from math import prod
 from typing import Any, Final
 
 from engine.language.definitions import All, AnyOf, Condition, FieldRef, Not, Test
 from engine.language.diagnostic import Source
 from engine.network.durable_regex import literal, translate
 
-MAX_ALTERNATIVES: Final = 64
+MAX_ALTERNATIVES: Final = 200
 Chain = tuple["Literal", ...]
 Literal = tuple[str, str, Any]  # durable's operator, attribute, constant or Reference
 
@@ -136,6 +137,8 @@ class Terms:
     def _compare(self, test: Test, op: str, value: Any, positive: bool) -> Literal:
         if isinstance(value, float) and "e" in repr(value):
             raise Cannot(f"it reads no number in e-notation such as {value!r}", test.source)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # equal tests are to look equal
         op = op if positive else _INVERSE[op]
         if isinstance(value, bool):  # true and false are the only values
             value, op = value is (op == "eq"), "eq"
@@ -186,20 +189,16 @@ def _values(test: Test) -> tuple[Any, ...]:
 
 
 def _join(parts: list[list[Chain]], source: Source) -> list[Chain]:
-    return _few([chain for part in parts for chain in part], source)
+    _refuse_many(sum(map(len, parts)), source)
+    return [chain for part in parts for chain in part]
 
 
 def _cross(parts: list[list[Chain]], source: Source) -> list[Chain]:
-    size = 1
-    for part in parts:
-        size *= len(part)
-    if size > MAX_ALTERNATIVES:
-        _few([()] * size, source)
+    _refuse_many(prod(map(len, parts)), source)
     return [tuple(each for chain in row for each in chain) for row in product(*parts)]
 
 
-def _few(chains: list[Chain], source: Source) -> list[Chain]:
-    if len(chains) > MAX_ALTERNATIVES:
-        text = f"it would take {len(chains)} rules for one, and at most {MAX_ALTERNATIVES} are made"
-        raise Cannot(text, source)
-    return chains
+def _refuse_many(count: int, source: Source) -> None:
+    if count > MAX_ALTERNATIVES:
+        why = f"it would take {count} rules for one, and at most {MAX_ALTERNATIVES} are made"
+        raise Cannot(why, source)

@@ -232,6 +232,32 @@ def test_a_late_event_does_not_overwrite_a_newer_profile(tmp_path: Path) -> None
     assert play.lead.facts["lead.company"] == "测试公司"
 
 
+def test_points_may_come_from_the_occurrence(tmp_path: Path) -> None:
+    """An order scores by its amount, fractions exact."""
+    rule = (
+        "{id: order, dimension: behavior, event: order_placed, repeat: each,"
+        " points: {field: event.amount, times: 0.01}}"
+    )
+    play = Play(rules(tmp_path, scoring=scoring(rule)))
+    play.event("0d", "order_placed", amount=1250)
+    play.event("1d", "order_placed", amount=99.5)
+    assert [line.points for line in play.ledger] == [12.5, 0.995]
+
+
+def test_a_changed_score_is_something_to_react_to(tmp_path: Path) -> None:
+    """score_changed carries the model and both totals."""
+    text = """
+journeys:
+  - id: moved
+    enter: {event: score_changed, where: {from: 0, to: 15}}
+    steps: [{id: mark, set: {tags: {add: [moved]}}}]
+"""
+    play = Play(rules(tmp_path, scoring=scoring(FIT), journeys=text))
+    play.event("0d", "note_added")
+    play.event("1d", "form_submitted", {"employees": 600})
+    assert play.lead.facts["lead.tags"] == ["moved"]
+
+
 def test_what_was_derived_goes_with_its_field(tmp_path: Path) -> None:
     """A new address without a known kind has none, not its predecessor's."""
     play = Play(rules(tmp_path))

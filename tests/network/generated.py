@@ -44,7 +44,9 @@ class View(msgspec.Struct):
     now: int
 
 
-def _tests(fact: str, family: str, operators: dict[str, Any], **more: Any) -> st.SearchStrategy[Any]:
+def _tests(
+    fact: str, family: str, operators: dict[str, Any], **more: Any
+) -> st.SearchStrategy[Any]:
     """Tests of one field, with an operand that fits the operator."""
     return st.one_of(
         st.builds(
@@ -203,9 +205,7 @@ FACTS = st.fixed_dictionaries(
         "lead.tags": st.lists(NAMES, max_size=3),
     },
 )
-BEFORE = st.fixed_dictionaries(
-    {}, optional={"lead.employees": st.one_of(st.none(), NUMBERS)}
-)
+BEFORE = st.fixed_dictionaries({}, optional={"lead.employees": st.one_of(st.none(), NUMBERS)})
 HAPPENED = st.lists(
     st.tuples(
         st.sampled_from(["page_viewed", "order_placed", "chat_started"]),

@@ -107,7 +107,9 @@ def test_a_guard_flips_when_it_says(guard: Guard, hours: int) -> None:
 
 def test_a_node_has_the_value_that_was_compared() -> None:
     """A test's node names the field, the operator, what is wanted and what there is."""
-    test = definitions.Test(fact="lead.employees", op="gte", operand=500, family="number", source=HERE)
+    test = definitions.Test(
+        fact="lead.employees", op="gte", operand=500, family="number", source=HERE
+    )
     view = View({"lead.employees": 120}, {}, {}, {}, NOW, NOW)
     node = explain(ConditionCompiler({}).compile(test), view)
     assert node == Explanation(
@@ -124,7 +126,9 @@ def test_a_node_has_the_value_that_was_compared() -> None:
 
 def test_an_edge_shows_what_was_before() -> None:
     """A crossing names both sides of it."""
-    test = definitions.Test(fact="score.default.total", op="rises_to", operand=80, family="number", source=HERE)
+    test = definitions.Test(
+        fact="score.default.total", op="rises_to", operand=80, family="number", source=HERE
+    )
     compiled = ConditionCompiler({}).compile(test)
     facts = {"score.default.total": 85}
     crossing = View(facts, {}, {"score.default.total": 72}, {}, NOW, NOW)
@@ -136,9 +140,13 @@ def test_an_edge_shows_what_was_before() -> None:
 
 def test_a_group_changes_with_the_first_of_its_parts() -> None:
     """A group's next change is the earliest one below it; a plain test has none."""
-    plain = definitions.Test(fact="lead.employees", op="gte", operand=500, family="number", source=HERE)
+    plain = definitions.Test(
+        fact="lead.employees", op="gte", operand=500, family="number", source=HERE
+    )
     late, soon = (
-        definitions.Test(fact="lead.birthday", op="older_than", operand=span, family="date", source=HERE)
+        definitions.Test(
+            fact="lead.birthday", op="older_than", operand=span, family="date", source=HERE
+        )
         for span in (3 * DAY, 2 * DAY)
     )
     group = All(items=(plain, late, Not(item=soon, source=HERE)), source=HERE)

@@ -87,8 +87,8 @@ class JourneysBuilder(Builder):
             with_=with_,
             next=self._target(part, "next", journey, names),
             source=part.source,
-            then=self._target(part, "then", journey, names),
-            otherwise=self._else(part, kinds[0], journey, names),
+            then=self._target(part, "then", journey, names) or part.get("next"),
+            otherwise=self._else(part, kinds[0], journey, names) or part.get("next"),
             cases=self._cases(part, journey, names) if kinds[0] == "branch" else (),
             **wait,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,13 +21,17 @@ _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 class MessagesBuilder(Builder):
     """Builds messages; ``templates`` holds the texts of ``templates/`` by file name."""
 
+    names: Collection[str] = ()
+
     def build(
         self,
         parts: Sequence[Part],
         connections: Mapping[str, Connection],
+        names: Collection[str],
         templates: Mapping[str, str],
     ) -> dict[str, Message]:
-        """Return the messages of all files."""
+        """Return the messages of all files; ``names`` are all connections, also unsound ones."""
+        self.names = names
         return {
             name: self._message(name, part, connections, templates)
             for whole in parts
@@ -42,7 +46,7 @@ class MessagesBuilder(Builder):
         templates: Mapping[str, str],
     ) -> Message:
         action, template = part.data["action"], part.get("template")
-        self.known(part.child("action"), action, connections, "connection", name)
+        self.known(part.child("action"), action, self.names, "connection", name)
         if template is not None:
             self.known(part.child("template"), template, templates, "template", name)
         if template is None and part.get("text") is None:

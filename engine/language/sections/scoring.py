@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.language.definitions import Dimension, Grade, Model, Repeat, ScoreRule
+from engine.language.conditions import has_edge
+from engine.language.definitions import Condition, Dimension, Grade, Model, Repeat, ScoreRule
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.sections.part import Builder, Part
@@ -47,6 +48,8 @@ class ScoringBuilder(Builder):
             )
         points, fact = self._points(part, id, events)
         expires, half_life = self._fading(part, id)
+        when = self.condition(part, "when", id, events)
+        self._check_kind(part, id, when)
         return ScoreRule(
             id=id,
             model=model,
@@ -54,7 +57,7 @@ class ScoringBuilder(Builder):
             label=part.get("label"),
             events=events,
             where=self.where(part, id, events),
-            when=self.condition(part, "when", id, events),
+            when=when,
             points=points * weights[dimension],
             points_fact=fact,
             repeat=repeat,
@@ -63,6 +66,18 @@ class ScoringBuilder(Builder):
             exclusive=part.get("exclusive"),
             source=part.source,
         )
+
+    def _check_kind(self, part: Part, id: str, when: Condition | None) -> None:
+        """What makes sense only for rules with an event, and only for those without."""
+        if part.get("event") is not None and part.get("exclusive") is not None:
+            text = f'"{id}" scores occurrences; exclusive is for rules that hold'
+            self.error("exclusive-event", part.child("exclusive"), text, id, "write repeat: once")
+        lasting = part.get("event") is None and part.get("repeat") is None
+        if lasting and when is not None and has_edge(when):
+            text = f'"{id}" would give points at the crossing and take them back at the next change'
+            self.error(
+                "edge-needs-repeat", part.child("when"), text, id, "add repeat: each or once"
+            )
 
     def _fading(self, part: Part, id: str) -> tuple[int | None, int | None]:
         """Return when points expire and how fast they decay; a rule has one of the two."""
@@ -84,9 +99,9 @@ class ScoringBuilder(Builder):
         if not isinstance(points, dict):
             return points, None
         resolved = self.scope.resolve(points["field"], events)
-        if resolved is None or resolved.field.family != "number" or events:
-            hint = did_you_mean(points["field"], self.scope.numbers())
-            text = f'points need a number field of the lead, not "{points["field"]}"; {hint}'
+        if resolved is None or resolved.field.family != "number":
+            hint = did_you_mean(points["field"], self.scope.numbers(events))
+            text = f'points need a number field, not "{points["field"]}"; {hint}'
             self.error("unknown-field", part.child("points"), text, id, hint)
             return 0, None
         return points.get("times", 1), resolved.fact

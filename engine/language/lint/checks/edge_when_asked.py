@@ -42,7 +42,7 @@ from engine.language.lint.finding import Finding
 from engine.language.lint.sites import tests
 from engine.language.operators import EDGES
 
-SEVERITY = "error"
+SEVERITY = "warning"
 
 
 def check(context: Context) -> Iterator[Finding]:
