@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from engine.errors import NotFound
-from engine.machines.state import Assignment, Clock, Enrolment, Lead
+from engine.host.accounts import account_item
+from engine.language.instants import BadTime, format_instant, parse_instant
+from engine.machines.account import Past
+from engine.machines.replay import Entry, replay
+from engine.machines.state import Assignment, Clock, Enrolment, Lead, LedgerLine
+from engine.machines.why import account
+from engine.network.naming import find_rule
 from engine.network.ruleset import Ruleset
 from engine.store.reading import Reader
 from engine.store.shapes import when
@@ -14,12 +22,94 @@ from engine.store.shapes import when
 Item = dict[str, Any]
 
 
-def explain_lead(reader: Reader, ruleset: Ruleset, lead_id: str) -> Item:
-    """Return the explanation of a lead of the store; raises NotFound."""
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a lead beyond how it stands.
+
+    ``rule`` and ``why_not`` name a rule, stage, route, SLA or journey; ``at`` is an instant
+    to look back to, or ahead; ``now`` is the present one.
+    """
+
+    now: int
+    rule: str | None = None
+    why_not: str | None = None
+    at: int | None = None
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """A lead at an instant; ``ledger`` holds the lines of ``past`` as clients see them."""
+
+    lead: Lead
+    past: Past
+    ledger: list[Item]
+    now: int
+    told: Item
+
+
+def question(now: int, given: Mapping[str, str | None]) -> Question:
+    """Return what ``rule``, ``why_not`` and ``at`` ask for; raises BadTime."""
+    at = given.get("at")
+    return Question(
+        now=now,
+        rule=given.get("rule"),
+        why_not=given.get("why_not"),
+        at=None if at is None else parse_instant(at[:80]),
+    )
+
+
+def explain_lead(
+    reader: Reader, ruleset: Ruleset, lead_id: str, question: Question | None = None
+) -> Item:
+    """Return the explanation of a lead of the store.
+
+    Raises NotFound for a lead or rule that is not there, Ambiguous for a name that several
+    rules have, BadTime for an instant before the lead's first.
+    """
     lead = reader.state(lead_id)
     if lead is None:
         raise NotFound(f"there is no lead {lead_id!r}")
-    return explain(ruleset, lead, reader.ledger(lead.id))
+    if question is None:
+        return explain(ruleset, lead, reader.ledger(lead.id))
+    asked = {"rule": question.rule, "why_not": question.why_not}
+    rules = {key: find_rule(ruleset, name) for key, name in asked.items() if name is not None}
+    found = _find(reader, ruleset, lead, question)
+    accounts = {
+        key: account(ruleset, found.lead, found.past, found.now, named)
+        for key, named in rules.items()
+    }
+    return {
+        **explain(ruleset, found.lead, found.ledger),
+        **found.told,
+        **{key: account_item(ruleset, each) for key, each in accounts.items()},
+    }
+
+
+def _find(reader: Reader, ruleset: Ruleset, lead: Lead, question: Question) -> _Found:
+    """Return the lead as it stands, or as it stood at the instant asked for."""
+    if question.at is None:
+        ledger = reader.ledger(lead.id)
+        events = [logged.event for logged in reader.history(lead.id)]
+        past = Past(events, [_line(item) for item in ledger], reader.happenings(lead.id))
+        return _Found(lead, past, ledger, question.now, {})
+    log = list(reader.history(lead.id))
+    entries = [Entry(logged.event, logged.decided_at) for logged in log]
+    replayed = replay(ruleset, lead.id, entries, question.at, reader.teams())
+    if replayed is None:
+        raise BadTime(
+            f"the lead was not there yet at {format_instant(question.at)}; "
+            f"it came at {format_instant(lead.created_at)}"
+        )
+    others = sum(e.ruleset != ruleset.version for e in log if e.decided_at <= question.at)
+    told = {"at": when(question.at), "other_rules": others}
+    items = [_line_item(line) for line in replayed.past.ledger]
+    return _Found(replayed.lead, replayed.past, items, question.at, told)
+
+
+def _line(item: Item) -> LedgerLine:
+    return LedgerLine(**{**item, "at": parse_instant(item["at"])})
+
+
+def _line_item(line: LedgerLine) -> Item:
+    return {**msgspec.structs.asdict(line), "at": when(line.at)}
 
 
 def explain(ruleset: Ruleset, lead: Lead, ledger: list[Item]) -> Item:

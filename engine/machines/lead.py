@@ -34,13 +34,13 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
         _begin(work)
     elif lead.ruleset != ruleset.version:
         scoring.adopt(work)
-    work.lead.ruleset = ruleset.version
     if work.news:
         _recall(work)
-        _meet_deadlines(work)
+        if lead.timers and min(lead.timers.values()) <= now:
+            _meet_deadlines(work)
     _take(work)
     if event.type != "timer_due":
-        _record(work)
+        _record(work, event)
     if is_new:
         for rule in ruleset.initial_rules:
             scoring.judge(work, rule)
@@ -50,7 +50,6 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     _settle(work)
     if not work.news:
         _remember(work)
-    work.lead.updated_at = max(lead.updated_at, now)
     return work.decision
 
 
@@ -75,9 +74,6 @@ def _remember(work: Work) -> None:
 
 def _meet_deadlines(work: Work) -> None:
     """Run everything that is due, in order of its instant, as if it ran in time."""
-    timers = work.lead.timers
-    if not timers or min(timers.values()) > work.present:
-        return
     for _ in range(10 * MAX_ROUNDS):
         timers = work.lead.timers
         due, name = min(((due, name) for name, due in timers.items()), default=(None, ""))
@@ -115,6 +111,8 @@ def _take(work: Work) -> None:
     handle = _EFFECTS.get(event.type)
     if handle is not None:
         handle(work, event.properties)
+    if work.lead.clocks and work.news:
+        clocks.hear(work, event)
 
 
 def _take_fields(work: Work, event: Event) -> None:
@@ -175,18 +173,16 @@ _EFFECTS: Final = {
 }
 
 
-def _record(work: Work) -> None:
+def _record(work: Work, event: Event | Occurrence) -> None:
     """Let the windows that want it take the event in, at its own time."""
-    event = work.event
     if event.bot:
         return
     for window in work.ruleset.windows_of.get(event.type, ()):
         if window.where is not None and not window.where(work):
             continue
         key = window.key
-        work.set_window(
-            key, window.take(work.windows.get(key), event.at, event.properties, work.now)
-        )
+        state = window.take(work.windows.get(key), event.at, event.properties, work.now)
+        work.set_window(key, state)
         scoring.hear(work, key)
         if key in work.ruleset.watched:
             work.changed.add(key)
@@ -208,44 +204,45 @@ def _settle(work: Work) -> None:
 def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
     work.properties = occurrence.properties if occurrence else {}
     if occurrence is not None:
-        if work.lead.clocks and work.news:
-            clocks.hear(work, occurrence)
+        if occurrence is not work.event:
+            _record(work, occurrence)
         scoring.score_occurrence(work, occurrence)
     seen: set[str] = set()
-    while fresh := _advance(work, seen):
-        scoring.score_facts(work, fresh)
-    carry: set[str] = set()
+    while work.changed:
+        scoring.score_facts(work, _advance(work, seen))
     if seen:
         scoring.regrade(work, seen)
-        carry = _advance(work, seen)
+    carry = _advance(work, seen)
     if work.news:
         _move(work, occurrence, seen, carry)
-    work.changed = carry & work.ruleset.watched
-    # Edges are over once every stratum has seen them.
-    if work.before and work.news:
-        work.before = {k: v for k, v in work.before.items() if k in work.changed}
+        # Edges are over once every stratum has seen them.
+        if work.before:
+            work.before = {k: v for k, v in work.before.items() if k in carry}
+    work.changed = carry & work.ruleset.watched if carry else carry
 
 
 def _move(
     work: Work, occurrence: Event | Occurrence | None, seen: set[str], carry: set[str]
 ) -> None:
-    """Run the later strata, which history does not reach: stages, then journeys."""
-    if seen:
-        lifecycle.stages_for_facts(work, seen)
-    if occurrence is not None:
+    """Run the later strata, which history does not reach: stages, then journeys.
+
+    What they change is added to ``carry``, for the next round.
+    """
+    heard = occurrence is not None and occurrence.type in work.ruleset.moving_types
+    if not heard and seen.isdisjoint(work.ruleset.moving_facts):
+        return
+    lifecycle.stages_for_facts(work, seen)
+    if occurrence is not None and heard:
         lifecycle.stages_for_occurrence(work, occurrence)
     carry |= _advance(work, seen)
-    if occurrence is not None:
+    if occurrence is not None and heard:
         journeys.journeys_for_occurrence(work, occurrence)
-    if seen:
-        journeys.journeys_for_facts(work, seen)
+    journeys.journeys_for_facts(work, seen)
     carry |= work.changed
 
 
 def _advance(work: Work, seen: set[str]) -> set[str]:
     """Show what one stratum changed to the later ones; return it for the next round."""
-    changed = work.changed
-    if changed:
-        work.changed = set()
-        seen |= changed
-    return changed if changed else set()
+    changed, work.changed = work.changed, set()
+    seen |= changed
+    return changed

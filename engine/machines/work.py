@@ -5,10 +5,10 @@ It is also what compiled conditions read (`engine.network.condition.Facts`).
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.language.diagnostic import Source
 from engine.machines.state import (
@@ -51,7 +51,7 @@ class Work:
 
     def __init__(self, ruleset: Ruleset, lead: Lead, event: Event, now: int) -> None:
         self.original = lead
-        copied = copy(lead)
+        copied = replace(lead, updated_at=max(lead.updated_at, now), ruleset=ruleset.version)
         self.lead = copied
         self.facts = lead.facts
         self.windows = lead.windows
@@ -129,9 +129,14 @@ class Work:
     def add_line(self, line: LedgerLine, fact: str, total: str) -> None:
         """Write a ledger line and the two scores it changes."""
         self.decision.ledger.append(line)
-        get = self.facts.get
-        self.set_fact(fact, tidy(get(fact, 0) + line.points))
-        self.set_fact(total, tidy(get(total, 0) + line.points))
+        facts = self.facts
+        if facts is self.original.facts:
+            facts = self.facts = self.lead.facts = dict(facts)
+        for name in (fact, total):
+            old = facts.get(name, 0)
+            facts[name] = tidy(old + line.points)
+            self.before.setdefault(name, old)
+            self.changed.add(name)
 
     def came_true(self, key: str, when: Compiled) -> bool:
         """Whether a watched condition holds now and did not when last looked at.
@@ -162,7 +167,7 @@ class Work:
 
     def occur(self, kind: str, **properties: Any) -> None:
         """Let rules react to something of the engine's own, if any listens."""
-        if kind in self.ruleset.listened:
+        if kind in self.ruleset.listened or kind in self.ruleset.windows_of:
             self.queue.append(Occurrence(kind, self.event.id, self.now, properties))
 
     def arm(self, name: str, due: int | None) -> None:

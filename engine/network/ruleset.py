@@ -39,6 +39,9 @@ class Ruleset:
         self.windows_of = _by_event(compiler.windows.values())
         self.listened = self._listened()
         self.watched = self._watched()
+        # What the strata after scoring react to: most events need not go there.
+        self.moving_types = self._moving_types()
+        self.moving_facts = self._moving_facts()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -108,15 +111,19 @@ class Ruleset:
         )
 
     def _watched(self) -> frozenset[str]:
-        names = {*self.state_rules.by_name, *self.state_stages.by_name}
-        names.update(self.state_journeys.by_name)
+        return frozenset(self.state_rules.by_name) | self._moving_facts()
+
+    def _moving_facts(self) -> frozenset[str]:
+        names = {*self.state_stages.by_name, *self.state_journeys.by_name}
         for journey in self.journeys.values():
             names |= _wakers(journey.exit_when) | _wakers(journey.goal_when)
         return frozenset(names)
 
     def _listened(self) -> frozenset[str]:
-        types = {*self.event_rules.types, *self.event_stages.types, *self.event_journeys.types}
-        types.update(self.windows_of)
+        return self.event_rules.types | self._moving_types()
+
+    def _moving_types(self) -> frozenset[str]:
+        types = {*self.event_stages.types, *self.event_journeys.types}
         for journey in self.journeys.values():
             types.update(journey.definition.exit_events, journey.definition.goal_events)
             for step in journey.steps.values():

@@ -73,10 +73,14 @@ class EventIndex(Generic[Item]):
 
     def woken(self, kind: str, properties: Mapping[str, Any]) -> Sequence[Item]:
         """Return the rules that may match, in the order of the configuration."""
-        rest = self.rest.get(kind, ())
         hashed = self.hashed.get(kind)
+        rest = self.rest.get(kind, ())
         if hashed is None:
             return rest
+        if not rest and len(hashed) == 1:
+            name, values = hashed[0]
+            value = properties.get(name)
+            return () if isinstance(value, list) else values.get(value, ())
         found = list(rest)
         for name, values in hashed:
             value = properties.get(name)

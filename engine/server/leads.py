@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from engine.errors import NotFound
-from engine.host.explaining import explain_lead
+from engine.host.explaining import explain_lead, question
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import (
     LIMIT,
@@ -32,6 +32,7 @@ _LIST_QUERY: Final[dict[str, Schema]] = {
     "cursor": TEXT,
 }
 _PAGE_QUERY: Final[dict[str, Schema]] = {"limit": LIMIT, "cursor": TEXT}
+_EXPLAIN_QUERY: Final[dict[str, Schema]] = {"rule": TEXT, "why_not": TEXT, "at": TEXT}
 MADE_BY: Final = "admin"  # who acts with the administrator's token and names nobody
 
 
@@ -74,9 +75,11 @@ async def get_timeline(request: Request) -> Json:
 
 async def get_explanation(request: Request) -> Json:
     """Why a lead stands as it does."""
+    query = query_of(request, _EXPLAIN_QUERY)
     runtime = services(request).runtime
+    asked = question(runtime.clock.now(), query) if query else None
     id = await lead_id(request)
-    return Json(await reading(explain_lead, runtime.reader, runtime.ruleset, id))
+    return Json(await reading(explain_lead, runtime.reader, runtime.ruleset, id, asked))
 
 
 async def act(
@@ -189,6 +192,7 @@ ENDPOINTS: Final = (
         handler=get_explanation,
         summary="Why a lead has its score, grade, stage and owner",
         tag="leads",
+        query=_EXPLAIN_QUERY,
         gives={"$ref": "#/components/schemas/Explanation"},
         fails=(404,),
     ),

@@ -22,6 +22,8 @@ UNION ALL SELECT lead FROM events WHERE id = ?1
 LIMIT 1
 """
 STATE: Final = "SELECT state FROM leads WHERE id = ?"
+HISTORY: Final = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE lead = ? ORDER BY seq"
+HAPPENINGS: Final = "SELECT at, kind, data FROM happenings WHERE lead = ? ORDER BY rowid"
 LEDGER: Final = """
 SELECT at, model, dimension, rule, points, event, source, ruleset, reason
 FROM ledger WHERE lead = ? ORDER BY rowid

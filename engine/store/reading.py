@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from engine.machines.state import Lead, Teams
+from engine.machines.state import Happening, Lead, Teams
 from engine.store import lookup, queries, rows, shapes
 from engine.store.database import connect_reader
 from engine.store.pages import Page, from_cursor, page
@@ -103,6 +103,15 @@ class Reader:
         """Return the lines that make up a lead's scores, in the order they were written."""
         found = self._connection.execute(queries.LEDGER, (lead,))
         return [shapes.ledger_line(row) for row in found]
+
+    def history(self, lead: str) -> Iterator[rows.Logged]:
+        """Yield the events of one lead in the order of their decisions."""
+        yield from map(rows.logged, self._connection.execute(queries.HISTORY, (lead,)))
+
+    def happenings(self, lead: str) -> list[Happening]:
+        """Return what the engine did with a lead or decided, in the order of its doing."""
+        found = self._connection.execute(queries.HAPPENINGS, (lead,))
+        return [Happening(row["at"], row["kind"], rows.from_json(row["data"])) for row in found]
 
     # --- work --------------------------------------------------------------------------------
 

@@ -1,0 +1,79 @@
+"""A working calendar without official data for the year that begins.
+
+China's holidays and make-up working days (调休) are announced each autumn for the next year. Beyond
+the last year announced, a calendar goes by the lunar calendar and knows no make-up days, so
+deadlines in working time may be days off. The finding appears from December on.
+
+## Bad
+
+```yaml
+# routing.yaml
+teams:
+  east: {label: 华东区销售, members: [{id: chen.jing}]}
+rules:
+  - {id: expo, when: {lead.source: 华东区线下展会}, assign: {team: east}}
+  - {id: rest, assign: {pool: public}}
+sla: [{id: follow-up, first_contact: 24 working_hours, calendar: cn}]
+pools: {public: {label: 公海池}}
+```
+
+## Good
+
+```yaml
+# routing.yaml
+teams:
+  east: {label: 华东区销售, members: [{id: chen.jing}]}
+rules:
+  - {id: expo, when: {lead.source: 华东区线下展会}, assign: {team: east}}
+  - {id: rest, assign: {pool: public}}
+sla: [{id: follow-up, first_contact: 24h, calendar: always}]
+pools: {public: {label: 公海池}}
+```
+
+## Way out
+
+Update leadrules, which brings the announced days, or correct the days yourself where the
+configuration lets you.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.language.definitions import Guard
+from engine.language.diagnostic import Source
+from engine.language.instants import DAY, to_datetime
+from engine.language.lint.context import Context
+from engine.language.lint.finding import Finding
+from engine.language.lint.sites import walk
+
+SEVERITY = "warning"
+_AHEAD = 31 * DAY
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find calendars in use whose data end before the month ahead does."""
+    year = to_datetime(context.now + _AHEAD).year
+    for name, source, rule in _uses(context):
+        calendar = context.definitions.calendars.get(name)
+        until = calendar.official_until if calendar else None
+        if until is not None and year > until:
+            yield Finding(
+                message=f'the calendar "{name}" has official data up to {until}; those of {year} '
+                "are guessed",
+                source=source,
+                rule=rule,
+                hint="update leadrules, or correct the days yourself",
+            )
+
+
+def _uses(context: Context) -> Iterator[tuple[str, Source, str]]:
+    """Yield (calendar, place, rule) where SLAs and guards name one."""
+    for sla in context.definitions.routing.slas:
+        spans = [s for _, s in sla.clocks] + [r.after for r in sla.rungs]
+        if any(s.is_working for s in spans):
+            yield sla.calendar, context.below(sla.source, "calendar"), sla.id
+    for site in context.sites:
+        for part in walk(site.condition):
+            if isinstance(part, Guard) and part.calendar is not None:
+                yield part.calendar, context.below(part.source, "calendar"), site.rule

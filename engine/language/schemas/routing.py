@@ -1,0 +1,134 @@
+"""``routing.yaml``."""
+
+from __future__ import annotations
+
+from engine.language.schemas.forms import (
+    Schema,
+    choice,
+    listing,
+    mapping,
+    nullable,
+    record,
+    ref,
+    text,
+    typed,
+)
+
+_STRATEGIES = ("designated", "round_robin", "weighted", "least_loaded", "territory")
+_AREAS = {
+    "skills": "What this person is good at (技能).",
+    "cities": "Cities of this person (城市).",
+    "provinces": "Provinces of this person (省份).",
+    "industries": "Industries of this person (行业).",
+    "products": "Products of this person (产品).",
+}
+
+
+def structure() -> Schema:
+    """Return the keys of the file."""
+    return {
+        "title": "Teams, routing rules, SLAs and pools",
+        "properties": {
+            "teams": mapping(_team(), "Sales teams (团队), by name."),
+            "rules": listing(
+                _rule(), "Routing rules (分配规则): the first that finds a place decides.", 1
+            ),
+            "sla": listing(_sla(), "Clocks (时限): the first whose condition holds runs."),
+            "pools": mapping(nullable(_pool()), "Public pools (公海池), by name."),
+        },
+        "required": ["rules"],
+    }
+
+
+def _team() -> Schema:
+    return record(
+        {
+            "label": ref("label"),
+            "supervisor": ref("member", "Who hears of escalations (主管)."),
+            "members": listing(_member(), "The salespeople (成员).", 1),
+        },
+        ["members"],
+    )
+
+
+def _member() -> Schema:
+    return record(
+        {
+            "id": text("Who it is; keep it once it is in use.", pattern=r"^[^\s:]+$"),
+            "name": text("What people read; any language."),
+            "email": text("Where notes to this person go."),
+            "capacity": typed("integer", "The most open leads at a time (容量).", minimum=0),
+            "weight": typed("integer", "The share of a weighted rotation (权重).", minimum=1),
+            **{name: listing(text(), description) for name, description in _AREAS.items()},
+            "away": listing(_away(), "Absences (休假), in which nothing is assigned."),
+        },
+        ["id"],
+    )
+
+
+def _away() -> Schema:
+    days = {
+        "from": text("A day such as 2026-02-14, or an instant."),
+        "to": text("The last day, or the instant at which it ends."),
+    }
+    return record(days, ["from", "to"])
+
+
+def _rule() -> Schema:
+    assign = {
+        "team": ref("team"),
+        "strategy": choice(_STRATEGIES, "How a member is chosen (分配方式)."),
+        "by": ref("path", "The field that territory compares, such as lead.city."),
+        "member": ref("member", "The member that designated means."),
+        "pool": ref("pool"),
+    }
+    return record(
+        {
+            "id": ref("id"),
+            "label": ref("label"),
+            "when": ref("condition"),
+            "assign": record(assign, description="Where to: team or pool, one of them."),
+        },
+        ["id", "assign"],
+    )
+
+
+def _sla() -> Schema:
+    return record(
+        {
+            "id": ref("id"),
+            "label": ref("label"),
+            "when": ref("condition"),
+            "notify": ref("span", "Until the owner has been told (通知时限)."),
+            "accept": ref("span", "Until the owner accepts (接单时限)."),
+            "first_contact": ref("span", "Until the owner has been in touch (首次联系时限)."),
+            "calendar": ref("calendar"),
+            "on_breach": listing(_rung(), "The ladder that a late follow-up climbs (超时升级)."),
+        },
+        ["id"],
+    )
+
+
+def _rung() -> Schema:
+    return record(
+        {
+            "after": ref("span", "How long after the assignment."),
+            "do": choice(
+                ("remind", "escalate", "recycle"),
+                "Remind the owner, escalate to the supervisor, or recycle into a pool.",
+            ),
+            "to": ref("pool", "The pool that recycle gives the lead to."),
+        },
+        ["after", "do"],
+    )
+
+
+def _pool() -> Schema:
+    claim = {
+        "per_day": typed("integer", "How many a person may claim a day.", minimum=1),
+        "previous_owner_after": ref("span", "When the previous owner may claim it again."),
+        "newest_after": ref("span", "When a new lead may be claimed."),
+    }
+    return record(
+        {"label": ref("label"), "claim": record(claim, description="Rules for claiming (领取).")}
+    )

@@ -1,0 +1,67 @@
+"""A lead's log played again through the live machine, up to an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.machines.account import Past
+from engine.machines.lead import decide
+from engine.machines.state import Decision, Event, Happening, Lead, LedgerLine, Teams
+from engine.machines.turn import new_lead, take_turn
+from engine.network.ruleset import Ruleset
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An event of a lead's log; ``decided_at`` is the ``now`` of its decision."""
+
+    event: Event
+    decided_at: int
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """A lead as it stood, and its way up to there."""
+
+    lead: Lead
+    past: Past
+
+
+def replay(
+    ruleset: Ruleset, id: str, log: Iterable[Entry], until: int, teams: Teams | None = None
+) -> Replayed | None:
+    """Return the lead ``id`` as of ``until`` by these rules; None when it was not there yet.
+
+    The answers of the team machine are in the log, so nobody is asked again. Deadlines that
+    have come since the last entry are met as if the clock alone went on; what they ask of
+    ``teams`` is answered.
+    """
+    lead: Lead | None = None
+    events: list[Event] = []
+    decisions: list[Decision] = []
+    for entry in log:
+        if entry.decided_at > until:
+            break
+        if lead is None:
+            lead = new_lead(ruleset, id, min(entry.event.at, entry.decided_at))
+        decisions.append(decide(ruleset, lead, entry.event, entry.decided_at))
+        lead = decisions[-1].lead
+        events.append(entry.event)
+    if lead is None:
+        return None
+    if lead.wake_at is not None and lead.wake_at <= until:
+        wake = Event(f"wake:{id}:{until}", "timer_due", until, channel="engine")
+        turn = take_turn(ruleset, lead, teams or Teams(), wake, until)
+        lead = turn.lead
+        events += (each.event for each in turn.entries)
+        decisions += (each.decision for each in turn.entries)
+    return Replayed(lead, Past(events, *_told(decisions)))
+
+
+def _told(decisions: Iterable[Decision]) -> tuple[list[LedgerLine], list[Happening]]:
+    ledger: list[LedgerLine] = []
+    happenings: list[Happening] = []
+    for decision in decisions:
+        ledger += decision.ledger
+        happenings += decision.happenings
+    return ledger, happenings
