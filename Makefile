@@ -69,7 +69,7 @@ types: $(VENV)/.dev-stamp ## mypy, strict
 
 .PHONY: unit
 unit: $(VENV)/.dev-stamp ## pytest alone; ARGS="-k journey -x" is passed on
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: rules
 rules: $(VENV)/.dev-stamp ## validate and test the default configuration

@@ -197,3 +197,12 @@ class Hooks:
     @hookspec
     def register_channels(self, register: Callable[[Channel], None]) -> None:
         """Call ``register`` with each channel."""
+
+    @hookspec
+    def extend_catalogue(self) -> Mapping[str, Any]:
+        """Return lead fields and event types to add, as plain data of the form of catalog.yaml.
+
+        Such as ``{"fields": {"crm.owner": {"type": "string"}}, "events": {...}}``. It is read
+        once, when the plugin is registered.
+        """
+        raise NotImplementedError

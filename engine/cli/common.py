@@ -15,6 +15,7 @@ from engine.errors import LeadrulesError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from engine.host.plugins import Plugins
     from engine.language.definitions import Definitions
     from engine.language.diagnostic import Diagnostic
     from engine.language.load import Loaded
@@ -101,6 +102,7 @@ def load(folder: Path) -> Loaded:
 
     Secrets come from the environment. Raises NoSuchFolder, PluginError.
     """
+    from engine.host.plugins import Plugins
     from engine.language.load import load_folder
 
     if not folder.is_dir():
@@ -108,17 +110,18 @@ def load(folder: Path) -> Loaded:
             f'there is no folder "{folder}"; name the one that holds scoring.yaml, '
             "or go to the folder above it"
         )
-    loaded = load_folder(folder, os.environ)
-    return loaded if loaded.definitions is None else _with_plugins(loaded, loaded.definitions)
+    plugins = Plugins()
+    loaded = load_folder(folder, os.environ, plugins.extensions)
+    if loaded.definitions is None:
+        return loaded
+    return _with_plugins(loaded, loaded.definitions, plugins)
 
 
-def _with_plugins(loaded: Loaded, definitions: Definitions) -> Loaded:
+def _with_plugins(loaded: Loaded, definitions: Definitions, plugins: Plugins) -> Loaded:
     """Add what plugins find wrong with their connections."""
     import msgspec
 
-    from engine.host.plugins import Plugins
-
-    found = Plugins().check(definitions)
+    found = plugins.check(definitions)
     failed = any(d.severity == "error" for d in found)
     return msgspec.structs.replace(
         loaded,

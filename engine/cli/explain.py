@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,22 +24,35 @@ from engine.cli.common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+Asked = Mapping[str, str]
+
 
 @click.command("explain")
 @click.argument("lead")
+@click.option("--rule", metavar="ID", help="Explain one rule, stage, route, SLA or journey.")
+@click.option("--why-not", metavar="ID", help="Say what keeps it from having its effect.")
+@click.option("--at", metavar="TIME", help="As of this instant, by the present rules.")
 @server_options
 @db_option
 @config_option
 @format_option("text", "json")
 def command(
-    lead: str, url: str | None, token: str | None, db: Path | None, config: Path, format: str
+    lead: str,
+    url: str | None,
+    token: str | None,
+    db: Path | None,
+    config: Path,
+    format: str,
+    **given: str | None,
 ) -> int:
     """Explain LEAD's score, grade, stage, owner, journeys and deadlines.
 
     LEAD is a lead's id, e-mail address, phone number or user id. Asks the running server;
-    with --db it reads the database itself, by the rules in --config.
+    with --db it reads the database itself, by the rules in --config. --rule and --why-not
+    show the whole condition of one rule, with what is wanted and what there is.
     """
-    found = _offline(lead, config, db) if db is not None else _online(lead, url, token)
+    asked = {name: value for name, value in given.items() if value is not None}
+    found = _offline(lead, asked, config, db) if db else _online(lead, asked, url, token)
     if format == "json":
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
@@ -46,17 +60,18 @@ def command(
     return DONE
 
 
-def _online(lead: str, url: str | None, token: str | None) -> dict[str, Any]:
+def _online(lead: str, asked: Asked, url: str | None, token: str | None) -> dict[str, Any]:
     from engine.cli.client import Client
 
     with Client(url, token) as client:
-        answer: dict[str, Any] = client.get(f"/v1/leads/{quote(lead, safe='')}/explain")
+        answer: dict[str, Any] = client.get(f"/v1/leads/{quote(lead, safe='')}/explain", asked)
         return answer
 
 
-def _offline(lead: str, config: Path, db: Path) -> dict[str, Any]:
+def _offline(lead: str, asked: Asked, config: Path, db: Path) -> dict[str, Any]:
     from engine.errors import NotFound
-    from engine.host.explaining import explain_lead
+    from engine.host.clock import SystemClock
+    from engine.host.explaining import explain_lead, question
     from engine.network.ruleset import Ruleset
     from engine.store.reading import Reader
 
@@ -66,7 +81,8 @@ def _offline(lead: str, config: Path, db: Path) -> dict[str, Any]:
         id = reader.find(lead)
         if id is None:
             raise NotFound(f'no lead in "{db}" is called {lead!r}; give its id, e-mail or phone')
-        return explain_lead(reader, ruleset, id)
+        wanted = question(SystemClock().now(), asked) if asked else None
+        return explain_lead(reader, ruleset, id, wanted)
     finally:
         reader.close()
 
@@ -74,6 +90,11 @@ def _offline(lead: str, config: Path, db: Path) -> dict[str, Any]:
 def _print(found: dict[str, Any]) -> None:
     console = out()
     console.print(f"线索 lead {found['lead']}", style="bold")
+    if "at" in found:
+        _print_instant(console, found)
+    if "rule" in found or "why_not" in found:
+        _print_accounts(console, found)
+        return
     _print_score(console, found)
     stage = found["stage"]
     entered = " → ".join(f"{s['stage']} ({_day(s['at'])})" for s in stage["entered"])
@@ -88,6 +109,34 @@ def _print(found: dict[str, Any]) -> None:
         console.print("\n期限 deadlines", style="bold")
     for deadline in found["deadlines"]:
         console.print(f"  {deadline['at']}  {deadline['what']}")
+
+
+def _print_instant(console: Console, found: dict[str, Any]) -> None:
+    from engine.workbench.values import instant
+
+    console.print(f"时刻 as of {instant(found['at'])}")
+    if found["other_rules"]:
+        text = f"{found['other_rules']} of its events were decided by other rules than these"
+        console.print(f"  {text}", style="yellow")
+
+
+def _print_accounts(console: Console, found: dict[str, Any]) -> None:
+    from engine.workbench.tree import account_lines
+
+    for key in ("rule", "why_not"):
+        if key in found:
+            console.print()
+            for line in account_lines(found[key], key == "why_not"):
+                console.print(line, style=_style(line))
+
+
+def _style(line: str) -> str | None:
+    text = line.lstrip()
+    if text.startswith("✗"):
+        return "red"
+    if text.startswith("✓"):
+        return "green"
+    return None if line.startswith(" ") else "bold"
 
 
 def _print_score(console: Console, found: dict[str, Any]) -> None:

@@ -19,7 +19,10 @@ from engine.errors import LeadrulesError
 VERBS: Final = {
     "validate": "engine.cli.validate",
     "test": "engine.cli.test",
+    "schema": "engine.cli.schema",
     "explain": "engine.cli.explain",
+    "simulate": "engine.cli.simulate",
+    "graph": "engine.cli.graph",
     "serve": "engine.cli.serve",
     "status": "engine.cli.status",
     "import": "engine.cli.import_",

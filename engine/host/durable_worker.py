@@ -17,6 +17,7 @@ from durable import engine
 
 NAME = "rules"
 SESSION = "lead"
+BEGIN = "begin"
 
 
 class Host(engine.Host):  # type: ignore[misc]
@@ -30,6 +31,7 @@ class Rules:
 
     def __init__(self, definition: dict[str, Any]) -> None:
         self.fired: list[str] = []
+        definition = {**definition, BEGIN: {"all": [{"m": {BEGIN: 1}}]}}
         for name, rule in definition.items():
             rule["run"] = self._note(name)
         self.host = Host()
@@ -45,6 +47,8 @@ class Rules:
 
     def lead(self, messages: list[dict[str, Any]]) -> list[list[str]]:
         """Return the names of the rules that each message fired."""
+        # It dies when a session is deleted in which nothing has matched.
+        self._message({BEGIN: 1})
         answer = [self._message(each) for each in messages]
         self.host.delete_state(NAME, SESSION)
         return answer

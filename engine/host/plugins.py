@@ -54,6 +54,7 @@ class Plugins:
         self._manager.add_hookspecs(Hooks)
         self._actions: dict[str, Action] = {}
         self._channels: dict[str, Channel] = {}
+        self._extensions: dict[str, Mapping[str, Any]] = {}
         self._infos: list[PluginInfo] = []
         for name, plugin in {**builtin_plugins.builtin(), **(extra or {})}.items():
             self._add(name, plugin)
@@ -72,6 +73,11 @@ class Plugins:
     def channels(self) -> Mapping[str, Channel]:
         """Channels by name."""
         return MappingProxyType(self._channels)
+
+    @property
+    def extensions(self) -> Mapping[str, Mapping[str, Any]]:
+        """What plugins add to the catalogue, by plugin; ``load_folder`` checks it."""
+        return MappingProxyType(self._extensions)
 
     def describe(self) -> list[PluginInfo]:
         """Return what each plugin brings, in order of registration."""
@@ -123,12 +129,15 @@ class Plugins:
         try:
             only("register_actions", others)(register=add_action)
             only("register_channels", others)(register=add_channel)
+            added = only("extend_catalogue", others)()
         except PluginError:
             raise
         except Exception as error:
             raise PluginError(
                 f'plugin "{name}" raised while registering: {type(error).__name__}: {error}'
             ) from error
+        if added:
+            self._extensions[name] = added[0]
         self._infos.append(PluginInfo(name, _origin(self._manager, plugin), actions, channels))
 
     def check(self, definitions: Definitions) -> list[Diagnostic]:

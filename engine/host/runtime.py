@@ -105,7 +105,8 @@ class Runtime:
 
     def load(self) -> list[Diagnostic]:
         """Read the configuration; returns all findings. An error among them changes nothing."""
-        loaded = load_folder(self.folder, self._environ)
+        added = self.plugins.extensions if self.plugins is not None else {}
+        loaded = load_folder(self.folder, self._environ, added)
         found = loaded.diagnostics
         if loaded.definitions is not None and self.plugins is not None:
             found = [*found, *self.plugins.check(loaded.definitions)]

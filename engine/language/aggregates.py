@@ -125,6 +125,8 @@ def parse_guard(parser: ConditionParser, data: Any, path: Path) -> Condition | N
         parser.error("operand", (*path, "days"), f"{day!r} is no day", f"write {', '.join(_DAYS)}")
     calendar = data.get("calendar")
     if calendar is not None and calendar not in parser.scope.calendars:
+        if parser.scope.unseen("calendar"):
+            return None
         hint = did_you_mean(str(calendar), parser.scope.calendars)
         parser.error(
             "unknown-calendar", (*path, "calendar"), f'no calendar "{calendar}"; {hint}', hint

@@ -17,6 +17,8 @@ import msgspec
 from engine.language.instants import DAY, to_datetime, to_instant
 
 ALWAYS: Final = "always"
+CHINA: Final = "cn"
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR: Final = 2018
 LAST_YEAR: Final = 2031
 # The State Council had published the notice for 2026 when this table was made (2026-11).
@@ -26,8 +28,9 @@ CHINA_OFFICIAL_UNTIL: Final = 2026
 class Calendar(msgspec.Struct, frozen=True):
     """Working time: minutes ``opens`` to ``closes`` of each working day in ``zone``.
 
-    ``off`` and ``on`` hold proleptic ordinals of days that are off or worked against the
-    five-day week. ``always`` counts every minute of every day.
+    ``week`` holds the weekdays that are worked, 0 for Monday; ``off`` and ``on`` hold
+    proleptic ordinals of days that are off or worked against it. ``always`` counts every
+    minute of every day.
     """
 
     name: str
@@ -38,13 +41,14 @@ class Calendar(msgspec.Struct, frozen=True):
     on: frozenset[int] = frozenset()
     official_until: int | None = None
     always: bool = False
+    week: frozenset[int] = frozenset(range(5))
 
     def works(self, day: date) -> bool:
         """Whether ``day`` is a working day."""
         ordinal = day.toordinal()
         if self.always or ordinal in self.on:
             return True
-        return day.weekday() < 5 and ordinal not in self.off
+        return day.weekday() in self.week and ordinal not in self.off
 
     def add(self, instant: int, amount: int, unit: str) -> int:
         """Return the instant ``amount`` working ``hours`` or ``days`` after ``instant``.
@@ -82,14 +86,19 @@ class Calendar(msgspec.Struct, frozen=True):
             day += timedelta(days=1)
 
     def _hours(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        midnight = datetime.combine(day, time(), tzinfo=zone)
-        opens = midnight.replace(hour=self.opens // 60, minute=self.opens % 60)
-        closes = midnight.replace(hour=self.closes // 60, minute=self.closes % 60)
-        return opens.astimezone(UTC), closes.astimezone(UTC)
+        opens, closes = (_at(day, minute, zone) for minute in (self.opens, self.closes))
+        return opens, closes
+
+
+def _at(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """Return the instant of a wall-clock minute of ``day``; 1440 is the end of the day."""
+    days, rest = divmod(minute, 24 * 60)
+    local = datetime.combine(day + timedelta(days=days), time(rest // 60, rest % 60), tzinfo=zone)
+    return local.astimezone(UTC)
 
 
 @lru_cache(maxsize=8)
-def china(name: str = "cn") -> Calendar:
+def china(name: str = CHINA) -> Calendar:
     """Return China's calendar with its holidays and make-up working days."""
     import holidays  # 1 s to import: only when a calendar is needed
 
@@ -106,4 +115,4 @@ def _make_up(days: object, year: int) -> list[date]:
 
 def builtin_calendars() -> dict[str, Calendar]:
     """Return the calendars every configuration has: ``always`` and ``cn``."""
-    return {ALWAYS: Calendar(ALWAYS, always=True), "cn": china()}
+    return {ALWAYS: Calendar(ALWAYS, always=True), CHINA: china()}

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.language.calendars import builtin_calendars
-from engine.language.catalogue import IDENTITIES
+from engine.language.calendars import Calendar
+from engine.language.catalogue import IDENTITIES, Catalogue
 from engine.language.conditions import ConditionParser
 from engine.language.cycles import check_cycles
 from engine.language.data import shipped
@@ -21,8 +21,11 @@ from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, read_document
 from engine.language.reader import Path as YamlPath
 from engine.language.schema import check_structure
+from engine.language.schemas.vocabulary import Vocabulary, vocabulary_of
 from engine.language.scope import Scope
 from engine.language.sections import catalog
+from engine.language.sections.calendars import CalendarsBuilder
+from engine.language.sections.extensions import read_extensions
 from engine.language.sections.journeys import JourneysBuilder
 from engine.language.sections.lifecycle import LifecycleBuilder
 from engine.language.sections.messages import MessagesBuilder, ServerBuilder
@@ -31,7 +34,17 @@ from engine.language.sections.routing import RoutingBuilder
 from engine.language.sections.scoring import ScoringBuilder
 
 KINDS: Final = (
-    *("catalog", "intake", "scoring", "lifecycle", "routing", "journeys", "messages", "server"),
+    *(
+        "catalog",
+        "intake",
+        "calendars",
+        "scoring",
+        "lifecycle",
+        "routing",
+        "journeys",
+        "messages",
+        "server",
+    ),
 )
 REQUIRED: Final = ("scoring", "journeys", "routing")
 # Files that stand beside the rules and are no part of them.
@@ -42,7 +55,8 @@ class Loaded(msgspec.Struct, frozen=True):
     """What loading gave. ``definitions`` is None when there are errors.
 
     ``sources`` holds the lines of every file, to show the place of a finding; ``rules``
-    counts scoring rules, routes, SLAs and journeys.
+    counts scoring rules, routes, SLAs and journeys; ``vocabulary`` is None when nothing was
+    read.
     """
 
     definitions: Definitions | None
@@ -50,18 +64,33 @@ class Loaded(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     rules: int
     sources: dict[str, list[str]]
+    vocabulary: Vocabulary | None = None
 
 
-def load_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loaded:
-    """Read, check and type the configuration in ``folder``; never raises for its content."""
-    return _Loader(folder, environ or {}).load()
+def load_folder(
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    extensions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Loaded:
+    """Read, check and type the configuration in ``folder``; never raises for its content.
+
+    ``extensions`` maps a plugin's name to the fields and events that it adds to the catalogue.
+    """
+    return _Loader(folder, environ or {}, extensions or {}).load()
 
 
 class _Loader:
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        extensions: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self.folder = folder
         self.environ = environ
         self.found = Diagnostics()
+        self.added = read_extensions(extensions, self.found)
+        self.vocabulary: Vocabulary | None = None
         self.parts: dict[str, list[Part]] = {kind: [] for kind in KINDS}
         self.documents: list[Document] = []
         self.templates: dict[str, str] = {}
@@ -88,8 +117,12 @@ class _Loader:
             items,
             tuple(d.file for d in self.documents),
             _count(definitions) if definitions else 0,
-            {d.file: d.lines for d in self.documents},
+            {d.file: d.lines for d in (*self.documents, *self._extending())},
+            self.vocabulary,
         )
+
+    def _extending(self) -> Iterator[Document]:
+        yield from (part.document for part in self.added.values())
 
     def _files(self, kind: str) -> Iterator[Path]:
         """Yield NAME.yaml, or the files of the folder NAME; the default where it is optional."""
@@ -156,9 +189,10 @@ class _Loader:
                 self.unread.add(kind)
 
     def _build(self) -> Definitions | None:
-        calendars = builtin_calendars()
-        catalogue = catalog.build(self.parts["catalog"], self.found)
+        calendars = CalendarsBuilder(self.found).build(self.parts["calendars"])
+        catalogue = catalog.build(self.parts["catalog"], self.found, self.added)
         scope = self._scope(catalogue, calendars)
+        self.vocabulary = vocabulary_of(scope, self.parts, tuple(self.templates))
         self._check_named(scope)
         server = ServerBuilder(self.found, self.environ).build(self.parts["server"])
         # Names, not what was found sound: one broken thing is not also an unknown one.
@@ -169,7 +203,7 @@ class _Loader:
         )
         models = ScoringBuilder(scope, self.found).build(self.parts["scoring"])
         lifecycle = LifecycleBuilder(scope, self.found).build(self.parts["lifecycle"])
-        routing = RoutingBuilder(scope, self.found).build(self.parts["routing"], calendars)
+        routing = RoutingBuilder(scope, self.found).build(self.parts["routing"])
         journeys = JourneysBuilder(scope, self.found).build(
             self.parts["journeys"], names, connections
         )
@@ -191,7 +225,8 @@ class _Loader:
             folder=self.folder.as_posix(),
         )
 
-    def _scope(self, catalogue: Any, calendars: Mapping[str, Any]) -> Scope:
+    def _scope(self, catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Scope:
+        declared = (n for p in self.parts["calendars"] for n in _keys(p.get("calendars")))
         models = [m for p in self.parts["scoring"] for m in _pairs(p.get("models"))]
         return Scope(
             catalogue=catalogue,
@@ -202,7 +237,7 @@ class _Loader:
                 j for p in self.parts["journeys"] for j in _names(p.get("journeys"), "id")
             ),
             named=dict(self._named()),
-            calendars=frozenset(calendars),
+            calendars=frozenset((*calendars, *declared)),
             unread=frozenset(self.unread),
         )
 
@@ -232,6 +267,7 @@ class _Loader:
             for kind, parts in self.parts.items()
             if kind != "server"
         ]
+        said += [[plugin, part.data] for plugin, part in self.added.items()]
         text = json.dumps([said, self.templates], ensure_ascii=False, sort_keys=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

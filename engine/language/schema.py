@@ -10,10 +10,10 @@ from typing import Any, Final
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from engine.language.data import shipped
 from engine.language.diagnostic import Diagnostics
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path
+from engine.language.schemas import base
 
 _WORDS: Final = {
     "object": "a map",
@@ -28,8 +28,7 @@ _WORDS: Final = {
 
 @lru_cache(maxsize=16)
 def _validator(kind: str) -> Draft7Validator:
-    text = (shipped("schemas") / f"{kind}.schema.json").read_text(encoding="utf-8")
-    return Draft7Validator(json.loads(text))
+    return Draft7Validator(base(kind))
 
 
 def check_structure(document: Document, kind: str, found: Diagnostics) -> frozenset[Path]:

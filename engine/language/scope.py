@@ -25,6 +25,7 @@ _HOMES = {
     "journey": "journeys",
     "message": "messages",
     "connection": "server",
+    "calendar": "calendars",
 }
 
 

@@ -115,7 +115,7 @@ class Case:
             return None
         self.view.properties = event.properties
         compiled = self.ruleset.conditions[canonical(definition)]
-        return explain(compiled, self.view, definition)
+        return explain(compiled, self.view, definition, "event.")
 
     def heard(self, types: Iterable[str]) -> list[Event]:
         """Return what came of these types, newest first; the engine's own from the timeline."""
@@ -148,6 +148,24 @@ def nothing_heard(types: Sequence[str], seen: Sequence[Seen]) -> list[Obstacle]:
         return []
     several = "none of" if len(types) > 1 else "no"
     return [Obstacle("event", f"{several} {', '.join(types)} has come")]
+
+
+def nothing_fits(seen: Sequence[Seen]) -> list[Obstacle]:
+    """Return the obstacle of events that came and did not count."""
+    if not seen or any(each.counted for each in seen):
+        return []
+    which = "the only event" if len(seen) == 1 else f"none of the latest {len(seen)} events"
+    verb = "did not count" if len(seen) == 1 else "counted"
+    return [Obstacle("where", f"{which} {verb}: {seen[0].outcome}")]
+
+
+def overdue(lead: Lead, timer: str, now: int) -> list[Obstacle]:
+    """Return the obstacle of a deadline that has come while nobody woke the lead."""
+    due = lead.timers.get(timer)
+    if due is None or due > now:
+        return []
+    text = f"its deadline of {said(due)} has come; a running server wakes the lead for it"
+    return [Obstacle("overdue", text)]
 
 
 def said(instant: int) -> str:

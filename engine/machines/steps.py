@@ -52,8 +52,11 @@ def _is_about(rule: JourneyRule, of: str, occurrence: Event | Occurrence) -> boo
 
 
 def _key(work: Work, rule: JourneyRule, step: StepRule) -> str:
+    """Return the idempotency key of what a step does: its own for each visit of a loop."""
     enrolment = work.lead.journeys[rule.id]
-    return f"{work.lead.id}:{rule.id}:{step.definition.id}:{enrolment.entered_by}"
+    key = f"{work.lead.id}:{rule.id}:{step.definition.id}:{enrolment.entered_by}"
+    again = step.definition.id in enrolment.done
+    return f"{key}:{enrolment.arrived_at}" if again else key
 
 
 def _send(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:

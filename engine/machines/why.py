@@ -20,7 +20,9 @@ from engine.machines.account import (
     Past,
     Seen,
     condition_fails,
+    nothing_fits,
     nothing_heard,
+    overdue,
     said,
 )
 from engine.machines.state import Assignment, Enrolment, Event, Lead
@@ -137,6 +139,7 @@ def _came_true(
     if when is None or events:
         return
     since = case.lead.truths.get(key)
+    yield from overdue(case.lead, key, case.now)
     if when.edge:
         text = "rises_to and falls_below happen at one instant; the number must cross the mark anew"
         yield Obstacle("edge", text)
@@ -147,8 +150,7 @@ def _came_true(
 
 def _events_fail(events: Sequence[str], seen: Sequence[Seen]) -> Iterator[Obstacle]:
     yield from nothing_heard(events, seen)
-    if seen and not any(each.counted for each in seen):
-        yield Obstacle("where", f"none of {len(seen)} events fits: {seen[0].outcome}")
+    yield from nothing_fits(seen)
 
 
 # --- stages ----------------------------------------------------------------------------------
@@ -171,6 +173,8 @@ def _stage(
     refusal = lifecycle.allowed(case.view, rule)
     if refusal is not None:
         yield Obstacle("from", refusal)
+    if case.lead.facts.get("stage") == definition.id:
+        return
     if rule.when is None and not definition.events:
         yield Obstacle("by-hand", "nothing enters it by itself; a person moves the lead there")
     yield from condition_fails(looks)

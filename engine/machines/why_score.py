@@ -13,7 +13,9 @@ from engine.machines.account import (
     Obstacle,
     Seen,
     condition_fails,
+    nothing_fits,
     nothing_heard,
+    overdue,
     said,
 )
 from engine.machines.state import Event, LedgerLine
@@ -78,8 +80,7 @@ def obstacles(
     holds = all(look.tree.holds for look in looks)
     if rule.definition.events:
         yield from nothing_heard(rule.definition.events, seen)
-        if seen and not any(s.counted for s in seen):
-            yield Obstacle("where", f"none of {len(seen)} events counted: {seen[0].outcome}")
+        yield from nothing_fits(seen)
         yield from _limits(case, rule)
     elif holds:
         yield from _limits(case, rule)
@@ -136,9 +137,8 @@ def _withheld(case: Case, rule: Rule) -> Iterator[Obstacle]:
             "exclusive", f"{group} the rule {rival.definition.id} gives more: {gives:+g}"
         )
     elif rule.points or rule.definition.points_fact:
-        yield Obstacle(
-            "not-woken", "its condition holds, but nothing has woken it since; see what wakes it"
-        )
+        text = "its condition holds, but nothing has woken it since; see what wakes it"
+        yield from overdue(case.lead, rule.timer, case.now) or [Obstacle("not-woken", text)]
 
 
 def _rival(case: Case, rule: Rule) -> Rule | None:

@@ -158,8 +158,18 @@ class _Compiler:
 
 
 def _tidy(chain: Chain) -> Chain:
-    """Order a chain, so that equal beginnings are shared, and drop what stands twice."""
-    return tuple(sorted(set(chain), key=lambda each: (each[1], each[0], repr(each[2]))))
+    """Order a chain, so that equal beginnings are shared, and drop what stands twice.
+
+    References stand last, behind the tests that what they refer to is there.
+    """
+    return tuple(
+        sorted(set(chain), key=lambda each: (_is_unshared(each), *each[1::-1], repr(each)))
+    )
+
+
+def _is_unshared(test: Literal) -> bool:
+    """Whether durable-rules keeps this test anew for each rule that has it."""
+    return test[0] == "$mt" or isinstance(test[2], Reference)
 
 
 def _test(each: Literal) -> dict[str, Any]:
@@ -172,27 +182,30 @@ class _Room:
     """Counts what follows each test, as durable-rules does in tables of fixed size."""
 
     def __init__(self) -> None:
-        self.following: dict[Chain, set[Literal]] = {}
+        self.following: dict[Chain, set[tuple[Literal, int]]] = {}
         self.ending: dict[Chain, int] = {}
+        self.count = 0
 
     def take(self, chains: Collection[Chain], rule: ScoreRule, attributes: int) -> None:
         """Take the room that a rule needs, or none of it; raises Cannot."""
         if attributes > MAX_ATTRIBUTES:
             raise Cannot("the rules before it already read as many fields as fit", rule.source)
-        wanted: dict[Chain, set[Literal]] = {}
-        for chain in chains:
+        wanted: dict[Chain, set[tuple[Literal, int]]] = {}
+        for number, chain in enumerate(chains, start=self.count):
             if self.ending.get(chain, 0) >= MAX_RULES:
                 raise Cannot(f"{MAX_RULES} rules before it have the same condition", rule.source)
             for length, test in enumerate(chain):
-                wanted.setdefault(chain[:length], set()).add(test)
+                serial = number if _is_unshared(test) else -1
+                wanted.setdefault(chain[:length], set()).add((test, serial))
         for before, tests in wanted.items():
             self._check(self.following.get(before, set()) | tests, rule)
         for before, tests in wanted.items():
             self.following.setdefault(before, set()).update(tests)
         for chain in chains:
             self.ending[chain] = self.ending.get(chain, 0) + 1
+        self.count += len(chains)
 
-    def _check(self, following: set[Literal], rule: ScoreRule) -> None:
-        absent = sum(op == "$nex" for op, _, _ in following)
+    def _check(self, following: set[tuple[Literal, int]], rule: ScoreRule) -> None:
+        absent = sum(test[0] == "$nex" for test, _ in following)
         if absent > MAX_ABSENT or len(following) > MAX_FOLLOWING:
             raise Cannot("the rules before it already hold as many tests as fit", rule.source)

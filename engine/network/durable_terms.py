@@ -151,7 +151,8 @@ class Terms:
             raise Cannot(f"{test.operand.fact} changes while rules run", test.source)
         other = Reference(self.name(test.operand.fact, _written(test.family)))
         op = test.op if positive else _INVERSE[test.op]
-        return [((_DURABLE[op], self._present(test), other),)]
+        # Where the other field is missing it compares with whatever it looked at before.
+        return [(("$ex", str(other), 1), (_DURABLE[op], self._present(test), other))]
 
     def _texts(self, test: Test, positive: bool) -> list[Chain]:
         if not positive:

@@ -61,30 +61,35 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
             yield from item.nodes()
 
 
-def explain(compiled: Compiled, facts: Facts, definition: Condition | None = None) -> Explanation:
+def explain(
+    compiled: Compiled, facts: Facts, definition: Condition | None = None, prefix: str = ""
+) -> Explanation:
     """Return why ``compiled`` holds or not, judged by ``facts``.
 
     ``definition`` is the condition as its rule says it; equal conditions share one compiled
-    form, which remembers only where the first of them stands.
+    form, which remembers only where the first of them stands. ``prefix`` is left off in what
+    is written: ``event.`` for a ``where``.
     """
     written = compiled.definition if definition is None else definition
     if isinstance(written, Test):
-        return _test(compiled, facts, written)
+        return _test(compiled, facts, written, prefix)
     if isinstance(written, Aggregate | Absence):
         return _events(compiled, facts, written)
     if isinstance(written, Guard):
         return _guard(compiled, facts, written)
-    return _group(compiled, facts, written)
+    return _group(compiled, facts, written, prefix)
 
 
-def _group(compiled: Compiled, facts: Facts, written: All | AnyOf | Not) -> Explanation:
+def _group(
+    compiled: Compiled, facts: Facts, written: All | AnyOf | Not, prefix: str
+) -> Explanation:
     parts = {canonical(part.definition): part for part in compiled.parts}
     inner = [written.item] if isinstance(written, Not) else written.items
-    items = tuple(explain(parts[canonical(each)], facts, each) for each in inner)
+    items = tuple(explain(parts[canonical(each)], facts, each, prefix) for each in inner)
     changes = [item.next_change for item in items if item.next_change is not None]
     return Explanation(
         kind=_NAMES[type(written)],
-        text=write(written),
+        text=write(written, prefix),
         holds=compiled.holds(facts),
         source=written.source,
         next_change=min(changes, default=None),
@@ -92,10 +97,10 @@ def _group(compiled: Compiled, facts: Facts, written: All | AnyOf | Not) -> Expl
     )
 
 
-def _test(compiled: Compiled, facts: Facts, test: Test) -> Explanation:
+def _test(compiled: Compiled, facts: Facts, test: Test, prefix: str) -> Explanation:
     return Explanation(
         kind="test",
-        text=write(test),
+        text=write(test, prefix),
         holds=compiled.holds(facts),
         source=test.source,
         field=fact_name(test.fact),

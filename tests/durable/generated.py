@@ -14,10 +14,48 @@ from tests.play import START
 LEVELS = ["staff", "manager", "director", "vp", "c_level"]
 REGIONS = ["华北", "东北", "华东", "华南"]
 DATES = ["2025-12-31", "2026-01-01", "2026-03-02", "2026-03-03"]
-WORDS = ["制造业", "金融业", "智能制造", "上海", "a", "ab", "ba", "pricing", "/pricing/cn", "x.y", "10"]
-PATTERNS = ["^a", "b$", "^制造业$", "制造", "a|b", "(上|北)海", "[a-c]+", "p.*g", "^[0-9]+$", "ab?", "\\d"]
+WORDS = [
+    "制造业",
+    "金融业",
+    "智能制造",
+    "上海",
+    "a",
+    "ab",
+    "ba",
+    "pricing",
+    "/pricing/cn",
+    "x.y",
+    "10",
+]
+PATTERNS = [
+    "^a",
+    "b$",
+    "^制造业$",
+    "制造",
+    "a|b",
+    "(上|北)海",
+    "[a-c]+",
+    "p.*g",
+    "^[0-9]+$",
+    "ab?",
+    "\\d",
+]
 # What JSON escapes, or might be taken for syntax: compared whole, never searched.
-ODD = ['q"x', "back\\slash", "tab\tx", "{}", "$s", "true", "null", "", " ", "é", "😀", "𠮷野家", "1e5"]
+ODD = [
+    'q"x',
+    "back\\slash",
+    "tab\tx",
+    "{}",
+    "$s",
+    "true",
+    "null",
+    "",
+    " ",
+    "é",
+    "😀",
+    "𠮷野家",
+    "1e5",
+]
 
 
 def plain(number: float) -> bool:
@@ -182,5 +220,5 @@ def _named(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"id": f"r{i}", **rule} for i, rule in enumerate(rules)]
 
 
-rulesets = st.lists(_rule(), min_size=4, max_size=10).map(_named)
+rulesets = st.lists(_rule(), min_size=6, max_size=12).map(_named)
 leads = st.lists(st.lists(_event(), min_size=3, max_size=8).map(_dated), min_size=1, max_size=3)

@@ -159,6 +159,23 @@ journeys:
     assert [(d.at - START) // (24 * HOUR) for d in game.deliveries] == [1, 2, 12]
 
 
+def test_each_visit_of_a_loop_has_its_own_key(tmp_path: Path) -> None:
+    """A step visited again makes another task, not the same one twice."""
+    text = """
+journeys:
+  - id: loop
+    enter: {event: form_submitted}
+    exit: {event: order_placed}
+    steps:
+      - {id: call, task: {title: 回访, to: marketing}}
+      - {id: pause, wait: 2d, next: call}
+"""
+    game = Play(rules(tmp_path, journeys=text))
+    game.event("0d", "form_submitted", EMAIL)
+    game.clock("5d")
+    assert len({t.id for t in game.tasks}) == len(game.tasks) == 3
+
+
 def test_history_starts_no_journey(tmp_path: Path) -> None:
     """History is not news."""
     game = Play(rules(tmp_path, journeys=PLAIN % "never"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
@@ -18,8 +18,9 @@ from engine.language.reader import Document, Path
 class Context:
     """One configuration under inspection.
 
-    ``templates`` maps a file of ``templates/`` to its path; ``now`` (an instant) is for what
-    goes out of date; ``used`` holds the codes of ignores that have hidden a finding.
+    ``templates`` maps a file of ``templates/`` to its path, and ``texts`` are what they say;
+    ``now`` (an instant) is for what goes out of date; ``codes`` are those of all checks;
+    ``used`` holds the codes of ignores that have hidden a finding.
     """
 
     def __init__(
@@ -29,12 +30,16 @@ class Context:
         templates: Mapping[str, str],
         ignores: tuple[Ignore, ...],
         now: int,
+        texts: Sequence[str] = (),
+        codes: frozenset[str] = frozenset(),
     ) -> None:
         self.definitions = definitions
         self.documents = documents
         self.templates = templates
         self.ignores = ignores
         self.now = now
+        self.texts = texts
+        self.codes = codes
         self.used: frozenset[tuple[Ignore, str]] = frozenset()
 
     @cached_property

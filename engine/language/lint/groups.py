@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from engine.language.definitions import All, AnyOf, Condition, Not, Test
 
 
-def tests_with_company(
+def with_company(
     condition: Condition, beside: tuple[Test, ...] = ()
 ) -> Iterator[tuple[Test, tuple[Test, ...]]]:
     """Yield every test with those that are joined to it by all or any, at any depth above."""
     if isinstance(condition, Test):
         yield condition, beside
     elif isinstance(condition, Not):
-        yield from tests_with_company(condition.item)
+        yield from with_company(condition.item)
     elif isinstance(condition, All | AnyOf):
         company = (*beside, *(t for i in condition.items for t in _direct(i)))
         for item in condition.items:
-            yield from tests_with_company(item, company)
+            yield from with_company(item, company)
 
 
 def _direct(condition: Condition) -> Iterator[Test]:

@@ -145,11 +145,15 @@ def _narrowed(domain: Domain, bounds: Iterable[Bound]) -> Names | Numbers | None
         values = bound.values if bound.positive else bound.values.complement()
         if found is None:
             found = numbers(-math.inf, math.inf) if isinstance(values, Numbers) else anything()
-        if isinstance(found, Numbers) and isinstance(values, Numbers):
-            found = found.meet(values)
-        elif isinstance(found, Names) and isinstance(values, Names):
-            found = found.meet(values)
+        found = _meet(found, values)
     return found
+
+
+def _meet(one: Names | Numbers, other: Names | Numbers) -> Names | Numbers:
+    """Return what is in both; nothing is known where they are not of one kind."""
+    if isinstance(one, Numbers):
+        return one.meet(other) if isinstance(other, Numbers) else one
+    return one.meet(other) if isinstance(other, Names) else one
 
 
 def _passes(value: Any, word: Word) -> bool:

@@ -19,7 +19,7 @@ def remove(document: Document, path: Path) -> tuple[Edit, ...]:
         return ()
     whole = Source(span.file, start.line, start.column, span.end_line, span.end_column)
     siblings = _siblings(document, path)
-    if siblings < 2 or path not in document.keys and not isinstance(path[-1], int):
+    if siblings < 2 or (path not in document.keys and not isinstance(path[-1], int)):
         return ()
     line = document.lines[start.line - 1]
     before, after = line[: start.column - 1], line[span.end_column - 1 :]

@@ -10,7 +10,7 @@ from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic, Diagnostics
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Found
-from engine.language.lint.ignores import read_ignores
+from engine.language.lint.ignores import Ignore, read_ignores
 from engine.language.lint.registry import Check, checks
 from engine.language.load import Loaded
 from engine.language.reader import Document, read_document
@@ -41,7 +41,15 @@ def lint(
     texts = templates or {}
     ignores = tuple(read_ignores({**loaded.sources, **texts}))
     names = {file.replace("\\", "/").rpartition("/templates/")[2]: file for file in texts}
-    context = Context(definitions, _documents(loaded), names, ignores, now)
+    context = Context(
+        definitions,
+        _documents(loaded),
+        names,
+        ignores,
+        now,
+        ["\n".join(lines) for lines in texts.values()],
+        frozenset(c.code for c in checks()),
+    )
     early = [Found(d) for d in loaded.diagnostics]
     early += _run(context, [c for c in checks() if not c.late])
     kept, context.used = _apply(context, early)
@@ -78,7 +86,7 @@ def _findings(context: Context, check: Check) -> Iterator[Found]:
 
 def _apply(
     context: Context, found: Sequence[Found]
-) -> tuple[list[Found], frozenset[tuple[object, str]]]:
+) -> tuple[list[Found], frozenset[tuple[Ignore, str]]]:
     """Return the findings that no comment on their line hides, and which comments hid one."""
     at = {(i.source.file, i.source.line, code): i for i in context.ignores for code in i.codes}
     kept: list[Found] = []

@@ -122,16 +122,16 @@ def times(rule: ScoreRule) -> float:
     repeat = rule.repeat
     if repeat is None:
         return 1
-    if repeat.at_most is None:
-        absent = isinstance(rule.when, Absence) and not rule.events
-        if absent and rule.expires is not None:
-            return math.ceil(rule.expires / rule.when.span)  # type: ignore[union-attr]
-        return math.inf
-    if repeat.per is None:
+    period, each = repeat.per, repeat.at_most or 1
+    if isinstance(rule.when, Absence) and not rule.events:
+        period = max(period or 0, rule.when.span)
+    if repeat.at_most is not None and repeat.per is None:
         return repeat.at_most
-    if rule.expires is None:
+    if period is None or (rule.expires is None and rule.half_life is None):
         return math.inf
-    return repeat.at_most * math.ceil(rule.expires / repeat.per)
+    if rule.half_life is not None:  # a geometric series
+        return each / (1 - 0.5 ** (period / rule.half_life))
+    return each * math.ceil((rule.expires or 0) / period)
 
 
 def _points(rule: ScoreRule, sign: int) -> float:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from engine.language.calendars import DAYS
 from engine.language.schemas.forms import Schema, choice, listing, mapping, record, ref, typed
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def structure() -> Schema:
@@ -22,8 +21,10 @@ def structure() -> Schema:
         "off": listing(ref("day"), "Days that are off, whatever else says (放假)."),
         "work": listing(ref("day"), "Days that are worked, whatever else says (调休上班)."),
         "official_until": typed(
-            "integer", "The last year whose holidays are announced (官方安排到哪一年).",
-            minimum=2018, maximum=2100,
+            "integer",
+            "The last year whose holidays are announced (官方安排到哪一年).",
+            minimum=2018,
+            maximum=2100,
         ),
     }
     return {

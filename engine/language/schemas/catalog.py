@@ -47,7 +47,9 @@ def _event() -> Schema:
     return record(
         {
             "label": ref("label"),
-            "group": choice(("behaviour", "message", "people"), "Who does it; behaviour: the lead."),
+            "group": choice(
+                ("behaviour", "message", "people"), "Who does it; behaviour: the lead."
+            ),
             "behaviour": flag("Whether `any` means it too; by default if the group is behaviour."),
             "properties": mapping(
                 {**carried, "type": ["string", "object"]}, "What it carries, by name."

@@ -19,7 +19,9 @@ def structure() -> Schema:
     return {
         "title": "Stages of the funnel",
         "properties": {
-            "stages": listing(_stage(), "The stages (阶段) in order; a lead begins in the first.", 1)
+            "stages": listing(
+                _stage(), "The stages (阶段) in order; a lead begins in the first.", 1
+            )
         },
         "required": ["stages"],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,23 @@ def builtin() -> Catalogue:
     )
 
 
-def build(parts: Sequence[Part], found: Diagnostics) -> Catalogue:
-    """Return the built-in catalogue with what ``parts`` add."""
+def build(
+    parts: Sequence[Part], found: Diagnostics, added: Mapping[str, Part] | None = None
+) -> Catalogue:
+    """Return the built-in catalogue with what plugins (``added``) and then ``parts`` add."""
     base = builtin()
     fields, events = dict(base.fields), dict(base.events)
-    for part in parts:
+    owners = dict.fromkeys(fields, "is a built-in field")
+    whole = [*(added or {}).items(), *((None, part) for part in parts)]
+    for plugin, part in whole:
         for name, member in part.entries("fields"):
             field = _field(name, member.data)
-            _check_field(field, base.fields.get(name), member, found)
+            _check_field(field, fields.get(name), owners.get(name), member, found)
             fields[name] = field
+            if plugin is not None:
+                owners.setdefault(name, f'is a field of the plugin "{plugin}"')
         for name, member in part.entries("events"):
-            events[name] = _merged(_event(name, member.data or {}), base.events.get(name))
+            events[name] = _merged(_event(name, member.data or {}), events.get(name))
     return Catalogue(fields, events)
 
 
@@ -76,11 +82,14 @@ def _merged(event: EventType, base: EventType | None) -> EventType:
     return EventType(event.name, properties, base.group, base.behaviour, event.label or base.label)
 
 
-def _check_field(field: Field, base: Field | None, part: Part, found: Diagnostics) -> None:
-    if base is not None and (base.type != field.type or base.derived):
+def _check_field(
+    field: Field, known: Field | None, owner: str | None, part: Part, found: Diagnostics
+) -> None:
+    """Refuse another type for a field that is not this file's own (``owner``), and empty enums."""
+    if known is not None and owner and (known.type != field.type or known.derived):
         found.error(
             "field-type",
-            f'"{field.name}" is a built-in field of type {base.type}; its type stays',
+            f'"{field.name}" {owner}, of type {known.type}; its type stays',
             part.key_source,
             hint="give your field another name",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine.language.calendars import ALWAYS, Calendar
+from engine.language.calendars import ALWAYS
 from engine.language.definitions import Away, Member, Pool, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
 from engine.language.sections.part import Builder, Part, span
@@ -14,13 +14,10 @@ _CLOCKS = ("notify", "accept", "first_contact")
 
 
 class RoutingBuilder(Builder):
-    """Builds routing; ``calendars`` are those that SLAs may name."""
+    """Builds routing."""
 
-    calendars: Mapping[str, Calendar] = {}
-
-    def build(self, parts: Sequence[Part], calendars: Mapping[str, Calendar]) -> Routing:
+    def build(self, parts: Sequence[Part]) -> Routing:
         """Return the routing of all files."""
-        self.calendars = calendars
         teams = {n: self._team(n, p) for whole in parts for n, p in whole.entries("teams")}
         pools = {
             n: Pool(id=n, label=p.get("label"), source=p.key_source)
@@ -136,7 +133,7 @@ class RoutingBuilder(Builder):
     def _sla(self, part: Part, pools: Mapping[str, Pool]) -> Sla:
         id = part.data["id"]
         calendar = part.get("calendar", ALWAYS)
-        self.known(part.child("calendar"), calendar, self.calendars, "calendar", id)
+        self.known(part.child("calendar"), calendar, self.scope.calendars, "calendar", id)
         clocks = tuple((c, span(part.data[c])) for c in _CLOCKS if part.get(c) is not None)
         return Sla(
             id=id,

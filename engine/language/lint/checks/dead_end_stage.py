@@ -1,7 +1,7 @@
 """A stage that leads can't leave although it is not `final`.
 
-No other stage may be entered from it. Its leads count as open for ever: they take up a
-salesperson's capacity, and journeys and SLAs go on.
+No other stage may be entered from it; at most a person may put the lead back to the first. Its
+leads count as open for ever: they take up a salesperson's capacity, and journeys and SLAs go on.
 
 ## Bad
 
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Finding]:
     """Find open stages from which no other may be entered."""
     stages = context.definitions.lifecycle.stages
     for stage in stages:
-        if not stage.final and not any(leads_to(stage, other) for other in stages):
+        if not stage.final and not any(leads_to(stage, other) for other in stages[1:]):
             yield Finding(
                 message=f'no stage may follow "{stage.id}", and it is not final',
                 source=context.below(stage.source, "id"),

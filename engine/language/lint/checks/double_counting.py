@@ -67,7 +67,7 @@ def _twice(context: Context, first: ScoreRule, second: ScoreRule) -> bool:
         first.dimension == second.dimension
         and set(first.events) == set(second.events)
         and first.repeat == second.repeat
-        and first.expires == second.expires
+        and (first.expires, first.half_life) == (second.expires, second.half_life)
         and (first.exclusive is None or first.exclusive != second.exclusive)
     )
     return (

@@ -1,7 +1,7 @@
 """A value that stands twice in one list.
 
-`[制造业, 金融业, 制造业]` says 制造业 twice. The second one does nothing; perhaps it was meant to be
-another.
+`[制造业, 金融业, 制造业]` says 制造业 twice. The second does nothing; perhaps another was
+meant.
 
 ## Bad
 

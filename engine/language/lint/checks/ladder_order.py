@@ -14,11 +14,18 @@ rules:
   - {id: rest, assign: {pool: public}}
 sla:
   - id: follow-up
-    first_contact: 3d
+    first_contact: 24h
     on_breach:
-      - {after: 2d, do: recycle, to: public}
-      - {after: 1d, do: recycle, to: cold}
-pools: {public: {label: 公海池}, cold: {label: 冷线索池}}
+      - {after: 18h, do: remind}
+      - {after: 12h, do: escalate}
+pools: {public: {label: 公海池}}
+```
+
+```yaml
+# server.yaml
+connections:
+  email: {plugin: email, host: 127.0.0.1, port: 1025, from: a@example.com}
+  notify: {plugin: log}
 ```
 
 ## Good
@@ -32,10 +39,18 @@ rules:
   - {id: rest, assign: {pool: public}}
 sla:
   - id: follow-up
-    first_contact: 1d
+    first_contact: 24h
     on_breach:
-      - {after: 2d, do: recycle, to: public}
+      - {after: 12h, do: remind}
+      - {after: 18h, do: escalate}
 pools: {public: {label: 公海池}}
+```
+
+```yaml
+# server.yaml
+connections:
+  email: {plugin: email, host: 127.0.0.1, port: 1025, from: a@example.com}
+  notify: {plugin: log}
 ```
 
 ## Way out

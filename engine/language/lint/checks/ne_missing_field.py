@@ -40,7 +40,7 @@ from collections.abc import Iterator
 from engine.language.definitions import Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
-from engine.language.lint.groups import tests_with_company
+from engine.language.lint.groups import with_company
 
 SEVERITY = "warning"
 
@@ -48,16 +48,16 @@ SEVERITY = "warning"
 def check(context: Context) -> Iterator[Finding]:
     """Find them, less those beside a test of whether the field is there."""
     for site in context.sites:
-        for test, beside in tests_with_company(site.condition):
-            if test.op in ("ne", "not_in") and context.logic.optional(test.fact):
-                if not any(_says(other, test) for other in beside):
-                    yield Finding(
-                        message=f"{test.fact} {test.op}: does not hold for a lead without "
-                        f"{test.fact}",
-                        source=test.source,
-                        rule=site.rule,
-                        hint="add exists: true beside it, or an alternative with exists: false",
-                    )
+        for test, beside in with_company(site.condition):
+            if test.op not in ("ne", "not_in") or not context.logic.optional(test.fact):
+                continue
+            if not any(_says(other, test) for other in beside):
+                yield Finding(
+                    message=f"{test.fact} {test.op}: does not hold for a lead without {test.fact}",
+                    source=test.source,
+                    rule=site.rule,
+                    hint="add exists: true beside it, or an alternative with exists: false",
+                )
 
 
 def _says(other: Test, test: Test) -> bool:

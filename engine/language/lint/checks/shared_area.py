@@ -14,7 +14,9 @@ teams:
       - {id: wang.lei, cities: [北京, 天津, 石家庄, 太原]}
       - {id: zhao.min, cities: [上海, 南京, 苏州, 天津]}
 rules:
-  - {id: city, when: {lead.city: {exists: true}}, assign: {team: regions, strategy: territory, by: lead.city}}
+  - id: city
+    when: {lead.city: {exists: true}}
+    assign: {team: regions, strategy: territory, by: lead.city}
   - {id: rest, assign: {pool: public}}
 pools: {public: {label: 公海池}}
 ```
@@ -30,7 +32,9 @@ teams:
       - {id: wang.lei, cities: [北京, 天津, 石家庄, 太原]}
       - {id: zhao.min, cities: [上海, 南京, 苏州]}
 rules:
-  - {id: city, when: {lead.city: {exists: true}}, assign: {team: regions, strategy: territory, by: lead.city}}
+  - id: city
+    when: {lead.city: {exists: true}}
+    assign: {team: regions, strategy: territory, by: lead.city}
   - {id: rest, assign: {pool: public}}
 pools: {public: {label: 公海池}}
 ```

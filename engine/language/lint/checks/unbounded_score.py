@@ -1,6 +1,6 @@
 """Points for each occurrence of an event, without limit and for ever.
 
-With `repeat: each`, without `expires` and without a cap of the dimension, the score of a lead that
+With `repeat: each`, without `expires` or `decay`, and without a cap of the dimension, the score of a lead that
 comes often grows without end. After a year the most faithful reader of the blog outranks every
 buyer, and the grades mean nothing any more.
 
@@ -30,7 +30,7 @@ models:
 
 ## Way out
 
-Limit it: `repeat: {at_most: 1, per: 1d}`, `expires: 90d`, or `max` for the dimension.
+Limit it: `repeat: {at_most: 1, per: 1d}`, `expires: 90d`, `decay`, or `max` for the dimension.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check(context: Context) -> Iterator[Finding]:
         capped = {d.id for d in model.dimensions if d.max is not None}
         for rule in model.rules:
             endless = rule.repeat is not None and rule.repeat.at_most is None
-            if not (rule.events and endless) or rule.expires is not None:
+            if not (rule.events and endless) or rule.expires or rule.half_life:
                 continue
             if rule.points > 0 and rule.dimension not in capped:
                 yield Finding(

@@ -26,26 +26,30 @@ teams:
 rules:
   - {id: expo, when: {lead.source: 华东区线下展会}, assign: {team: east}}
   - {id: rest, assign: {pool: public}}
-sla: [{id: follow-up, first_contact: 24h, calendar: always}]
+sla: [{id: follow-up, first_contact: 24 working_hours, calendar: cn}]
 pools: {public: {label: 公海池}}
+```
+
+```yaml
+# calendars.yaml
+calendars:
+  cn: {official_until: 2032, off: [2032-01-01, 2032-02-11], work: [2032-02-14]}
 ```
 
 ## Way out
 
-Update leadrules, which brings the announced days, or correct the days yourself where the
-configuration lets you.
+Update leadrules, which brings the announced days. Or write the days into `calendars.yaml` and say
+with `official_until` how far they go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import Guard
-from engine.language.diagnostic import Source
 from engine.language.instants import DAY, to_datetime
+from engine.language.lint.calendars import uses
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
-from engine.language.lint.sites import walk
 
 SEVERITY = "warning"
 _AHEAD = 31 * DAY
@@ -54,7 +58,7 @@ _AHEAD = 31 * DAY
 def check(context: Context) -> Iterator[Finding]:
     """Find calendars in use whose data end before the month ahead does."""
     year = to_datetime(context.now + _AHEAD).year
-    for name, source, rule in _uses(context):
+    for name, source, rule in uses(context):
         calendar = context.definitions.calendars.get(name)
         until = calendar.official_until if calendar else None
         if until is not None and year > until:
@@ -63,17 +67,5 @@ def check(context: Context) -> Iterator[Finding]:
                 "are guessed",
                 source=source,
                 rule=rule,
-                hint="update leadrules, or correct the days yourself",
+                hint="update leadrules, or write the days into calendars.yaml",
             )
-
-
-def _uses(context: Context) -> Iterator[tuple[str, Source, str]]:
-    """Yield (calendar, place, rule) where SLAs and guards name one."""
-    for sla in context.definitions.routing.slas:
-        spans = [s for _, s in sla.clocks] + [r.after for r in sla.rungs]
-        if any(s.is_working for s in spans):
-            yield sla.calendar, context.below(sla.source, "calendar"), sla.id
-    for site in context.sites:
-        for part in walk(site.condition):
-            if isinstance(part, Guard) and part.calendar is not None:
-                yield part.calendar, context.below(part.source, "calendar"), site.rule

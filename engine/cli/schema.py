@@ -1,0 +1,69 @@
+"""``leadrules schema``: JSON Schemas for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.codes import DONE, FINDINGS
+from engine.cli.common import NoSuchFolder, config_option
+
+if TYPE_CHECKING:
+    from engine.language.schemas.forms import Schema
+
+
+@click.command("schema")
+@config_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write to; by default the one that the files' first lines name.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a schema is not fresh.")
+def command(config: Path, out: Path | None, check: bool) -> int:
+    """Write the JSON Schemas by which editors complete and check the files of a configuration.
+
+    They know its fields, events and other names: run it again when those change.
+    """
+    from engine.language.schemas.writing import expected_folder, texts
+
+    files = texts(schemas_of(config))
+    folder = out or expected_folder(config)
+    stale = [name for name, text in files.items() if _read(folder / name) != text]
+    if check:
+        for name in stale:
+            click.echo(f"{folder / name} is not fresh; run `leadrules schema --config {config}`")
+        return FINDINGS if stale else DONE
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        (folder / name).write_text(files[name], encoding="utf-8", newline="\n")
+    click.echo(f"{len(files)} schemas in {folder}, {len(stale)} of them new")
+    return DONE
+
+
+def schemas_of(config: Path) -> dict[str, Schema]:
+    """Return the schemas for a folder, also while there are mistakes in it; raises NoSuchFolder."""
+    import os
+
+    import msgspec
+
+    from engine.host.plugins import Plugins
+    from engine.language.load import load_folder
+    from engine.language.schemas import specialised
+    from engine.language.schemas.vocabulary import ActionForms
+
+    plugins = Plugins()
+    vocabulary = load_folder(config, os.environ, plugins.extensions).vocabulary
+    if vocabulary is None:
+        raise NoSuchFolder(f'there is no folder "{config}"; name the one that holds scoring.yaml')
+    actions = {
+        name: ActionForms(action.params_schema, action.connection_schema)
+        for name, action in plugins.actions.items()
+    }
+    return specialised(msgspec.structs.replace(vocabulary, actions=actions))
+
+
+def _read(file: Path) -> str | None:
+    return file.read_text("utf-8") if file.is_file() else None

@@ -1,0 +1,29 @@
+"""Which working calendars a configuration uses, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.language.definitions import Guard
+from engine.language.diagnostic import Source
+from engine.language.lint.context import Context
+from engine.language.lint.sites import walk
+
+STEPS: Final = "cn"  # the calendar by which waits and to-dos count working time
+
+
+def uses(context: Context) -> Iterator[tuple[str, Source, str]]:
+    """Yield (calendar, place, rule) where SLAs, guards and steps count working time."""
+    for sla in context.definitions.routing.slas:
+        spans = [s for _, s in sla.clocks] + [r.after for r in sla.rungs]
+        if any(s.is_working for s in spans):
+            yield sla.calendar, context.below(sla.source, "calendar"), sla.id
+    for journey in context.definitions.journeys:
+        for step in journey.steps:
+            if any(s is not None and s.is_working for s in (step.span, step.with_.get("due"))):
+                yield STEPS, context.below(step.source, "id"), journey.id
+    for site in context.sites:
+        for part in walk(site.condition):
+            if isinstance(part, Guard) and part.calendar is not None:
+                yield part.calendar, context.below(part.source, "calendar"), site.rule

@@ -1,0 +1,50 @@
+"""A file in `templates/` that no message uses and no other template includes.
+
+## Bad
+
+```html
+<!-- templates/offer.html, and no message has template: offer.html -->
+<p>您好</p>
+```
+
+## Good
+
+```yaml
+# messages.yaml
+messages:
+  welcome: {label: 欢迎邮件, action: email, topic: marketing, subject: 欢迎, text: 您好}
+```
+
+## Way out
+
+Name it in a message, `template: offer.html`, or remove it. To keep it for later, write
+`{# leadrules: ignore[unused-template] reason #}` in its first line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.language.diagnostic import Source
+from engine.language.lint.context import Context
+from engine.language.lint.finding import Finding
+
+SEVERITY = "warning"
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find files that neither messages nor other templates name."""
+    used = {
+        message.get("template")
+        for document in context.of_kind("messages")
+        for message in (document.data.get("messages") or {}).values()
+        if isinstance(message, dict)
+    }
+    for name, file in context.templates.items():
+        included = any(f'"{name}"' in text or f"'{name}'" in text for text in context.texts)
+        if name not in used and not included:
+            yield Finding(
+                message=f'no message uses the template "{name}"',
+                source=Source(file, 1, 1, 1, 1),
+                hint=f"write template: {name} in a message, or remove the file",
+            )

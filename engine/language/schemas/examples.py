@@ -1,0 +1,116 @@
+"""Tests of rules: fields that leads are given, what happens to them, what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from engine.language.catalogue import MESSAGE_PROPERTIES, EventType
+from engine.language.schemas.conditions import alike, facts, suggested
+from engine.language.schemas.fields import either, shown, value
+from engine.language.schemas.forms import (
+    Schema,
+    choice,
+    listing,
+    mapping,
+    record,
+    ref,
+    text,
+    typed,
+)
+from engine.language.schemas.vocabulary import Vocabulary
+
+# A row of a table fills `$name` in; null takes a value away.
+_FILLED: Final = {"type": ["string", "null"], "pattern": r"\$"}
+_STATUSES: Final = ("given", "withdrawn")
+
+
+def definitions(v: Vocabulary) -> dict[str, Schema]:
+    """Return ``facts``, ``happens`` and ``expectation``."""
+    return {
+        "facts": _facts(v),
+        "happens": {
+            "allOf": [_happens(group) for group in alike(v.scope.catalogue.events.values())]
+        },
+        "expectation": _expectation(v),
+    }
+
+
+def _facts(v: Vocabulary) -> Schema:
+    given = {
+        name: shown(name, field, either([value(field), _FILLED]))
+        for name, field in v.scope.catalogue.fields.items()
+        if not field.derived and field.type != "consent"
+    }
+    status = either([choice(_STATUSES), _FILLED])
+    evidence = record(
+        {"status": choice(_STATUSES), "at": text(), "source": text(), "text": text()},
+    )
+    topic = either([status, evidence])
+    nested = {name.partition(".")[2]: s for name, s in given.items() if name.startswith("source.")}
+    own = {
+        "id": text("The lead's own id."),
+        "source": either([typed(["string", "null"]), record(nested)]),
+        "consent": mapping(topic, "Consent (同意) by topic: given or withdrawn."),
+    }
+    consents = {r"^consent\.": topic}
+    return record({**given, **own}, description="Fields of the lead.", patternProperties=consents)
+
+
+def _happens(group: Sequence[EventType]) -> Schema:
+    carried = {
+        name: shown(name, field, either([value(field), _FILLED]))
+        for name, field in group[0].properties.items()
+    }
+    if any(event.group == "message" for event in group):
+        carried = {**{p: text() for p in MESSAGE_PROPERTIES}, **carried}
+    keys = {
+        **carried,
+        "at": text(),
+        "event": ref("event"),
+        "arrives": text("When it is posted, if late."),
+        "lead": ref("facts"),
+        "properties": record(carried),
+        "channel": text("The channel it came by."),
+        "history": typed(["boolean", "string"], "true: no news, only history."),
+        "by": text("Who did it."),
+    }
+    return {
+        "if": {
+            "properties": {"event": {"enum": [e.name for e in group]}},
+            "required": ["event"],
+        },
+        "then": {"properties": keys, "additionalProperties": False},
+    }
+
+
+def _expectation(v: Vocabulary) -> Schema:
+    known = {
+        path: shown(path, field, {"anyOf": [suggested(v, path, field), _FILLED]})
+        for path, field in facts(v).items()
+    }
+    rules = {"type": ["string", "array"], "items": text(examples=list(v.rules))}
+    told = {
+        "at": text("When, from start."),
+        "fired": {**rules, "description": "Rules, routes and journeys that have fired."},
+        "not_fired": {**rules, "description": "Rules, routes and journeys that have not."},
+        **{name: listing(record(keys)) for name, keys in _lists(v).items()},
+    }
+    consent: dict[str, Schema] = {r"^lead\.consent\.": {}}
+    return record({**told, **known}, ["at"], patternProperties=consent)
+
+
+def _lists(v: Vocabulary) -> dict[str, dict[str, Schema]]:
+    """Return the keys of what was sent, done and given to people to do."""
+    place = {"journey": text(), "step": text(), "at": text()}
+    return {
+        "sends": {"message": ref("message"), "connection": ref("connection"), **place},
+        "does": {"do": ref("connection"), "to": text(), **place},
+        "blocked": {"message": ref("message"), "reason": text(), **place},
+        "tasks": {
+            "title": text(),
+            "owner": typed(["string", "null"]),
+            "priority": choice(("low", "normal", "high")),
+            **place,
+        },
+    }

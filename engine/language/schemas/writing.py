@@ -1,0 +1,60 @@
+"""Schemas as files: their text, and the folder in which editors look for them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.language.schemas.assembly import KINDS
+from engine.language.schemas.forms import Schema
+
+SUFFIX: Final = ".schema.json"
+_MODELINE: Final = re.compile(r"#\s*yaml-language-server\s*:.*\$schema=(\S+)")
+
+
+def as_text(schema: Schema) -> str:
+    """Return a schema as JSON, one definition a line, so that changes can be read."""
+    parts = [f"  {_json(key)}: {_value(key, value)}" for key, value in schema.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _value(key: str, value: Any) -> str:
+    if key not in ("properties", "definitions"):
+        return _json(value)
+    lines = [f"    {_json(name)}: {_json(each)}" for name, each in value.items()]
+    return "{\n" + ",\n".join(lines) + "\n  }"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def texts(schemas: Mapping[str, Schema]) -> dict[str, str]:
+    """Return the text of each schema by its file name."""
+    return {f"{kind}{SUFFIX}": as_text(schema) for kind, schema in schemas.items()}
+
+
+def expected_folder(folder: Path) -> Path:
+    """Return where the modelines in ``folder`` point; ``schemas`` beside it without any."""
+    for kind in KINDS:
+        for file in (folder / f"{kind}.yaml", *sorted((folder / kind).glob("*.yaml"))):
+            target = modeline(file)
+            if target is not None and "://" not in target:
+                return (file.parent / target).resolve().parent
+    return folder.resolve().parent / "schemas"
+
+
+def modeline(file: Path) -> str | None:
+    """Return the schema that the comments at the top of a file name."""
+    if not file.is_file():
+        return None
+    for line in file.read_text("utf-8", "replace").splitlines():
+        if line.strip() and not line.startswith("#"):
+            break
+        found = _MODELINE.match(line)
+        if found is not None:
+            return found[1]
+    return None

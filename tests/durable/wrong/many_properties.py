@@ -1,0 +1,9 @@
+"""A message of 255 properties and its session.
+
+Right: prints ['a']
+Outcome: raises durable_rules_engine.error
+"""
+
+from _host import Rules
+
+print(Rules(a={"p": 1}).fact(p=1, **{f"q{i}": 1 for i in range(253)}))
