@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -164,12 +164,17 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
-def print_diagnostics(diagnostics: Sequence[Diagnostic], format: str, loaded: Loaded) -> None:
-    """Print findings on stdout in ``format``."""
+def print_diagnostics(
+    diagnostics: Sequence[Diagnostic],
+    format: str,
+    loaded: Loaded,
+    failing: Collection[str] = ("error",),
+) -> None:
+    """Print findings on stdout in ``format``; JUnit calls severities ``failing`` failures."""
     from engine.workbench.rendering import render
 
     console = out()
-    for line in render(diagnostics, format, loaded.sources):
+    for line in render(diagnostics, format, loaded.sources, failing):
         if format == "text":
             console.print(line, style=_style(line), soft_wrap=True)
         else:

@@ -18,8 +18,10 @@ from engine.errors import LeadrulesError
 # A verb's module is imported only when it is needed, so that each starts quickly.
 VERBS: Final = {
     "validate": "engine.cli.validate",
+    "lint": "engine.cli.lint",
     "test": "engine.cli.test",
     "schema": "engine.cli.schema",
+    "docs": "engine.cli.docs",
     "explain": "engine.cli.explain",
     "simulate": "engine.cli.simulate",
     "graph": "engine.cli.graph",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command("test")
 @config_argument
 @click.option("-k", "wanted", metavar="TEXT", help="Only cases whose file or name contains TEXT.")
-@format_option("text", "json", "github")
+@format_option("text", "json", "github", "sarif", "junit")
 def command(config: Path, wanted: str | None, format: str) -> int:
     """Run the tests of the rules in the folder CONFIG: CONFIG/tests/*.test.yaml.
 
@@ -48,7 +48,10 @@ def command(config: Path, wanted: str | None, format: str) -> int:
         click.echo(_nothing(config, wanted, len(cases)), err=True)
         return CANNOT
     results = [run_case(ruleset, case) for case in chosen]
-    _print(results, format)
+    if format in ("sarif", "junit"):
+        _print_document(results, format, loaded)
+    else:
+        _print(results, format)
     _summary(results, len(files), time.monotonic() - started, format)
     return DONE if all(r.passed for r in results) else FINDINGS
 
@@ -79,6 +82,16 @@ def _nothing(config: Path, wanted: str | None, cases: int) -> str:
     return f"leadrules: there is no {config}/tests/*.test.yaml; a rule without a test is a guess"
 
 
+def _print_document(results: Sequence[Result], format: str, loaded: Loaded) -> None:
+    from engine.workbench.junit import as_junit
+    from engine.workbench.report import as_diagnostics, as_outcome
+
+    if format == "junit":
+        click.echo(as_junit("leadrules test", [as_outcome(r) for r in results]))
+    else:
+        print_diagnostics([d for r in results for d in as_diagnostics(r)], format, loaded)
+
+
 def _print(results: Sequence[Result], format: str) -> None:
     from engine.workbench.report import as_github, as_json, report
 
@@ -106,4 +119,4 @@ def _summary(results: Sequence[Result], files: int, seconds: float, format: str)
     failed = sum(not r.passed for r in results)
     passed = len(results) - failed
     text = f"{passed} passed, {failed} failed in {files} files ({seconds:.2f} s)"
-    click.echo(text, err=format == "json")
+    click.echo(text, err=format in ("json", "sarif", "junit"))

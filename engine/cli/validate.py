@@ -8,12 +8,12 @@ import click
 
 from engine.cli.codes import DONE, FINDINGS
 from engine.cli.common import config_argument, format_option, load, print_diagnostics
-from engine.workbench.rendering import summary
+from engine.workbench.rendering import FOR_PROGRAMS, FORMATS, summary
 
 
 @click.command("validate")
 @config_argument
-@format_option("text", "json", "github")
+@format_option(*FORMATS)
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
@@ -27,7 +27,8 @@ def command(config: Path, format: str, fail_on: str) -> int:
     All mistakes are shown, each with its file, line and column and a way out.
     """
     loaded = load(config)
-    print_diagnostics(loaded.diagnostics, format, loaded)
-    click.echo(summary(loaded.diagnostics, len(loaded.files), loaded.rules), err=format == "json")
     failing = {"error"} if fail_on == "error" else {"error", "warning"}
+    print_diagnostics(loaded.diagnostics, format, loaded, failing)
+    counted = summary(loaded.diagnostics, len(loaded.files), loaded.rules)
+    click.echo(counted, err=format in FOR_PROGRAMS)
     return FINDINGS if any(d.severity in failing for d in loaded.diagnostics) else DONE

@@ -126,7 +126,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         known = [f"lead.{name}" for name in self.catalogue.fields]
         known += [name for name in self.catalogue.fields if name.startswith("source.")]
         known += [*_SIMPLE, *_ALIASES, "grade", "stage"]
-        known += [f"journey.{name}" for name in self.journeys]
+        known += [f"journey.{name}" for name in sorted(self.journeys)]
         for model, dimensions in self.models.items():
             prefix = "" if model == self.default_model else f"{model}."
             known += [f"score.{prefix}{d}" for d in (*dimensions, "total")]

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from engine.language.diagnostic import Diagnostic
+from engine.workbench.junit import as_junit, outcomes_of
+from engine.workbench.sarif import as_sarif
 
-FORMATS: Final = ("text", "json", "github")
+FORMATS: Final = ("text", "json", "github", "sarif", "junit")
+# Formats that programs read: nothing else may stand on stdout with them.
+FOR_PROGRAMS: Final = frozenset({"json", "sarif", "junit"})
 _WIDTH: Final = 110  # of the quoted line; a longer one is cut around the finding
 # GitHub's commands escape what would end them.
 _DATA: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -17,12 +21,21 @@ _PROPERTY: Final = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
 def render(
-    diagnostics: Iterable[Diagnostic], format: str, sources: Mapping[str, Sequence[str]]
+    diagnostics: Iterable[Diagnostic],
+    format: str,
+    sources: Mapping[str, Sequence[str]],
+    failing: Iterable[str] = ("error",),
 ) -> list[str]:
     """Return the lines of ``diagnostics`` in one of FORMATS.
 
-    ``sources`` maps a file to its lines, so that text can show the place itself.
+    ``sources`` maps a file to its lines, so that text can show the place itself; JUnit counts
+    findings of the severities ``failing`` as failures.
     """
+    if format == "sarif":
+        return [as_sarif(diagnostics, sources)]
+    if format == "junit":
+        found = outcomes_of(diagnostics, list(sources), frozenset(failing))
+        return as_junit("leadrules", found).splitlines()
     if format == "json":
         return [as_json(d) for d in diagnostics]
     if format == "github":

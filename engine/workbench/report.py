@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.language.diagnostic import Diagnostic
 from engine.language.instants import format_instant
+from engine.workbench.junit import Outcome
 from engine.workbench.rendering import as_github as as_annotation
 from engine.workbench.runner import Failure, Mismatch, Result, offset
 
@@ -82,16 +83,28 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def as_github(result: Result) -> list[str]:
     """Return one annotation for each mismatch, at the expectation it breaks."""
+    return [as_annotation(d) for d in as_diagnostics(result)]
+
+
+def as_diagnostics(result: Result) -> list[Diagnostic]:
+    """Return one finding for each mismatch, at the expectation it breaks."""
     return [
-        as_annotation(
-            Diagnostic(
-                "test-failed",
-                f"{mismatch.name}: expected {show(mismatch.expected)}, "
-                f"actual {show(mismatch.actual)}",
-                mismatch.source,
-                rule=result.case.name,
-            )
+        Diagnostic(
+            "test-failed",
+            f"{mismatch.name}: expected {show(mismatch.expected)}, actual {show(mismatch.actual)}",
+            mismatch.source,
+            rule=result.case.name,
         )
         for failure in result.failures
         for mismatch in failure.mismatches
     ]
+
+
+def as_outcome(result: Result) -> Outcome:
+    """Return a case for JUnit; a failed one with what people read."""
+    return Outcome(
+        group=result.case.source.file,
+        name=result.case.name,
+        failure="\n".join(report(result)),
+        kind="" if result.passed else "test-failed",
+    )

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from engine.host.plugins import Plugins
+from engine.language.schemas import base
 from engine.plugin import ActionContext, ChannelRequest, Hooks, OutgoingDelivery
 from engine.server import auth
 from tests.docs.pages import DOCS, ROOT, blocks, code, read, rows, section
@@ -89,6 +90,6 @@ def test_every_variable_is_told() -> None:
 
 def test_every_setting_is_told() -> None:
     """settings.md lists the keys of server.yaml."""
-    schema = json.loads((ROOT / "schemas" / "server.schema.json").read_text(encoding="utf-8"))
+    schema = base("server")
     told = {code(cells[0])[0] for cells in rows(section(read("settings.md"), "server.yaml"))}
     assert told == set(schema["properties"])

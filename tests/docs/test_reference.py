@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -13,6 +12,8 @@ from engine.language.aggregates import _DAYS
 from engine.language.catalogue import TYPES
 from engine.language.conditions import AGGREGATES
 from engine.language.operators import OPERATORS
+from engine.language.schemas import KINDS as SCHEMA_KINDS
+from engine.language.schemas import base
 from engine.language.sections.journeys import KINDS
 from engine.machines.team import STRATEGIES
 from engine.workbench.cases import LISTS
@@ -20,7 +21,6 @@ from plugins.actions.email import SETTINGS
 from tests.docs import catalogue
 from tests.docs.pages import ROOT, code, headings, read, rows, section
 
-SCHEMAS = {p.name.partition(".")[0]: p for p in (ROOT / "schemas").glob("*.schema.json")}
 FAMILIES = {
     "string": "Text: string, text, phone, email, geo",
     "number": "Numbers: integer, number, money",
@@ -54,10 +54,10 @@ def told_keys(kind: str) -> dict[str, bool]:
     return {code(cells[0])[0]: cells[0].startswith("**") for cells in table}
 
 
-@pytest.mark.parametrize("kind", SCHEMAS)
+@pytest.mark.parametrize("kind", SCHEMA_KINDS)
 def test_every_key_has_its_row(kind: str) -> None:
     """files.md lists the keys of each schema, all of them and no other, required ones in bold."""
-    schema = json.loads(SCHEMAS[kind].read_text(encoding="utf-8"))
+    schema = base(kind)
     assert told_keys(kind) == dict(keys(schema, schema))
 
 

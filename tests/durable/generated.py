@@ -126,7 +126,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "level": st.sampled_from(LEVELS),
     "region": st.sampled_from(REGIONS),
     "date": st.sampled_from(DATES),
-    "list": st.lists(words, max_size=2),
+    "list": st.lists(words, min_size=1, max_size=2),
 }
 LEAD = {
     "lead.industry": "text",

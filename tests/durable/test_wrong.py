@@ -14,7 +14,7 @@ PROGRAMS = sorted(
     path for path in (Path(__file__).parent / "wrong").glob("*.py") if path.name[0] != "_"
 )
 PAGE = Path(__file__).parents[2] / "docs" / "durable-rules.md"
-PATIENCE = 10  # seconds; a program that ends at all ends within one
+PATIENCE = 5  # seconds; a program that ends at all ends within one
 
 why = missing()
 

@@ -130,7 +130,7 @@ def times(rule: ScoreRule) -> float:
     if period is None or (rule.expires is None and rule.half_life is None):
         return math.inf
     if rule.half_life is not None:  # a geometric series
-        return each / (1 - 0.5 ** (period / rule.half_life))
+        return each / (1 - math.exp2(-period / rule.half_life))
     return each * math.ceil((rule.expires or 0) / period)
 
 

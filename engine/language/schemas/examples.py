@@ -22,18 +22,26 @@ from engine.language.schemas.vocabulary import Vocabulary
 
 # A row of a table fills `$name` in; null takes a value away.
 _FILLED: Final = {"type": ["string", "null"], "pattern": r"\$"}
+_ROW: Final = {"type": "string", "pattern": r"\$"}
 _STATUSES: Final = ("given", "withdrawn")
 
 
 def definitions(v: Vocabulary) -> dict[str, Schema]:
-    """Return ``facts``, ``happens`` and ``expectation``."""
+    """Return ``event``, ``facts``, ``happens`` and ``expectation``."""
     return {
+        "event": either([_event(v), _ROW]),
         "facts": _facts(v),
         "happens": {
             "allOf": [_happens(group) for group in alike(v.scope.catalogue.events.values())]
         },
         "expectation": _expectation(v),
     }
+
+
+def _event(v: Vocabulary) -> Schema:
+    catalogue = v.scope.catalogue
+    labels = [event.label or event.name for event in catalogue.events.values()]
+    return {**choice(catalogue.events, "An event type (事件)."), "enumDescriptions": labels}
 
 
 def _facts(v: Vocabulary) -> Schema:
@@ -94,23 +102,30 @@ def _expectation(v: Vocabulary) -> Schema:
         "at": text("When, from start."),
         "fired": {**rules, "description": "Rules, routes and journeys that have fired."},
         "not_fired": {**rules, "description": "Rules, routes and journeys that have not."},
-        **{name: listing(record(keys)) for name, keys in _lists(v).items()},
+        **{name: _of_row(listing(record(keys))) for name, keys in _lists().items()},
     }
     consent: dict[str, Schema] = {r"^lead\.consent\.": {}}
     return record({**told, **known}, ["at"], patternProperties=consent)
 
 
-def _lists(v: Vocabulary) -> dict[str, dict[str, Schema]]:
+def _of_row(schema: Schema) -> Schema:
+    """Return the schema of the same list, or of what a row of the table fills in."""
+    return {**schema, "type": [schema["type"], "string"], "pattern": _ROW["pattern"]}
+
+
+def _lists() -> dict[str, dict[str, Schema]]:
     """Return the keys of what was sent, done and given to people to do."""
     place = {"journey": text(), "step": text(), "at": text()}
+    message, connection = (either([ref(name), _ROW]) for name in ("message", "connection"))
+    priority = either([choice(("low", "normal", "high")), _ROW])
     return {
-        "sends": {"message": ref("message"), "connection": ref("connection"), **place},
-        "does": {"do": ref("connection"), "to": text(), **place},
-        "blocked": {"message": ref("message"), "reason": text(), **place},
+        "sends": {"message": message, "connection": connection, **place},
+        "does": {"do": connection, "to": typed(["string", "null"]), **place},
+        "blocked": {"message": message, "reason": text(), **place},
         "tasks": {
             "title": text(),
             "owner": typed(["string", "null"]),
-            "priority": choice(("low", "normal", "high")),
+            "priority": priority,
             **place,
         },
     }

@@ -92,12 +92,21 @@ def predicate(field: Field) -> Schema:
     if field.family in ("date", "consent"):  # compared with by name only
         return operators
     constant = one(field)
-    if "enum" in constant:
-        many = listing(constant, "One of these.", 1)
-        return {"anyOf": [constant, many, operators]}
-    short = [constant["type"]] if field.family == "boolean" else [constant["type"], "array"]
-    lists = {} if field.family == "boolean" else {"items": constant, "minItems": 1}
-    return {**operators, "type": [*short, "object"], **lists}
+    if field.family == "boolean":
+        return {**operators, "type": ["boolean", "object"]}
+    several = {"type": [constant["type"], "array", "object"], "items": constant, "minItems": 1}
+    return {**operators, **several, **_among(constant)}
+
+
+def _among(constant: Schema) -> Schema:
+    """Return what bounds the constant alone, and not the map: an ``enum`` would forbid maps.
+
+    Better than ``anyOf``, after which editors can't say which of the forms was meant.
+    """
+    if "enum" not in constant:
+        return {}
+    bound = {"if": {"type": "string"}, "then": {"enum": constant["enum"]}}
+    return {**bound, "examples": constant["enum"]}
 
 
 def operand(op: str, field: Field) -> Schema:

@@ -51,7 +51,8 @@ def _reentry() -> Schema:
         ["after"],
         "never, always, or {after: DURATION} (再次进入).",
     )
-    return {**made, "type": ["string", "object"], "examples": ["never", "always"]}
+    words = {"examples": ["never", "always"], "allOf": [ref("reenters")]}
+    return {**made, "type": ["string", "object"], **words}
 
 
 def _over(description: str) -> Schema:
@@ -101,7 +102,8 @@ def _wait() -> Schema:
         "since": ref("since"),
     }
     told = "wait: a duration; {event, of, where, within}; or {until, since} (等待)."
-    return {**hearing(record(keys, description=told)), "type": ["string", "object"]}
+    whole = record(keys, description=told, allOf=[ref("hears"), ref("waits")])
+    return {**whole, "type": ["string", "object"]}
 
 
 def _case() -> Schema:

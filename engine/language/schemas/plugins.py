@@ -7,9 +7,10 @@ from typing import Any, Final
 from engine.language.schemas.forms import Schema, ref
 from engine.language.schemas.vocabulary import Vocabulary
 
-# Where a number or a boolean stands, server.yaml may have ${NAME} and a step {{ a template }}.
+# In the place of a value, server.yaml may have ${NAME} and a step {{ a template }}.
 _FILLED: Final = {"type": "string", "pattern": r"\$\{|\{\{"}
-_SCALARS: Final = frozenset({"integer", "number", "boolean"})
+_STRUCTURED: Final = frozenset({"object", "array"})
+_FREE: Final[tuple[Schema, ...]] = ({"type": "string"}, {})
 
 
 def definitions(v: Vocabulary) -> dict[str, Schema]:
@@ -50,6 +51,12 @@ def fitted(schema: Any) -> Any:
     if not hasattr(schema, "items"):
         return schema
     made = {("anyOf" if key == "oneOf" else key): fitted(each) for key, each in schema.items()}
-    if made.get("type") in _SCALARS:
-        return {"anyOf": [made, _FILLED]}
-    return made
+    return {"anyOf": [made, _FILLED]} if _is_scalar(made) else made
+
+
+def _is_scalar(schema: Schema) -> bool:
+    """Whether a schema is about one value, and not about any text."""
+    types = schema.get("type", [])
+    named = {types} if isinstance(types, str) else set(types)
+    bare = {k: v for k, v in schema.items() if k not in ("title", "description", "default")}
+    return bool(named or "enum" in schema) and not named & _STRUCTURED and bare not in _FREE

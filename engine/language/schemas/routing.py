@@ -87,7 +87,11 @@ def _rule() -> Schema:
             "id": ref("id"),
             "label": ref("label"),
             "when": ref("condition"),
-            "assign": record(assign, description="Where to: team or pool, one of them."),
+            "assign": record(
+                assign,
+                description="Where to: team or pool, one of them.",
+                allOf=[ref("assigns")],
+            ),
         },
         ["id", "assign"],
     )
@@ -120,6 +124,7 @@ def _rung() -> Schema:
             "to": ref("pool", "The pool that recycle gives the lead to."),
         },
         ["after", "do"],
+        allOf=[ref("climbs")],
     )
 
 

@@ -97,7 +97,8 @@ def _repeat() -> Schema:
         "per": ref("duration", "The period, which slides."),
     }
     made = record(often, ["at_most"], "once, each, or {at_most: n, per: DURATION}.")
-    return {**made, "type": ["string", "object"], "examples": ["once", "each"]}
+    words = {"examples": ["once", "each"], "allOf": [ref("repeats")]}
+    return {**made, "type": ["string", "object"], **words}
 
 
 def _decay() -> Schema:

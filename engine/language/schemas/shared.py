@@ -31,6 +31,13 @@ NAMES = {
 }
 
 
+# Conditions on whole maps that say nothing here: what a configuration's own schema adds.
+HOOKS = (
+    *("hears", "happens", "acts", "connects"),
+    *("repeats", "reenters", "assigns", "climbs", "waits"),
+)
+
+
 def definitions() -> dict[str, Schema]:
     """Return the loose definitions; those that say nothing are filled by a configuration."""
     return {
@@ -42,7 +49,7 @@ def definitions() -> dict[str, Schema]:
         "with": typed("object", "What the action gets; its texts are templates."),
         "facts": typed("object", "Fields of the lead, by name."),
         "expectation": typed("object", "Facts, fired, not_fired, sends, tasks at an offset."),
-        **{name: {} for name in ("hears", "happens", "acts", "connects")},
+        **{name: {} for name in HOOKS},
     }
 
 

@@ -17,6 +17,7 @@ def definitions(v: Vocabulary) -> dict[str, Schema]:
     return {
         **_names(v),
         **_events(v),
+        **_bounds(),
         "values": _values(v),
         **fields.definitions(),
         **conditions.definitions(v),
@@ -75,7 +76,33 @@ def _events(v: Vocabulary) -> dict[str, Schema]:
     or_any = choice([ANY, *names], "An event type, or any: whatever the lead does.")
     or_any["enumDescriptions"] = ["whatever the lead does (任何行为)", *labels]
     several = listing(one, "One of these events.", 1)
-    return {"event": one, "events": {"anyOf": [or_any, several]}}
+    return {"events": {"anyOf": [or_any, several]}}
+
+
+def _bounds() -> dict[str, Schema]:
+    """What the loader says itself, in words of its own, after the structure is found right."""
+    return {
+        "repeats": _words("once", "each"),
+        "reenters": _words("never", "always"),
+        "assigns": {
+            "allOf": [
+                {"minProperties": 1},
+                _needs("strategy", "territory", "by"),
+                _needs("strategy", "designated", "member"),
+            ]
+        },
+        "climbs": _needs("do", "recycle", "to"),
+        "waits": {"dependencies": {"event": ["within"]}},
+    }
+
+
+def _words(*words: str) -> Schema:
+    return {"if": {"type": "string"}, "then": {"enum": list(words)}}
+
+
+def _needs(key: str, value: str, needed: str) -> Schema:
+    chosen = {"properties": {key: {"const": value}}, "required": [key]}
+    return {"if": chosen, "then": {"required": [needed]}}
 
 
 def _values(v: Vocabulary) -> Schema:

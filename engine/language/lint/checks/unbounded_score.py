@@ -1,8 +1,8 @@
 """Points for each occurrence of an event, without limit and for ever.
 
-With `repeat: each`, without `expires` or `decay`, and without a cap of the dimension, the score of a lead that
-comes often grows without end. After a year the most faithful reader of the blog outranks every
-buyer, and the grades mean nothing any more.
+With `repeat: each`, without `expires` or `decay`, and without a cap of the dimension, the score of
+a lead that comes often grows without end. After a year the most faithful reader of the blog
+outranks every buyer, and the grades mean nothing any more.
 
 ## Bad
 

@@ -1,0 +1,81 @@
+"""Every check has cases in its folder: what is bad is found at its place, what is good is not.
+
+A case is a folder ``bad*`` or ``good*`` of files that are laid over ``_base``. A bad one has
+``expected.txt``, a finding a line, and, where ``--fix`` mends it, ``fixed/`` with the result.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.language.lint.fixing import edits_by_file, mended
+from engine.language.lint.registry import checks
+from tests.lint.configs import HERE, lay, linted, shown, texts
+
+CODES = [c.code for c in checks()]
+CASES = sorted(p for code in CODES for p in (HERE / code).glob("[bg]*") if p.is_dir())
+IDS = [p.relative_to(HERE).as_posix() for p in CASES]
+
+
+def files(case: Path) -> dict[str, str]:
+    """Return the files that a case lays over the base."""
+    return {name: text for name, text in texts(case).items() if not name.startswith("fixed/")}
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_findings_are_exactly_the_expected_ones(case: Path, tmp_path: Path) -> None:
+    """Code, file, line and column of every finding of a case; a good one has none."""
+    folder = lay(files(case), tmp_path / "config")
+    expected = case / "expected.txt"
+    wanted = expected.read_text("utf-8").splitlines() if expected.is_file() else []
+    assert expected.is_file() is case.name.startswith("bad")
+    found = linted(folder)
+    assert shown(found, folder) == wanted
+    for diagnostic in found.diagnostics:
+        assert diagnostic.hint
+        assert "\n" not in diagnostic.message
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if (c / "fixed").is_dir()], ids=str)
+def test_fixes_give_the_expected_files(case: Path, tmp_path: Path) -> None:
+    """What --fix writes is the expected file to the byte, and the finding is gone."""
+    folder = lay(files(case), tmp_path / "config")
+    fixes = edits_by_file(linted(folder).found)
+    assert fixes
+    for file, groups in fixes.items():
+        text, count = mended(Path(file).read_text("utf-8"), groups)
+        assert count == len(groups)
+        Path(file).write_text(text, encoding="utf-8")
+    for wanted in (case / "fixed").iterdir():
+        assert (folder / wanted.name).read_text("utf-8") == wanted.read_text("utf-8")
+    assert shown(linted(folder), folder) == []
+
+
+def test_every_finding_with_an_edit_has_a_case_that_mends_it(tmp_path: Path) -> None:
+    """No check offers a fix whose result nobody has looked at."""
+    for index, case in enumerate(CASES):
+        found = linted(lay(files(case), tmp_path / str(index)))
+        if any(f.edits for f in found.found):
+            assert (case / "fixed").is_dir(), case
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_check_has_a_bad_and_a_good_case(code: str) -> None:
+    """A check's bad cases all find it, and it has a good one."""
+    bad = list((HERE / code).glob("bad*/expected.txt"))
+    assert bad
+    assert all(f" {code}\n" in b.read_text("utf-8") for b in bad)
+    assert list((HERE / code).glob("good*"))
+
+
+def test_no_folder_is_about_a_check_that_is_gone() -> None:
+    """Each folder of cases is named by a check."""
+    folders = {p.name for p in HERE.iterdir() if p.is_dir() and p.name[0] not in "_."}
+    assert folders == set(CODES)
+
+
+def test_the_base_is_clean(tmp_path: Path) -> None:
+    """Without a change nothing is found, so each case fails for its own reason only."""
+    assert linted(lay({}, tmp_path / "config")).diagnostics == []
