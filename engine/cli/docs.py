@@ -11,7 +11,6 @@ from engine.cli.codes import CANNOT, DONE
 from engine.cli.common import out
 
 _HEADING = re.compile(r"^### (\S+)$", re.MULTILINE)
-_MAX_LIST = 0  # of so many codes a list does not help
 
 
 @click.command("docs")
@@ -23,10 +22,10 @@ def command(code: str | None) -> int:
         return DONE
     text = page_of(code)
     if text is None:
-        from engine.language.nearest import did_you_mean
+        from engine.language.nearest import nearest
 
-        known = [*_lint_pages(), *_diagnostics()]
-        hint = did_you_mean(code, known, limit=_MAX_LIST)
+        near = nearest(code, [*_lint_pages(), *_diagnostics()])
+        hint = f'did you mean "{near}"?' if near else "`leadrules docs` lists all codes"
         click.echo(f'leadrules: there is no code "{code}"; {hint}', err=True)
         return CANNOT
     _print(text)

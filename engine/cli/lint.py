@@ -57,10 +57,17 @@ def command(config: Path, fix: bool, format: str, fail_on: str, now: str | None)
     if fix:
         loaded, linted = _mend(config, instant, loaded, linted)
     print_diagnostics(linted.diagnostics, format, loaded, failing)
-    counted = summary(linted.diagnostics, len(loaded.files), loaded.rules)
-    ignored = f", {linted.ignored} ignored" if linted.ignored else ""
-    click.echo(f"{counted}{ignored}", err=format in FOR_PROGRAMS)
+    click.echo(_counted(loaded, linted), err=format in FOR_PROGRAMS)
     return FINDINGS if any(d.severity in failing for d in linted.diagnostics) else DONE
+
+
+def _counted(loaded: Loaded, linted: Linted) -> str:
+    counted = summary(linted.diagnostics, len(loaded.files), loaded.rules)
+    mild = sum(d.severity == "info" for d in linted.diagnostics)
+    for number, what in ((mild, "info"), (linted.ignored, "ignored")):
+        if number:
+            counted += f", {number} {what}"
+    return counted
 
 
 def _instant(text: str | None) -> int:

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from engine.errors import LeadrulesError
 from engine.network.durable import DurableRules
 
-WORKER: Final = "engine.host.durable_worker"
+WORKER: Final = Path(__file__).with_name("durable_worker.py")
 TIMEOUT: Final = 10.0  # seconds for one answer; it hangs for ever when it hangs
 DEADLY_MESSAGES: Final = 100_000  # a fresh process then, whatever the old one has kept
 
@@ -115,7 +116,8 @@ class DurableProcess:
 
 def _start() -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", WORKER],
+        # -P: beside the worker stands a durable.py, which is not durable-rules.
+        [sys.executable, "-P", str(WORKER)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -85,9 +85,15 @@ def obstacles(
     elif holds:
         yield from _limits(case, rule)
         yield from _withheld(case, rule)
+    if _pointless(case, rule):
+        fact = rule.definition.points_fact
+        text = f"its points come from {fact}, which is missing or 0" if fact else "its points are 0"
+        yield Obstacle("points", text)
+
+
+def _pointless(case: Case, rule: Rule) -> bool:
     fact = rule.definition.points_fact
-    if fact is not None and not case.lead.facts.get(fact):
-        yield Obstacle("points", f"its points come from {fact}, which is missing or 0")
+    return not (rule.definition.points if fact is None else case.lead.facts.get(fact))
 
 
 def _limits(case: Case, rule: Rule) -> Iterator[Obstacle]:
@@ -136,7 +142,7 @@ def _withheld(case: Case, rule: Rule) -> Iterator[Obstacle]:
         yield Obstacle(
             "exclusive", f"{group} the rule {rival.definition.id} gives more: {gives:+g}"
         )
-    elif rule.points or rule.definition.points_fact:
+    elif not _pointless(case, rule):
         text = "its condition holds, but nothing has woken it since; see what wakes it"
         yield from overdue(case.lead, rule.timer, case.now) or [Obstacle("not-woken", text)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 
@@ -36,8 +37,11 @@ def plugins() -> Plugins:
 def test_every_hook_has_its_row() -> None:
     """The table of hooks has each hook with its arguments, and no other."""
     told = [code(cells[0])[0] for cells in rows(section(read("plugins.md"), "Hooks"))]
-    known = [name for name in vars(Hooks) if not name.startswith("_")]
-    assert sorted(told) == sorted(f"{name}(register)" for name in known)
+    hooks = {name: hook for name, hook in vars(Hooks).items() if not name.startswith("_")}
+    known = [
+        f"{name}({', '.join(list(signature(hook).parameters)[1:])})" for name, hook in hooks.items()
+    ]
+    assert sorted(told) == sorted(known)
 
 
 def test_what_plugins_get_is_told() -> None:

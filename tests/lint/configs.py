@@ -53,11 +53,12 @@ def lay(files: dict[str, str], folder: Path) -> Path:
 
 
 def texts(folder: Path) -> dict[str, str]:
-    """Return the files of a case by name."""
+    """Return the files that a case lays over the base, by name."""
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "expected.txt"]
     return {
         p.relative_to(folder).as_posix(): p.read_text("utf-8")
-        for p in folder.rglob("*")
-        if p.is_file() and p.name not in ("expected.txt", "fixed.txt")
+        for p in files
+        if p.parent != folder / "fixed"
     }
 
 

@@ -31,7 +31,7 @@ class Live:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self.ruleset = ruleset
-        self.lead = new_lead(ruleset, "l", START)
+        self.lead = new_lead(ruleset, "l", START + HOUR)
         self.teams = Teams()
         self.log: list[Entry] = []
         self.ledger: list[Any] = []
@@ -56,7 +56,7 @@ def test_the_log_gives_the_lead_of_any_instant(ruleset: Ruleset, stream: list[An
     """Replayed up to an instant, the log gives the state and the ledger that the lead had then."""
     live, now = Live(ruleset), START
     for number, (gap, (kind, fields, properties)) in enumerate(stream):
-        now += gap * HOUR
+        now += (gap if number else 1) * HOUR
         live.wake(now)
         live.take(Event(f"e{number}", kind, now, fields, properties), now)
     for index, (at, lead) in enumerate(live.states):

@@ -147,11 +147,11 @@ def test_an_event_that_never_came(tmp_path: Path) -> None:
 
 def test_a_condition_that_failed_when_the_event_came(tmp_path: Path) -> None:
     """The condition beside an event is told as it is now, with a way to see it as it was."""
-    rule = "{id: hot, dimension: behavior, event: page_viewed, when: {lead.employees: {gte: 500}, event.page: pricing}, points: 5, repeat: each}"
+    rule = "{id: warm, dimension: behavior, event: page_viewed, when: {lead.employees: {gte: 500}, event.page: pricing}, points: 5, repeat: each}"
     told = Told(rules(tmp_path, scoring=scoring(rule)))
     told.event("0d", "page_viewed", {"employees": 10}, page="pricing")
     told.event("1d", "form_submitted", {"employees": 500})
-    found = told.why("hot", DAY)
+    found = told.why("warm", DAY)
     assert outcomes(found) == [
         (False, "its condition did not hold then; ask with at 2026-03-02T01:00:00Z")
     ]

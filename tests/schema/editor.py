@@ -10,7 +10,7 @@ from queue import Empty, Queue
 from typing import Any
 
 # Pinned: what an editor completes and shows may change from one version to the next.
-VERSION = "2.0.0"
+VERSION = "1.25.0"
 SECONDS = 30
 
 
@@ -105,7 +105,11 @@ class Editor:
                 self.reports[params["uri"]].put(params["diagnostics"])
         elif "method" in message and "id" in message:
             wanted = message["method"] == "workspace/configuration"
-            result = [_SETTINGS.get(i["section"]) for i in message["params"]["items"]] if wanted else None
+            result = (
+                [_SETTINGS.get(i["section"]) for i in message["params"]["items"]]
+                if wanted
+                else None
+            )
             self._send({"id": message["id"], "result": result})
         elif "id" in message:
             self.answers[message["id"]].put(message)
@@ -121,7 +125,12 @@ _ABLE = {
 }
 # No schema store: nothing is fetched, and only the modelines count.
 _SETTINGS: dict[str, Any] = {
-    "yaml": {"schemaStore": {"enable": False, "url": ""}, "completion": True, "hover": True, "validate": True},
+    "yaml": {
+        "schemaStore": {"enable": False, "url": ""},
+        "completion": True,
+        "hover": True,
+        "validate": True,
+    },
     "http": {},
     "editor": {},
 }

@@ -188,7 +188,11 @@ def test_own_fields_and_events_are_known(config: Path) -> None:
     made = schemas_of(config)["scoring"]
     Draft7Validator.check_schema(made)
     rule = {"id": "a", "dimension": "explicit", "points": 1}
-    good = {"event": "展会/签到", "where": {"展位": "A1"}, "when": {"lead.信用": {"at_least": "好"}}}
+    good = {
+        "event": "展会/签到",
+        "where": {"展位": "A1"},
+        "when": {"lead.信用": {"at_least": "好"}},
+    }
     bad = {"event": "展会/签到", "where": {"展台": "A1"}, "when": {"lead.信用": {"at_least": "优"}}}
     verdicts = [_rule_errors(made, {**rule, **each}) for each in (good, bad)]
     assert verdicts[0] == []
@@ -203,7 +207,9 @@ def _rule_errors(schema: dict[str, Any], rule: dict[str, Any]) -> list[str]:
 
 def test_a_configuration_with_mistakes_still_gets_schemas(config: Path) -> None:
     """Who is in the middle of writing needs the editor's help most."""
-    (config / "journeys.yaml").write_text("journeys: [{id: x, steps: [{id: a, sent: b}]}]\n", "utf-8")
+    (config / "journeys.yaml").write_text(
+        "journeys: [{id: x, steps: [{id: a, sent: b}]}]\n", "utf-8"
+    )
     (config / "messages.yaml").write_text("messages: {fresh: {actoin: email}}\n", "utf-8")
     messages = schemas_of(config)["journeys"]["definitions"]["message"]
     assert messages["enum"] == ["fresh"]

@@ -6,7 +6,7 @@ contradicts its own negation and nothing else. A missing fact makes every test f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Final
 
@@ -170,8 +170,3 @@ def _guard(guard: Guard, positive: bool) -> Alternatives:
     if guard.start is not None and guard.start == guard.end:  # half-open: no time at all
         return [] if positive else [()]
     return [(Opaque(f"time {fields!r}", positive),)]
-
-
-def facts_of(literals: Iterable[Literal]) -> frozenset[str]:
-    """Return the facts that the literals speak of."""
-    return frozenset(x.fact for x in literals if not isinstance(x, Opaque))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -139,8 +139,3 @@ def _points(rule: ScoreRule, sign: int) -> float:
     if rule.points_fact is not None:
         return math.inf if rule.points * sign > 0 else 0.0
     return rule.points * sign
-
-
-def dimension_rules(model: Model, dimension: Dimension) -> Iterable[ScoreRule]:
-    """Return the rules that score in a dimension."""
-    return [r for r in model.rules if r.dimension == dimension.id]

@@ -42,15 +42,24 @@ from engine.language.lint.removal import remove
 from engine.language.reader import Document, Path
 
 SEVERITY = "warning"
+_PAIRS = ("between", "hours")  # from and to, not a choice
+_THEIRS = "with"  # what an action's parameters mean is the action's business
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Find lists of plain values in which one stands twice."""
+    theirs = list(context.of_kind("server"))
     for document in context.documents.values():
+        if document in theirs:
+            continue
         lists: dict[Path, list[object]] = {}
         for path in document.values:
-            if path and isinstance(path[-1], int):
+            if path and isinstance(path[-1], int) and not _ordered(path):
                 yield from _twice(document, path, lists.setdefault(path[:-1], []))
+
+
+def _ordered(path: Path) -> bool:
+    return path[-2] in _PAIRS or _THEIRS in path
 
 
 def _twice(document: Document, path: Path, seen: list[object]) -> Iterator[Finding]:
