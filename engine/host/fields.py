@@ -165,11 +165,11 @@ def _normalise(facts: dict[str, Any]) -> set[str]:
             invalid.add("phone")
     if "email" in facts:
         facts["email"], domain = normalise.email(facts["email"])
+        facts["email.kind"] = normalise.email_kind(domain)
         if domain is None:
             invalid.add("email")
         else:
             facts["email.domain"] = domain
-            facts["email.kind"] = normalise.email_kind(domain)
     if "province" in facts or "city" in facts:
         region = region_of(facts.get("province"), facts.get("city"))
         if region is not None:

@@ -58,8 +58,13 @@ def email(text: str) -> tuple[str, str | None]:
     return found.normalized.lower(), found.domain.lower()
 
 
-def email_kind(domain: str) -> str:
-    """Return business, free or disposable; a domain below a listed one is as that one."""
+def email_kind(domain: str | None) -> str:
+    """Return business, free, disposable, or invalid for None, the domain of no valid address.
+
+    A domain below a listed one is as that one.
+    """
+    if domain is None:
+        return "invalid"
     parts = domain.split(".")
     above = {".".join(parts[start:]) for start in range(len(parts) - 1)}
     if above & _DISPOSABLE:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from engine.language.places import place
+
 # Region: its provinces, then cities that forms often name alone.
 _TABLE: Final = (
     ("华北", "北京 天津 河北 山西 内蒙古", "石家庄 唐山 保定 廊坊 太原 呼和浩特 包头"),
@@ -36,12 +38,26 @@ _BY_CITY: Final = _index(2)
 def region_of(province: str | None, city: str | None) -> str | None:
     """Return the region of a place, None when it is not known; the province counts first.
 
-    Full names such as 广西壮族自治区 and 苏州市 are understood.
+    Full names such as 广西壮族自治区 and 苏州市 are understood, and the names of all cities and
+    districts that only one region has.
     """
     for name, table in ((province, _BY_PROVINCE), (city, _BY_PROVINCE), (city, _BY_CITY)):
-        # 内蒙古 and 黑龙江 have three characters, all other names in the table two, three or four.
-        for length in (2, 3, 4) if name else ():
-            found = table.get((name or "")[:length])
-            if found is not None:
-                return found
+        found = _listed(name, table)
+        if found is not None:
+            return found
+    return _looked_up(city)
+
+
+def _listed(name: str | None, table: Mapping[str, str]) -> str | None:
+    # 内蒙古 and 黑龙江 have three characters, all other names in the table two, three or four.
+    for length in (2, 3, 4) if name else ():
+        found = table.get((name or "")[:length])
+        if found is not None:
+            return found
     return None
+
+
+def _looked_up(city: str | None) -> str | None:
+    found = place(city) if city else None
+    regions = {_listed(province, _BY_PROVINCE) for province in found.provinces} if found else set()
+    return regions.pop() if len(regions) == 1 else None

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.language.instants import BadTime, parse_instant
+from engine.language.places import place
 
 Value = Any  # str | int | float | bool | list[str]: what a checked field may hold
 
@@ -90,7 +91,10 @@ class Catalogue:
 
 
 def convert(field: Field, value: Any) -> Value:
-    """Return ``value`` as the field stores it; raises BadValue. Nothing is coerced."""
+    """Return ``value`` as the field stores it; raises BadValue.
+
+    Nothing is coerced; a place is called by its official name.
+    """
     return _CONVERTERS[field.type](field, value)
 
 
@@ -104,6 +108,13 @@ def _string(field: Field, value: Any) -> str:
     if found:
         raise BadValue(f"the character U+{ord(found[0]):04X} is not allowed in text")
     return value
+
+
+def _geo(field: Field, value: Any) -> str:
+    found = place(_string(field, value))
+    if found is None:
+        raise BadValue(f"{_show(value)} is no province, city or district of China")
+    return found.name
 
 
 def _integer(field: Field, value: Any) -> int:
@@ -173,7 +184,8 @@ def _show(value: Any) -> str:
 
 
 _CONVERTERS: Final = {
-    **dict.fromkeys(("string", "text", "phone", "email", "geo"), _string),
+    **dict.fromkeys(("string", "text", "phone", "email"), _string),
+    "geo": _geo,
     "integer": _integer,
     "number": _number,
     "money": _number,

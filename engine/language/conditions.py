@@ -19,6 +19,7 @@ from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.operators import COMPARING, EDGES, MANY, OPERATORS, check_operand
+from engine.language.places import nearest_place
 from engine.language.reader import Document, Path
 from engine.language.scope import ANY, Resolved, Scope
 
@@ -212,6 +213,8 @@ class ConditionParser:
         field = resolved.field
         if field.values and isinstance(operand, str):
             return did_you_mean(operand, field.values)
+        if field.type == "geo" and isinstance(operand, str) and nearest_place(operand):
+            return f'did you mean "{nearest_place(operand)}"?'
         many = " in a list" if op in MANY else ""
         return f"{resolved.fact} is of type {field.type}; give such a value{many}"
 

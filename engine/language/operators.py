@@ -23,6 +23,8 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "consent": ("exists",),
 }
 MANY: Final = frozenset({"in", "not_in", "contains_any", "includes_any", "includes_all"})
+# Operators that compare with a piece of a text.
+PIECES: Final = frozenset({"starts_with", "ends_with", "contains", "contains_any"})
 EDGES: Final = frozenset({"rises_to", "falls_below"})
 # Operators that may compare with another field of the same type.
 COMPARING: Final = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "at_least", "at_most"})
@@ -37,7 +39,7 @@ def check_operand(op: str, field: Field, operand: Any) -> Any:
     if op in MANY:
         if not isinstance(operand, list) or not operand:
             raise BadValue(f"{op} takes a list of values, not {operand!r}")
-        return tuple(_one(field, each) for each in operand)
+        return tuple(_one(_whole_or_piece(op, field), each) for each in operand)
     if op == "between":
         return _between(field, operand)
     if op in AGES:
@@ -48,7 +50,12 @@ def check_operand(op: str, field: Field, operand: Any) -> Any:
         return _pattern(operand)
     if op in ("at_least", "at_most") and not field.ordered:
         raise BadValue(f"{op} needs an ordered enum; {field.name} is not ordered")
-    return _one(field, operand)
+    return _one(_whole_or_piece(op, field), operand)
+
+
+def _whole_or_piece(op: str, field: Field) -> Field:
+    """Return the field whose values an operator takes: a piece of a place's name is text."""
+    return Field(field.name, "string") if field.type == "geo" and op in PIECES else field
 
 
 def _one(field: Field, operand: Any) -> Any:

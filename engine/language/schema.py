@@ -25,6 +25,8 @@ _WORDS: Final = {
     "null": "nothing",
 }
 
+_LIMITS: Final = {"minItems": "at least", "maxItems": "at most"}
+
 
 @lru_cache(maxsize=16)
 def _validator(kind: str) -> Draft7Validator:
@@ -95,7 +97,8 @@ def _wrong(path: Path, error: ValidationError) -> Say:
 
 
 def _explain(error: ValidationError) -> tuple[str, str, str]:
-    value = _show(error.instance)
+    given: Any = error.instance
+    value = _show(given)
     wanted: Any = error.validator_value
     schema: Any = error.schema
     described: str = schema.get("description", "")
@@ -108,6 +111,9 @@ def _explain(error: ValidationError) -> tuple[str, str, str]:
         return "value", f"{value} is none of {', '.join(map(str, wanted))}; {hint}", hint
     if error.validator == "pattern":
         return "format", f"{value} does not have the right form", f"write it thus: {described}"
+    if error.validator in ("minItems", "maxItems") and given:
+        number, limit = len(given), _LIMITS[error.validator]
+        return "value", f"{number} given, {limit} {wanted} needed", f"write it thus: {described}"
     if error.validator in ("minItems", "minProperties"):
         return "empty", "this must not be empty", "add at least one entry"
     if error.validator == "minimum":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from engine.machines.account import Past
 from engine.machines.lead import decide
 from engine.machines.state import Decision, Event, Happening, Lead, LedgerLine, Teams
-from engine.machines.turn import new_lead, take_turn
+from engine.machines.turn import Turn, new_lead, take_turn
 from engine.network.ruleset import Ruleset
 
 
@@ -49,13 +49,22 @@ def replay(
         events.append(entry.event)
     if lead is None:
         return None
-    if lead.wake_at is not None and lead.wake_at <= until:
-        wake = Event(f"wake:{id}:{until}", "timer_due", until, channel="engine")
-        turn = take_turn(ruleset, lead, teams or Teams(), wake, until)
+    for turn in _clock(ruleset, lead, teams or Teams(), until):
         lead = turn.lead
         events += (each.event for each in turn.entries)
         decisions += (each.decision for each in turn.entries)
     return Replayed(lead, Past(events, *_told(decisions)))
+
+
+def _clock(ruleset: Ruleset, lead: Lead, teams: Teams, until: int) -> Iterator[Turn]:
+    """Yield a turn for each deadline up to ``until``, as a host wakes a lead."""
+    last = None
+    while lead.wake_at is not None and last != lead.wake_at <= until:
+        last = lead.wake_at
+        wake = Event(f"wake:{lead.id}:{last}", "timer_due", last, channel="engine")
+        turn = take_turn(ruleset, lead, teams, wake, last)
+        lead, teams = turn.lead, turn.teams
+        yield turn
 
 
 def _told(decisions: Iterable[Decision]) -> tuple[list[LedgerLine], list[Happening]]:

@@ -7,6 +7,7 @@ of the past from the lead's own state, ledger and log.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 from engine.language.instants import format_duration
@@ -234,12 +235,10 @@ def _sla(case: Case, rule: SlaRule, looks: Sequence[Look]) -> Iterator[Obstacle]
     yield from condition_fails(looks)
     if case.lead.facts.get("owner") is None:
         yield Obstacle("not-assigned", "nobody has the lead; clocks start when it is given away")
-    for other in case.ruleset.slas:
-        if other is rule:
-            return
-        if other.when is None or other.when.holds(case.view):
-            yield Obstacle("earlier", f"{other.definition.id} stands before it and fits too")
-            return
+    before = takewhile(lambda other: other is not rule, case.ruleset.slas)
+    fitting = (s for s in before if s.when is None or s.when.holds(case.view))
+    for first in islice(fitting, 1):
+        yield Obstacle("earlier", f"{first.definition.id} stands before it and fits too")
 
 
 # --- journeys --------------------------------------------------------------------------------

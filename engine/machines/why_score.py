@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.language.definitions import Repeat
+import msgspec
+
 from engine.language.instants import format_duration
 from engine.machines.account import (
     MOST_SEEN,
@@ -62,8 +63,9 @@ def _why_not(case: Case, rule: Rule, event: Event, tree: Explanation | None) -> 
     expires = rule.definition.expires
     if expires is not None and event.at + expires <= case.now:
         return "too old: its points would have run out"
-    if _near(case, rule, event.at, rule.definition.repeat) is not None:
-        return f"the limit was reached: {_limit(rule.definition.repeat)}"
+    limit = _limit(case, rule, event.at)
+    if limit is not None:
+        return f"the limit was reached: {limit.text}"
     if rule.when is not None:
         return f"its condition did not hold then; ask with at {said(event.at)}"
     return "it gave nothing: the rule is newer than the event, or its points were 0"
@@ -96,31 +98,32 @@ def _pointless(case: Case, rule: Rule) -> bool:
     return not (rule.definition.points if fact is None else case.lead.facts.get(fact))
 
 
+class _Limit(msgspec.Struct, frozen=True):
+    """A repeat limit that leaves no room; ``until`` is when it has some again, None for never."""
+
+    text: str
+    until: int | None
+
+
 def _limits(case: Case, rule: Rule) -> Iterator[Obstacle]:
-    """The repeat limit, as far as it would stop a firing now."""
+    limit = _limit(case, rule, case.now)
+    if limit is not None:
+        yield Obstacle("repeat", f"the limit is reached: {limit.text}", limit.until)
+
+
+def _limit(case: Case, rule: Rule, at: int) -> _Limit | None:
+    """Return the limit that would keep an occurrence at ``at`` from scoring."""
     repeat = rule.definition.repeat
-    near = _near(case, rule, case.now, repeat)
-    if near is None or repeat is None or repeat.at_most is None:
-        return
-    until = None if repeat.per is None else near[len(near) - repeat.at_most] + repeat.per
-    yield Obstacle("repeat", f"the limit is reached: {_limit(repeat)}", until)
-
-
-def _near(case: Case, rule: Rule, at: int, repeat: Repeat | None) -> list[int] | None:
-    """Return the scored instants that leave no room at ``at``; None while there is room."""
     if repeat is None or repeat.at_most is None:
         return None
+    most, per = repeat.at_most, repeat.per
     scored = case.lead.counts.get(rule.key, [])
-    near = [t for t in scored if repeat.per is None or abs(t - at) < repeat.per]
-    return near if len(near) >= repeat.at_most else None
-
-
-def _limit(repeat: Repeat | None) -> str:
-    if repeat is None or repeat.at_most is None:
-        return "each"
-    if repeat.per is None:
-        return "once" if repeat.at_most == 1 else f"at most {repeat.at_most}"
-    return f"at most {repeat.at_most} per {format_duration(repeat.per)}"
+    near = [t for t in scored if per is None or abs(t - at) < per]
+    if len(near) < most:
+        return None
+    if per is None:
+        return _Limit("once" if most == 1 else f"at most {most}", None)
+    return _Limit(f"at most {most} per {format_duration(per)}", near[len(near) - most] + per)
 
 
 def _withheld(case: Case, rule: Rule) -> Iterator[Obstacle]:

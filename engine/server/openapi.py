@@ -85,6 +85,10 @@ SCHEMAS: Final[dict[str, Any]] = {
         owner={"type": "object"},
         journeys={"type": "array"},
         deadlines={"type": "array"},
+        at={**_INSTANT, "description": "With at: the instant all this is as of"},
+        other_rules={"type": "integer", "description": "With at: events that other rules decided"},
+        rule={"type": "object", "description": "With rule: its conditions, events and wakers"},
+        why_not={"type": "object", "description": "With why_not: what stands in its way"},
     ),
     "Page": _object(
         ["items", "next"],

@@ -121,6 +121,12 @@ def test_consent_is_a_fact_and_its_evidence_is_kept(door: Door) -> None:
     assert read.properties == {"consent": {"marketing": given}}
 
 
+def test_an_address_that_is_none_is_of_the_kind_invalid(door: Door) -> None:
+    """It is kept, has no domain, and rules can see that it is of no use."""
+    lead = accepted(door, event(lead={"user_id": "u", "email": "wang at acme"})).event.lead
+    assert lead == {"user_id": "u", "email": "wang at acme", "email.kind": "invalid"}
+
+
 def test_region_follows_from_the_place(door: Door) -> None:
     """A province gives the region that rules can route by."""
     lead = {"user_id": "u", "province": "江苏省"}

@@ -49,9 +49,10 @@ def test_addresses_are_lower_case_and_checked(text: str, stored: str, domain: st
         ("vip.qq.com", "free"),
         ("mailinator.com", "disposable"),
         ("acme-valves.cn", "business"),
+        (None, "invalid"),
     ],
 )
-def test_domains_have_a_kind(domain: str, kind: str) -> None:
+def test_domains_have_a_kind(domain: str | None, kind: str) -> None:
     """Free and throw-away providers are told from companies, below their domains too."""
     assert normalise.email_kind(domain) == kind
 
@@ -67,6 +68,9 @@ def test_domains_have_a_kind(domain: str, kind: str) -> None:
         (None, "呼和浩特", "华北"),
         (None, "上海", "华东"),
         ("Utopia", "深圳", "华南"),
+        (None, "巴音郭楞", "西北"),
+        (None, "晋江市", "华东"),
+        (None, "鼓楼区", None),  # in four provinces of two regions
         (None, "某地", None),
         (None, None, None),
     ],

@@ -221,3 +221,45 @@ def test_docs_without_a_code_lists_all(leadrules: Callable[..., Ran]) -> None:
     out = leadrules("docs").out
     assert all(f"- `{c.code}` ({c.severity}): {c.summary}\n" in out for c in checks())
     assert "- `unknown-field`\n" in out
+
+
+def test_pages_are_set_for_people(
+    monkeypatch: pytest.MonkeyPatch, leadrules: Callable[..., Ran]
+) -> None:
+    """On a terminal the page is laid out, without Markdown's own marks."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    ran = leadrules("docs", "grade-gap")
+    assert "Way out" in ran.out
+    assert "```" not in ran.out
+
+
+def test_without_the_documentation_checks_have_their_pages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, leadrules: Callable[..., Ran]
+) -> None:
+    """The checks' pages are in the code; only the loader's need the file."""
+    monkeypatch.setattr("engine.language.data.shipped", lambda name: tmp_path / name)
+    assert leadrules("docs", "grade-gap").code == 0
+    assert leadrules("docs", "duplicate-key").code == 2
+    assert "What validate finds" not in leadrules("docs").out
+
+
+def test_a_fix_that_breaks_the_rules_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch, leadrules: Callable[..., Ran], bad: Path
+) -> None:
+    """Rules that load are never left broken."""
+    before = (bad / "scoring.yaml").read_bytes()
+    monkeypatch.setattr("engine.language.lint.fixing.mended", lambda text, groups: ("models: [", 1))
+    ran = leadrules("lint", bad, NOW, "--fix")
+    assert ran.code == 2
+    assert "nothing was changed" in ran.err
+    assert (bad / "scoring.yaml").read_bytes() == before
+
+
+def test_fixes_that_never_settle_stop(
+    monkeypatch: pytest.MonkeyPatch, leadrules: Callable[..., Ran], bad: Path
+) -> None:
+    """A fix that leaves its finding is tried a few times, not for ever."""
+    monkeypatch.setattr("engine.language.lint.fixing.mended", lambda text, groups: (text, 1))
+    ran = leadrules("lint", bad, NOW, "--fix")
+    assert ran.err == "fixed 10 in 1 file\n"
+    assert "exclusive-of-one" in ran.out

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.language.lint.ignores import read_ignores
-from tests.lint.configs import HERE, lay, linted, shown, texts
+from engine.language.lint.running import lint
+from engine.language.load import load_folder
+from tests.lint.configs import HERE, NOW, lay, linted, shown, texts
 
 
 def read(line: str) -> list[tuple[tuple[str, ...], str, int]]:
@@ -50,3 +53,12 @@ def test_an_ignore_hides_its_own_line_and_code_only(tmp_path: Path) -> None:
     assert found.ignored == 1
     assert "scoring.yaml:6:58 contradictory-condition" in shown(found, folder)
     assert not [s for s in shown(found, folder) if s.endswith(" ne-missing-field")]
+
+
+def test_what_a_plugin_brings_need_not_be_yaml(tmp_path: Path) -> None:
+    """Lines that are there only to be shown are not read by the checks."""
+    folder = lay({}, tmp_path / "config")
+    loaded = load_folder(folder)
+    assert loaded.definitions is not None
+    shown_too = msgspec.structs.replace(loaded, sources={**loaded.sources, "plugin x": ["{"]})
+    assert lint(shown_too, loaded.definitions, NOW).found == ()

@@ -118,6 +118,19 @@ def test_a_limit_ends_when_it_is_said_to(tmp_path_factory: Any, gaps: list[int])
         assert len(told.fired) == fired + 1
 
 
+@pytest.mark.parametrize(
+    ("repeat", "text"), [("once", "once"), ("{at_most: 2}", "at most 2")], ids=["once", "twice"]
+)
+def test_a_limit_for_ever(tmp_path: Path, repeat: str, text: str) -> None:
+    """A limit without a period has no end."""
+    rule = f"{{id: some, dimension: behavior, event: page_viewed, points: 1, repeat: {repeat}}}"
+    told = Told(rules(tmp_path, scoring=scoring(rule)))
+    for day in ("1d", "2d", "3d"):
+        told.event(day, "page_viewed")
+    (obstacle,) = told.why("some", 300 * DAY).obstacles
+    assert (obstacle.text, obstacle.until) == (f"the limit is reached: {text}", None)
+
+
 def test_every_event_seen_has_its_outcome(tmp_path: Path) -> None:
     """What counted, what did not fit, what came too often and what was a bot, newest first."""
     told = Told(rules(tmp_path, scoring=scoring(VIEWED)))
@@ -438,6 +451,10 @@ def test_running_clocks_and_an_earlier_sla(tmp_path: Path) -> None:
         "sla:hot:first_contact",
     ]
     assert codes(told.why("cold", HOUR)) == ["earlier"]
+    for_a = text.replace("pools:", "  - {id: cold, accept: 2h, calendar: cn}\npools:")
+    told = Told(rules(tmp_path, journeys=JOURNEY, routing=for_a))
+    told.event("0d", "form_submitted", {"city": "上海"})
+    assert (told.why("cold", HOUR).active, codes(told.why("cold", HOUR))) == (True, [])
 
 
 # --- names -----------------------------------------------------------------------------------

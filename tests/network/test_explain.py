@@ -27,7 +27,7 @@ def combined(node: Explanation) -> bool:
     return all(held) if node.kind == "all" else any(held)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), CONDITIONS)
 def test_the_tree_agrees_with_the_closure(data: Any, condition: Any) -> None:
     """The root holds when the engine says so, and each node when its items come to that."""
@@ -42,7 +42,7 @@ def test_the_tree_agrees_with_the_closure(data: Any, condition: Any) -> None:
     assert tree.source == condition.source
 
 
-@settings(max_examples=500)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), CONDITIONS)
 def test_every_node_stands_where_it_is_written(data: Any, condition: Any) -> None:
     """Equal conditions share one compiled form; each is explained at its own place."""
@@ -76,7 +76,7 @@ def written(condition: Any) -> list[Any]:
     return [condition.source, *(written(item) for item in inner)]
 
 
-@settings(max_examples=500)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), LEAVES)
 def test_nothing_changes_before_its_next_change(data: Any, condition: Any) -> None:
     """Up to the instant named a condition keeps its truth, if only time passes."""
@@ -92,7 +92,7 @@ def test_nothing_changes_before_its_next_change(data: Any, condition: Any) -> No
             assert compiled.holds(passed) is node.holds
 
 
-@settings(max_examples=100)
+@settings(max_examples=60, deadline=None)
 @given(GUARDS, st.integers(0, 14 * 24))
 def test_a_guard_flips_when_it_says(guard: Guard, hours: int) -> None:
     """At the instant named a time guard opens or closes."""

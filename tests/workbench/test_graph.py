@@ -20,7 +20,7 @@ from engine.workbench.graph.model import SHAPES, Cluster, Edge, Node, name
 EXPECTED = Path(__file__).parent / "graphs"
 BASE = Path(__file__).parents[1] / "broken" / "_base"
 # What a line of our own drawings may be: these shapes are what Mermaid's grammar takes.
-_MERMAID_TEXT = r'"(?:[^"#<>&`*]|#\d+;|<br/>)*"'
+_MERMAID_TEXT = r'"(?:[^"#%<>&`*]|#\d+;|<br/>)*"'
 _ID = r"[A-Za-z0-9_]+"
 _MERMAID = re.compile(
     rf"flowchart TD|  subgraph {_ID}\[{_MERMAID_TEXT}\]|  end"

@@ -87,14 +87,6 @@ class Context:
                 return found
         return source
 
-    def key(self, source: Source, *keys: str | int) -> Source:
-        """Return where the key that ends ``keys`` under ``source`` stands, else ``source``."""
-        for document, path in self._paths.get(source, []):
-            found = document.keys.get((*path, *keys))
-            if found is not None:
-                return found
-        return source
-
     def of_kind(self, kind: str) -> Iterator[Document]:
         """Yield the files of a kind: ``kind.yaml`` and those of the folder ``kind``."""
         for document in self.documents.values():

@@ -45,6 +45,8 @@ class Logic:
 
     def __init__(self, definitions: Definitions) -> None:
         self._enums = _enums(definitions)
+        # By identity, for hashing a tree costs as much as taking it apart; each is kept alive.
+        self._apart: dict[tuple[int, bool], tuple[Condition, Alternatives]] = {}
         self._whole = frozenset(
             f"lead.{f.name}" for f in definitions.catalogue.fields.values() if f.type == "integer"
         )
@@ -74,10 +76,16 @@ class Logic:
 
     def _any(self, conditions: Sequence[tuple[Condition, bool]]) -> bool:
         try:
-            found: Alternatives = join([alternatives(c, wanted) for c, wanted in conditions])
+            found: Alternatives = join([self._alternatives(c, wanted) for c, wanted in conditions])
         except TooMany:
             return True
         return any(self._agree(literals) for literals in found)
+
+    def _alternatives(self, condition: Condition, wanted: bool) -> Alternatives:
+        key = (id(condition), wanted)
+        if key not in self._apart:
+            self._apart[key] = (condition, alternatives(condition, wanted))
+        return self._apart[key][1]
 
     def _agree(self, literals: Sequence[Literal]) -> bool:
         """Whether literals can hold together."""

@@ -11,7 +11,7 @@ from engine.language.definitions import Absence, Definitions, Dimension, Model, 
 from engine.language.lint.logic import Logic
 from engine.language.lint.sites import tests
 
-_MOST_SEARCHED = 12  # rules about one fact; of more the points are simply added up
+_MOST_SEARCHED = 8  # rules about one fact; of more the points are simply added up
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -120,8 +120,7 @@ def most(rule: ScoreRule, sign: int = 1) -> float:
 def times(rule: ScoreRule) -> float:
     """Return how many of a repeated rule's points can stand at one time."""
     repeat = rule.repeat
-    if repeat is None:
-        return 1
+    assert repeat is not None  # a lasting rule gives its points once
     period, each = repeat.per, repeat.at_most or 1
     if isinstance(rule.when, Absence) and not rule.events:
         period = max(period or 0, rule.when.span)

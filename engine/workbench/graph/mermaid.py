@@ -28,7 +28,7 @@ _OUTLINES: Final[Mapping[str, tuple[str, str]]] = {
     NOTE: (">", "]"),
 }
 # What would end a text, or be read as HTML or Markdown; Mermaid has codes of its own.
-_ESCAPES: Final = {character: f"#{ord(character)};" for character in '"#&<>`*'}
+_ESCAPES: Final = {character: f"#{ord(character)};" for character in '"#%&<>`*'}
 
 
 def as_mermaid(clusters: Sequence[Cluster]) -> Iterator[str]:

@@ -37,21 +37,22 @@ Remove one, correct one, or let only the higher of them count by giving both the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from engine.language.definitions import ScoreRule
+from engine.language.definitions import ScoreRule, Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
+from engine.language.lint.sites import tests
 
 SEVERITY = "warning"
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Find pairs of rules that hold for the same leads and events."""
-    for model in context.definitions.models:
+    for group in _groups(context):
         told: set[str] = set()
-        for first, second in combinations(model.rules, 2):
+        for first, second in combinations(group, 2):
             if second.id not in told and _twice(context, first, second):
                 told.add(second.id)
                 yield Finding(
@@ -62,16 +63,32 @@ def check(context: Context) -> Iterator[Finding]:
                 )
 
 
+def _groups(context: Context) -> Iterable[list[ScoreRule]]:
+    """Return the rules that score alike and compare the same facts with the same values.
+
+    That leaves out `gte: 500` beside `gt: 499`, and makes a thousand rules no matter.
+    """
+    groups: dict[object, list[ScoreRule]] = {}
+    for model in context.definitions.models:
+        for rule in model.rules:
+            conditions = [c for c in (rule.when, rule.where) if c is not None]
+            key = (
+                (model.id, rule.dimension, frozenset(rule.events), rule.repeat),
+                (rule.expires, rule.half_life),
+                frozenset(said for c in conditions for t in tests(c) for said in _said(t)),
+            )
+            groups.setdefault(key, []).append(rule)
+    return groups.values()
+
+
+def _said(test: Test) -> Iterator[tuple[str, str]]:
+    operands = test.operand if isinstance(test.operand, tuple) else (test.operand,)
+    return ((test.fact, repr(operand)) for operand in operands)
+
+
 def _twice(context: Context, first: ScoreRule, second: ScoreRule) -> bool:
-    alike = (
-        first.dimension == second.dimension
-        and set(first.events) == set(second.events)
-        and first.repeat == second.repeat
-        and (first.expires, first.half_life) == (second.expires, second.half_life)
-        and (first.exclusive is None or first.exclusive != second.exclusive)
-    )
     return (
-        alike
+        (first.exclusive is None or first.exclusive != second.exclusive)
         and context.logic.possible(first.when, first.where)
         and context.logic.same(first.when, second.when)
         and context.logic.same(first.where, second.where)

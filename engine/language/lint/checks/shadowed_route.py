@@ -56,6 +56,8 @@ def check(context: Context) -> Iterator[Finding]:
     """Find rules whose condition implies that of an earlier rule for a team."""
     routes = context.definitions.routing.rules
     for index, route in enumerate(routes):
+        if not context.logic.possible(route.when):
+            continue  # contradictory-condition says so
         earlier = next((r for r in routes[:index] if _shadows(context, r, route)), None)
         if earlier is not None:
             yield Finding(
@@ -69,7 +71,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _shadows(context: Context, earlier: Route, later: Route) -> bool:
     logic = context.logic
-    if earlier.team is None or earlier.strategy == "territory" or not logic.possible(later.when):
+    if earlier.team is None or earlier.strategy == "territory":
         return False
     if not logic.implies(later.when, earlier.when):
         return False
