@@ -74,6 +74,7 @@ unit: $(VENV)/.dev-stamp ## pytest alone; ARGS="-k journey -x" is passed on
 .PHONY: rules
 rules: $(VENV)/.dev-stamp ## validate and test the default configuration
 	$(BIN)/leadrules validate config
+	$(BIN)/leadrules lint config --fail-on warning
 	$(BIN)/leadrules test
 
 .PHONY: pythons

@@ -81,6 +81,12 @@ def _vocabulary(config: Path, plugins: Plugins) -> Vocabulary:
     found = load_folder(config, os.environ, plugins.extensions).vocabulary
     if found is None:
         raise NoSuchFolder(f'there is no folder "{config}"; name the one that holds scoring.yaml')
+    if found.scope.unread:
+        kinds = ", ".join(f"{kind}.yaml" for kind in sorted(found.scope.unread))
+        note = (
+            f"{kinds} cannot be read, so its names are missing; see `leadrules validate {config}`"
+        )
+        click.echo(note, err=True)
     return found
 
 

@@ -238,6 +238,8 @@ def _what(ruleset: Ruleset, timer: str) -> str:
         return f"the entry into stage {rest} is looked at again"
     if kind == "enter":
         return f"the entry into journey {rest} is looked at again"
+    if kind == "end":
+        return f"the exit of journey {rest} is looked at again"
     if kind == "journey":
         return f"the wait in journey {rest} is over"
     if kind == "sla":

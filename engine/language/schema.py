@@ -118,6 +118,10 @@ def _explain(error: ValidationError) -> tuple[str, str, str]:
         return "empty", "this must not be empty", "add at least one entry"
     if error.validator == "minimum":
         return "value", f"{value} is less than {wanted}", f"write {wanted} or more"
+    if error.validator == "maximum":
+        return "value", f"{value} is more than {wanted}", f"write {wanted} or less"
+    if error.validator == "uniqueItems":
+        return "value", "one of these stands here twice", "remove one of the two"
     return "value", error.message, described or "see the documentation of this key"
 
 

@@ -35,13 +35,27 @@ def journeys_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
 def journeys_for_facts(work: Work, changed: set[str]) -> None:
     """Let changed facts end and start journeys."""
     for rule in _active(work):
-        for word, when in (("exit", rule.exit_when), ("goal", rule.goal_when)):
-            touched = when is not None and not changed.isdisjoint(when.reads | when.windows)
-            if touched and when is not None and when.holds(work):
-                leave(work, rule, f"{word}: condition")
-                break
+        if not changed.isdisjoint(rule.end_reads):
+            check_end(work, rule)
     for rule in work.ruleset.state_journeys.woken(changed):
         judge(work, rule)
+
+
+def check_end(work: Work, rule: JourneyRule) -> None:
+    """Leave a journey whose exit or goal holds; else wait for when the clock may make it so."""
+    enrolment = work.lead.journeys.get(rule.id)
+    if enrolment is None or enrolment.left_at is not None:
+        return
+    dues = []
+    for word, when in (("exit", rule.exit_when), ("goal", rule.goal_when)):
+        if when is None:
+            continue
+        if when.holds(work):
+            leave(work, rule, f"{word}: condition")
+            return
+        if when.deadline is not None:
+            dues.append(when.deadline(work))
+    work.arm(_end_timer(rule.id), min((d for d in dues if d is not None), default=None))
 
 
 def judge(work: Work, rule: JourneyRule) -> None:
@@ -73,7 +87,9 @@ def enter(work: Work, rule: JourneyRule) -> None:
     _save(work, enrolment)
     work.happen("journey_entered", journey=rule.id)
     work.occur("journey_entered", journey=rule.id)
-    _walk(work, rule, first)
+    check_end(work, rule)
+    if work.lead.journeys[rule.id].left_at is None:
+        _walk(work, rule, first)
 
 
 def _refusal(work: Work, rule: JourneyRule, past: Enrolment | None) -> str | None:
@@ -95,6 +111,7 @@ def leave(work: Work, rule: JourneyRule, reason: str) -> None:
     """End a journey; nothing of it waits any more."""
     enrolment = work.lead.journeys[rule.id]
     work.arm(_timer(rule.id), None)
+    work.arm(_end_timer(rule.id), None)
     _save(work, msgspec.structs.replace(enrolment, step=None, left_at=work.now, reason=reason))
     work.happen("journey_left", journey=rule.id, reason=reason)
     work.occur("journey_left", journey=rule.id, reason=reason)
@@ -102,6 +119,10 @@ def leave(work: Work, rule: JourneyRule, reason: str) -> None:
 
 def _timer(journey: str) -> str:
     return f"journey:{journey}"
+
+
+def _end_timer(journey: str) -> str:
+    return f"end:{journey}"
 
 
 def _save(work: Work, enrolment: Enrolment) -> None:

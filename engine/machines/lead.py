@@ -99,6 +99,8 @@ def _deadline(work: Work, name: str) -> None:
         journeys.judge(work, ruleset.journeys[rest])
     elif kind == "journey" and rest in ruleset.journeys:
         journeys.timer_due(work, ruleset.journeys[rest])
+    elif kind == "end" and rest in ruleset.journeys:
+        journeys.check_end(work, ruleset.journeys[rest])
     elif kind == "sla":
         clocks.timer_due(work, *rest.rsplit(":", 1))
 

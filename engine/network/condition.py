@@ -302,7 +302,8 @@ def _age_deadline(test: Test) -> Due:
 def canonical(condition: Condition) -> str:
     """Return a text equal for conditions that mean the same, whatever their place in YAML."""
     if isinstance(condition, Test):
-        return f"{condition.fact} {condition.op} {condition.operand!r}"
+        typed = (condition.family, condition.ranks)
+        return f"{condition.fact} {condition.op} {condition.operand!r} {typed!r}"
     if isinstance(condition, All | AnyOf):
         name = "all" if isinstance(condition, All) else "any"
         return f"{name}({', '.join(sorted(canonical(i) for i in condition.items))})"

@@ -1,7 +1,8 @@
-"""The regular expressions that durable-rules reads as we do, rewritten for it.
+"""What durable-rules can search for in a text, as patterns of its regular expressions.
 
-It matches whole values, knows no anchors, reads the escaped text of JSON, and dies on ranges
-beyond ASCII. What is not certain to mean the same is not translated.
+It matches whole values, knows no anchors, reads the escaped text of JSON, dies on ranges beyond
+ASCII, hangs on nested repetition, and makes of some plain texts behind ``.*`` more states than
+it has room for. So there are plain texts here and nothing else.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Characters that stand for themselves in both, and those that do inside [...].
+# Characters that stand for themselves, and those that do so inside of [...].
 _PLAIN: Final = re.compile(r"[\w ,:;@/!#&=~<>，。、：；！？（）-]")
 _SPECIAL: Final = frozenset(".*+?(){}|")
-_CLASS: Final = re.compile(r"\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_])+\]")
 # JSON writes these with a backslash, and durable-rules matches the backslash.
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f]')
+_GROUP: Final = re.compile(r"\(([^()]*)\)")
+_ANYTHING: Final = ".*"
 
 
 def is_escaped(text: str) -> bool:
@@ -22,10 +24,33 @@ def is_escaped(text: str) -> bool:
     return _ESCAPED.search(text) is not None
 
 
-def literal(text: str) -> str | None:
-    """Return the pattern of exactly ``text``, None where a character has no sure form."""
+def search(text: str, *, start: bool = False, end: bool = False) -> str | None:
+    """Return the pattern that finds ``text``, at the start or end of a value where that is said.
+
+    None where that pattern is not certain to be understood.
+    """
     parts = [_character(c) for c in text]
-    return None if None in parts else "".join(p for p in parts if p)
+    if not text or None in parts or (not start and _overlap(text) > 1):
+        return None
+    middle = "".join(p for p in parts if p)
+    return f"{'' if start else _ANYTHING}{middle}{'' if end else _ANYTHING}"
+
+
+def searches(pattern: str) -> list[str] | None:
+    """Return the patterns of which one matches where the regular expression ``pattern`` is found.
+
+    Understood are plain texts, alternatives of them, and anchors around; None for all others.
+    """
+    start, end = pattern.startswith("^"), pattern.endswith("$")
+    inner = pattern[start : len(pattern) - end]
+    group = _GROUP.fullmatch(inner)
+    texts = (group[1] if group else inner).split("|")
+    if len(texts) > 1 and (start or end) and not group:
+        return None  # each anchor belongs to one alternative only
+    if any(_SPECIAL & set(text) for text in texts):
+        return None
+    found = [search(text, start=start, end=end) for text in texts]
+    return None if None in found else [f for f in found if f]
 
 
 def _character(character: str) -> str | None:
@@ -34,58 +59,15 @@ def _character(character: str) -> str | None:
     return character if _PLAIN.fullmatch(character) else None
 
 
-def translate(pattern: str) -> str | None:
-    r"""Return ``pattern``, found anywhere in a text, as durable-rules matches a whole one.
+def _overlap(text: str) -> int:
+    """Return how much of its own beginning a text repeats before its end, as aaab repeats aa.
 
-    Understood are characters, ``.``, ASCII classes, ``\d``, ``* + ?``, groups with ``|``,
-    and anchors at both ends; None for anything else.
+    From two characters on its automaton has been seen to outgrow durable-rules' 4,096 states.
     """
-    starts, ends = pattern.startswith("^"), pattern.endswith("$")
-    inner = pattern[starts : len(pattern) - ends]
-    body = _Body(inner.replace("\\d", "[0-9]")).read()
-    if body is None or (body.alternatives and (starts or ends)):
-        return None
-    return f"{'' if starts else '.*'}({body.text}){'' if ends else '.*'}"
-
-
-class _Body:
-    """Reads a pattern from left to right; ``text`` is what durable-rules gets."""
-
-    def __init__(self, pattern: str) -> None:
-        self.rest = pattern
-        self.text = ""
-        self.depth = 0
-        self.alternatives = False  # outside of any group
-        self.atom = False  # whether something stands before that may be repeated
-
-    def read(self) -> _Body | None:
-        while self.rest:
-            if not self._step():
-                return None
-        return self if self.atom and self.depth == 0 else None
-
-    def _step(self) -> bool:
-        found = _CLASS.match(self.rest)
-        token = found[0] if found else self.rest[0]
-        self.rest = self.rest[len(token) :]
-        if token in ("|", "("):
-            return self._open(token)
-        if token in ("*", "+", "?"):
-            fits = self.atom and not self.text.endswith(("*", "+", "?"))
-        elif token == ")":
-            self.depth -= 1
-            fits = self.atom and self.depth >= 0
-        else:
-            fits = found is not None or token == "." or _PLAIN.fullmatch(token) is not None
-            self.atom = True
-        self.text += token
-        return fits
-
-    def _open(self, token: str) -> bool:
-        """``|`` needs something before it, ``(`` and ``|`` something after."""
-        fits = token == "(" or self.atom
-        self.depth += token == "("
-        self.alternatives |= token == "|" and self.depth == 0
-        self.text += token
-        self.atom = False
-        return fits
+    borders = [0]
+    for character in text[1:-1]:
+        length = borders[-1]
+        while length and text[length] != character:
+            length = borders[length - 1]
+        borders.append(length + (text[length] == character))
+    return max(borders)

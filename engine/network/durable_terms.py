@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from engine.language.definitions import All, AnyOf, Condition, FieldRef, Not, Test
 from engine.language.diagnostic import Source
-from engine.network.durable_regex import literal, translate
+from engine.network.durable_regex import search, searches
 
 MAX_ALTERNATIVES: Final = 200
 Chain = tuple["Literal", ...]
@@ -86,7 +86,6 @@ class Terms:
         return self._test(condition, positive)
 
     def _test(self, test: Test, positive: bool) -> list[Chain]:
-        family = test.family
         if not test.fact.startswith(("lead.", "event.")):
             why = f"{test.fact} changes while rules run, and it sees the event and the fields alone"
             raise Cannot(why, test.source)
@@ -94,8 +93,6 @@ class Terms:
             raise Cannot(_WHY[test.op], test.source)
         if test.op == "exists":
             return [((_presence(test.operand is positive), self._present(test), 1),)]
-        if family not in ("string", "enum", "number", "boolean", "date"):
-            raise Cannot(f"tests on a {family} are outside of what it evaluates", test.source)
         chains = self._chains(test, positive)
         return chains if positive else self._absences(test) + chains
 
@@ -157,18 +154,8 @@ class Terms:
     def _texts(self, test: Test, positive: bool) -> list[Chain]:
         if not positive:
             raise Cannot(f"it cannot negate {test.op}", test.source)
-        parts = test.operand if test.op == "contains_any" else (test.operand,)
         name = self.name(test.fact, "text")
-        return [(("$mt", name, self._pattern(test, part)),) for part in parts]
-
-    def _pattern(self, test: Test, part: str) -> str:
-        text = translate(part) if test.op == "matches" else literal(part)
-        if not text:
-            raise Cannot(f"it is not certain to read {part!r} as we do", test.source)
-        if test.op == "matches":
-            return text
-        before = "" if test.op == "starts_with" else ".*"
-        return before + text + ("" if test.op == "ends_with" else ".*")
+        return [(("$mt", name, pattern),) for pattern in _patterns(test)]
 
 
 def _presence(wanted: bool) -> str:
@@ -187,6 +174,22 @@ def _values(test: Test) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(test.operand))
     place = test.ranks.index(test.operand)
     return test.ranks[place:] if test.op == "at_least" else test.ranks[: place + 1]
+
+
+def _patterns(test: Test) -> list[str]:
+    if test.op == "matches":
+        found = searches(test.operand)
+        if found is None:
+            raise Cannot(f"it is not certain to read {test.operand!r} as we do", test.source)
+        return found
+    start, end = test.op == "starts_with", test.op == "ends_with"
+    patterns = []
+    for part in test.operand if test.op == "contains_any" else (test.operand,):
+        pattern = search(part, start=start, end=end)
+        if pattern is None:
+            raise Cannot(f"it is not certain to read {part!r} as we do", test.source)
+        patterns.append(pattern)
+    return patterns
 
 
 def _join(parts: list[list[Chain]], source: Source) -> list[Chain]:

@@ -75,6 +75,7 @@ class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
     when: Compiled | None
     exit_when: Compiled | None
     goal_when: Compiled | None
+    end_reads: frozenset[str]  # facts and windows that exit and goal read
     steps: Mapping[str, StepRule]
 
     @property

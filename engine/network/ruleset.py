@@ -116,7 +116,7 @@ class Ruleset:
     def _moving_facts(self) -> frozenset[str]:
         names = {*self.state_stages.by_name, *self.state_journeys.by_name}
         for journey in self.journeys.values():
-            names |= _wakers(journey.exit_when) | _wakers(journey.goal_when)
+            names |= journey.end_reads
         return frozenset(names)
 
     def _listened(self) -> frozenset[str]:
@@ -162,13 +162,15 @@ def tidy(number: float) -> float | int:
 
 
 def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> JourneyRule:
+    exit_when, goal_when = (compiler.optional(c) for c in (journey.exit_when, journey.goal_when))
     return JourneyRule(
         order=order,
         definition=journey,
         where=_check(compiler.optional(journey.where)),
         when=compiler.optional(journey.when),
-        exit_when=compiler.optional(journey.exit_when),
-        goal_when=compiler.optional(journey.goal_when),
+        exit_when=exit_when,
+        goal_when=goal_when,
+        end_reads=frozenset(_wakers(exit_when) | _wakers(goal_when)),
         steps={s.id: _step(journey, s, compiler) for s in journey.steps},
     )
 

@@ -65,6 +65,14 @@ def test_writing_again_changes_nothing(leadrules: Command, config: Path) -> None
     assert leadrules("schema", "--config", config).out.endswith("0 of them new\n")
 
 
+def test_what_cannot_be_read_is_told(leadrules: Command, config: Path) -> None:
+    """The schemas are written without the names of that file, and a note says so."""
+    (config / "messages.yaml").write_text("messages: [", encoding="utf-8")
+    ran = leadrules("schema", "--config", config)
+    assert ran.code == 0
+    assert "messages.yaml cannot be read, so its names are missing" in ran.err
+
+
 def test_a_misspelt_folder_is_no_defect(leadrules: Command, tmp_path: Path) -> None:
     """A folder that is not there is named, with the exit code 2."""
     ran = leadrules("schema", "--config", tmp_path / "confg")

@@ -173,6 +173,16 @@ def test_a_plugins_fields_and_events_are_known(tmp_path: Path) -> None:
     assert found.definitions.catalogue.events["crm_synced"].behaviour is False
 
 
+def test_a_built_in_event_may_get_more_properties(tmp_path: Path) -> None:
+    """Those it has keep their types, whoever adds to it."""
+    more = {"events": {"page_viewed": {"properties": {"page": "integer", "theme": "string"}}}}
+    found = loaded(tmp_path, crm=more)
+    assert found.definitions is not None
+    door = Door(found.definitions.catalogue, IDENTITIES)
+    viewed = {"type": "page_viewed", "properties": {"page": "pricing", "theme": "dark"}}
+    assert isinstance(read(door, viewed), Arrival)
+
+
 def test_a_plugin_that_adds_nothing_is_no_extension(tmp_path: Path) -> None:
     """Neither None nor an empty map counts."""
     assert loaded(tmp_path, quiet=None, empty={}).diagnostics == []

@@ -159,6 +159,24 @@ journeys:
     assert [(d.at - START) // (24 * HOUR) for d in game.deliveries] == [1, 2, 12]
 
 
+def test_silence_alone_ends_a_journey_at_its_instant(tmp_path: Path) -> None:
+    """An exit that the clock makes true needs no event."""
+    text = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {when: {absent: {event: any, for: 10d}}}
+    steps: [{id: pause, wait: 30d}, {id: hello, send: welcome}]
+"""
+    game = Play(rules(tmp_path, journeys=text))
+    game.event("0d", "form_submitted", EMAIL)
+    game.event("3d", "page_viewed", page="home")
+    game.clock("40d")
+    enrolment = game.lead.journeys["care"]
+    assert (enrolment.reason, enrolment.left_at) == ("exit: condition", START + 13 * 24 * HOUR)
+    assert game.deliveries == []
+
+
 def test_each_visit_of_a_loop_has_its_own_key(tmp_path: Path) -> None:
     """A step visited again makes another task, not the same one twice."""
     text = """

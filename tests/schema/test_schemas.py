@@ -7,18 +7,22 @@ import shutil
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from jsonschema import Draft7Validator
 
 from engine.cli.schema import schemas_of
 from engine.language.diagnostic import Diagnostics
 from engine.language.load import KINDS as FILES
+from engine.language.load import load_folder
 from engine.language.operators import OPERATORS
 from engine.language.reader import read_document
-from engine.language.schemas import KINDS, base
-from engine.language.schemas.writing import texts
+from engine.language.schemas import KINDS, base, specialised
+from engine.language.schemas.vocabulary import ActionForms
+from engine.language.schemas.writing import modeline, texts
+from engine.plugin import Action, ActionContext, OutgoingDelivery, Result
 from engine.workbench.cases import LISTS
 
 ROOT = Path(__file__).parents[2]
@@ -233,6 +237,68 @@ def test_connections_are_checked_by_their_plugins_schema() -> None:
     ]
     assert [bool(v) for v in verdicts] == [False, True, True]
     assert "'prot' was unexpected" in verdicts[1][0]
+
+
+def test_without_a_model_there_is_no_grade_to_name(config: Path) -> None:
+    """What a configuration does not have is not proposed."""
+    (config / "scoring.yaml").write_text("models: {}\n", "utf-8")
+    known = schemas_of(config)["scoring"]["definitions"]["condition"]["properties"]
+    assert "grade" not in known
+    assert "lead.city" in known
+
+
+class Open(Action):
+    """An action whose connection takes any setting, and whose step says one of two things."""
+
+    name = "open"
+    connection_schema: ClassVar[dict[str, Any]] = {"type": "object"}
+    params_schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "oneOf": [{"required": ["to"]}, {"required": ["all"]}],
+        "properties": {"all": {"type": "boolean"}, "to": {"type": "array"}},
+    }
+
+    async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
+        """Do nothing."""
+        raise NotImplementedError
+
+
+def test_other_peoples_actions_speak_our_dialect() -> None:
+    """`oneOf` in a plugin's schema becomes `anyOf`; a template may stand for a value."""
+    loaded = load_folder(CONFIG).vocabulary
+    assert loaded is not None
+    actions = {"open": ActionForms(Open.params_schema, Open.connection_schema)}
+    made = specialised(
+        msgspec.structs.replace(loaded, actions=actions, connections={"mine": "open"})
+    )
+    assert "oneOf" not in set(keywords(made["journeys"]))
+    steps = [
+        {"id": "a", "do": "mine", "with": each} for each in ({"all": "{{ x }}"}, {}, {"to": 1})
+    ]
+    verdicts = [_step_errors(made["journeys"], step) for step in steps]
+    assert [bool(v) for v in verdicts] == [False, True, True]
+    connection = {"connections": {"mine": {"plugin": "open", "anything": 5}}}
+    assert list(Draft7Validator(made["server"]).iter_errors(connection)) == []
+
+
+def _step_errors(schema: dict[str, Any], step: dict[str, Any]) -> list[str]:
+    journey = {"id": "j", "enter": {"event": "form_submitted"}, "steps": [step]}
+    found = Draft7Validator(schema).iter_errors({"journeys": [journey]})
+    return [e.message for e in found]
+
+
+def test_a_modeline_stands_in_the_comments_at_the_top(tmp_path: Path) -> None:
+    """After other comments, not after the first key; a file of comments alone has none."""
+    file = tmp_path / "a.yaml"
+    line = "# yaml-language-server: $schema=../schemas/a.schema.json\n"
+    for text, found in (
+        ("# 评分\n\n" + line + "a: 1\n", "../schemas/a.schema.json"),
+        ("a: 1\n" + line, None),
+        ("# 评分\n", None),
+    ):
+        file.write_text(text, "utf-8")
+        assert modeline(file) == found
+    assert modeline(tmp_path / "b.yaml") is None
 
 
 def test_schema_files_are_json() -> None:

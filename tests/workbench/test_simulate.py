@@ -216,6 +216,22 @@ def test_an_event_that_changes_nothing_is_shown(ruleset: Ruleset) -> None:
     ]
 
 
+def test_a_pool_has_its_reason(rules: Callable[..., Ruleset]) -> None:
+    """A lead that goes to a pool says by which rule and why."""
+    away = "teams: {east: {members: [{id: li.na, name: 李娜, capacity: 0}]}}"
+    rest = "{id: rest, assign: {pool: public}}"
+    team = "{id: all, assign: {team: east, strategy: round_robin}}"
+    for assigned, told in (
+        (f"[{rest}]", "put in the pool public by rest: no rule before found an owner"),
+        (f"[{team}, {rest}]", "put in the pool public by rest: no rule before found an owner"),
+    ):
+        routing = f"{away}\nrules: {assigned}\npools: {{public: {{}}}}\n"
+        files = {"scoring": SCORING, "journeys": JOURNEYS, "messages": MESSAGES, "server": SERVER}
+        ruleset = rules(routing=routing, **files)
+        text = list(as_text(ruleset, play(ruleset, events(viewed("0d")), START + HOUR)))
+        assert any(told in line for line in text)
+
+
 def test_mistakes_are_shown_where_they_stand(ruleset: Ruleset) -> None:
     """Everything that a server's door would refuse is a finding at its line and word."""
     raw = b"\n".join(
