@@ -13,6 +13,7 @@ from _stream import EVENT, IDLE, SILENCE, Answer, Book, Lead, Message, advance
 from engine.language.load import load_folder
 from engine.machines.lead import decide, new_lead
 from engine.machines.state import Event, Teams
+from engine.machines.state import Lead as State
 from engine.machines.turn import take_turn
 from engine.network.ruleset import Ruleset
 
@@ -29,7 +30,8 @@ class Ours:
         self.ruleset = Ruleset(loaded.definitions)
 
     def __call__(self) -> Take:
-        ruleset, leads, teams = self.ruleset, {}, Teams()
+        ruleset, teams = self.ruleset, Teams()
+        leads: dict[str, State] = {}
 
         def take(id: str, event: Event) -> Answer:
             nonlocal teams

@@ -60,7 +60,7 @@ def stream(leads: int, events: int, seed: int = 4) -> list[tuple[str, Event]]:
 
 
 def _profile(chance: random.Random) -> dict[str, Any]:
-    fields = {
+    fields: dict[str, list[Any]] = {
         "title_level": ["staff", "manager", "director", "vp"],
         "employees": [20, 499, 500, 5000],
         "industry": ["制造业", "金融业", "教育", "零售"],

@@ -94,7 +94,7 @@ def stream(count: int, leads: int, events: int) -> list[list[Event]]:
                 "title_level": chance.choice(["staff", "director"]),
             }
             return Event(f"e{number}", "form_submitted", START + number * HOUR, lead)
-        seen = {"page": f"page-{one(0)}"}
+        seen: dict[str, Any] = {"page": f"page-{one(0)}"}
         if number % 4 == 0:
             seen = {"video": f"video-{one(1)}", "fraction": chance.choice([0.5, 1])}
         kind = "video_watched" if "video" in seen else "page_viewed"

@@ -20,6 +20,7 @@ CASES = 10_000  # at least so many (rule, event) pairs a run
 why = missing()
 pytestmark = [
     pytest.mark.durable,
+    pytest.mark.slow,
     pytest.mark.skipif(why is not None, reason=why or ""),
     pytest.mark.timeout(600),
 ]
@@ -72,7 +73,11 @@ def test_both_networks_fire_the_same_rules(
     def compare(rules: list[dict[str, Any]], played: list[list[Event]]) -> None:
         _compare(tally, rules, played)
 
-    compare()
+    try:
+        compare()
+    except BaseException as error:
+        error.add_note(f"Again the same: --hypothesis-seed={chosen}")
+        raise
     record_property("differential", str(tally))
     assert tally.cases >= CASES
     assert tally.fired >= CASES // 20  # silence on both sides proves nothing

@@ -1,4 +1,4 @@
-"""A message of 255 properties and its session.
+"""A message of 255 properties, its id and session among them.
 
 Right: prints ['a']
 Outcome: raises durable_rules_engine.error
@@ -6,4 +6,4 @@ Outcome: raises durable_rules_engine.error
 
 from _host import Rules
 
-print(Rules(a={"p": 1}).fact(p=1, **{f"q{i}": 1 for i in range(253)}))
+print(Rules(a={"p": 1}).fact(p=1, **{f"q{i}": 1 for i in range(252)}))
