@@ -26,12 +26,17 @@ class RoutingBuilder(Builder):
         }
         rules = [p for whole in parts for p in whole.items("rules")]
         self.unique(rules, "routing rule")
-        routes = tuple(self._route(p, teams, pools) for p in rules)
+        # Names, not what was found sound: one broken team is not also an unknown one.
+        self.names = {
+            kind: {n for whole in parts for n in _keys(whole.get(kind))}
+            for kind in ("teams", "pools")
+        }
+        routes = tuple(self._route(p, teams) for p in rules)
         self._must_end(rules, routes)
         slas = [p for whole in parts for p in whole.items("sla")]
         self.unique(slas, "SLA")
         return Routing(
-            teams=teams, rules=routes, slas=tuple(self._sla(p, pools) for p in slas), pools=pools
+            teams=teams, rules=routes, slas=tuple(self._sla(p) for p in slas), pools=pools
         )
 
     def _team(self, name: str, part: Part) -> Team:
@@ -80,17 +85,17 @@ class RoutingBuilder(Builder):
             self.error("date", part, str(error), None, "write a day such as 2026-02-14")
             return None
 
-    def _route(self, part: Part, teams: Mapping[str, Team], pools: Mapping[str, Pool]) -> Route:
+    def _route(self, part: Part, teams: Mapping[str, Team]) -> Route:
         id, assign = part.data["id"], part.child("assign")
         team, pool = assign.get("team"), assign.get("pool")
         if (team is None) == (pool is None):
             text = f'the rule "{id}" assigns to a team or to a pool, to one of them'
             self.error("assign", assign, text, id, "write team: or pool:")
         if team is not None:
-            self.known(assign.child("team"), team, teams, "team", id)
+            self.known(assign.child("team"), team, self.names["teams"], "team", id)
             self._strategy(assign, teams.get(team), id)
         if pool is not None:
-            self.known(assign.child("pool"), pool, pools, "pool", id)
+            self.known(assign.child("pool"), pool, self.names["pools"], "pool", id)
         by = assign.get("by")
         resolved = self.scope.resolve(by) if by else None
         if by and resolved is None:
@@ -130,7 +135,7 @@ class RoutingBuilder(Builder):
                 "end with a rule without when that assigns to a pool",
             )
 
-    def _sla(self, part: Part, pools: Mapping[str, Pool]) -> Sla:
+    def _sla(self, part: Part) -> Sla:
         id = part.data["id"]
         calendar = part.get("calendar", ALWAYS)
         self.known(part.child("calendar"), calendar, self.scope.calendars, "calendar", id)
@@ -140,16 +145,20 @@ class RoutingBuilder(Builder):
             when=self.condition(part, "when", id),
             clocks=clocks,
             calendar=calendar,
-            rungs=tuple(self._rung(p, pools, id) for p in part.items("on_breach")),
+            rungs=tuple(self._rung(p, id) for p in part.items("on_breach")),
             source=part.source,
         )
 
-    def _rung(self, part: Part, pools: Mapping[str, Pool], id: str) -> Rung:
+    def _rung(self, part: Part, id: str) -> Rung:
         to = part.get("to")
         if part.data["do"] == "recycle":
             if to is None:
                 text = "recycle needs the pool it gives the lead to"
                 self.error("missing-key", part, text, id, "add to: POOL")
             else:
-                self.known(part.child("to"), to, pools, "pool", id)
+                self.known(part.child("to"), to, self.names["pools"], "pool", id)
         return Rung(after=span(part.data["after"]), do=part.data["do"], to=to, source=part.source)
+
+
+def _keys(data: object) -> list[str]:
+    return list(data) if isinstance(data, dict) else []
