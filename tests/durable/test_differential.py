@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from engine.host.durable import DurableProcess, missing
 from engine.machines.state import Event
 from tests.conformance.networks import Durable, model, ours, rules_of
-from tests.durable.generated import leads, rulesets
+from tests.durable.generated import cases
 
-EXAMPLES = 250
+EXAMPLES = 300
 CASES = 10_000  # at least so many (rule, event) pairs a run
 
 why = missing()
@@ -69,9 +69,9 @@ def test_both_networks_fire_the_same_rules(
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
-    @given(rulesets, leads)
-    def compare(rules: list[dict[str, Any]], played: list[list[Event]]) -> None:
-        _compare(tally, rules, played)
+    @given(cases())
+    def compare(case: tuple[list[dict[str, Any]], list[list[Event]]]) -> None:
+        _compare(tally, *case)
 
     try:
         compare()
