@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil, floor
 from typing import Any, Protocol
 
 from engine.language.calendars import Calendar
@@ -19,8 +20,8 @@ from engine.language.definitions import (
 )
 from engine.language.operators import AGES
 from engine.network.guards import compile_guard
-from engine.network.predicates import compile_test, moment
-from engine.network.windows import Window, read_window
+from engine.network.predicates import compile_number, compile_test, moment
+from engine.network.windows import Window
 
 
 class Facts(Protocol):
@@ -136,57 +137,49 @@ class ConditionCompiler:
             parts=tuple(items),
         )
 
-    def _window(self, condition: Aggregate | Absence) -> str:
-        """Register the state this condition reads; equal ones share it."""
-        if condition.window not in self.windows:
+    def _window(self, condition: Aggregate | Absence) -> Window:
+        """Return the window this condition reads; equal ones share it, and so its state."""
+        found = self.windows.get(condition.window)
+        if found is None:
             where = self.optional(condition.where)
-            self.windows[condition.window] = Window(
+            found = self.windows[condition.window] = Window(
                 condition.window,
+                getattr(condition, "kind", "last"),
                 condition.events,
                 where.holds if where else None,
                 getattr(condition, "of", None),
                 getattr(condition, "within", None),
-                latest_only=isinstance(condition, Absence) or condition.kind == "last",
             )
-        return condition.window
+        return found
 
     def _aggregate(self, aggregate: Aggregate) -> Compiled:
-        key = self._window(aggregate)
-        window = self.windows[key]
+        window = self._window(aggregate)
         if aggregate.kind == "last":
-            return self._last(aggregate, key)
-        tests = tuple(
-            compile_test(_on_number(aggregate, op, operand)) for op, operand in aggregate.tests
-        )
-        kind = aggregate.kind
+            return self._last(aggregate, window)
+        test = compile_number(aggregate.tests)
+        counts = _compared(aggregate) if aggregate.kind == "count" else None
+        key, read = window.key, window.read
 
         def actual(c: Any) -> Any:
-            return read_window(window, c.windows.get(key), kind, c.now)
+            return read(c.windows.get(key), c.now)
 
         def holds(c: Any) -> bool:
-            value = actual(c)
-            return all(test(_Bare(value)) for test in tests)
+            return test(read(c.windows.get(key), c.now))
 
         def deadline(c: Any) -> int | None:
-            return window.next_change(c.windows.get(key), c.now)
+            return window.next_change(c.windows.get(key), c.now, counts)
 
         due = deadline if aggregate.within is not None else None
         return Compiled(aggregate, holds, windows=frozenset({key}), deadline=due, actual=actual)
 
-    def _last(self, aggregate: Aggregate, key: str) -> Compiled:
+    def _last(self, aggregate: Aggregate, window: Window) -> Compiled:
         """``last`` compares the age of the latest event; no event, no truth."""
-        window = self.windows[key]
-        tests = aggregate.tests
-
-        def actual(c: Any) -> int | None:
-            latest: int | None = read_window(window, c.windows.get(key), "last", c.now)
-            return latest
+        tests, actual = aggregate.tests, _reading(window)
+        test = compile_number(tests)
 
         def holds(c: Any) -> bool:
             latest = actual(c)
-            return latest is not None and all(
-                _compare(op, c.now - latest, operand) for op, operand in tests
-            )
+            return latest is not None and test(c.now - latest)
 
         def deadline(c: Any) -> int | None:
             latest = actual(c)
@@ -196,20 +189,15 @@ class ConditionCompiler:
             edges = (latest + operand + extra for _, operand in tests for extra in (0, 1))
             return min((e for e in edges if e > c.now), default=None)
 
-        windows = frozenset({key})
+        windows = frozenset({window.key})
         return Compiled(aggregate, holds, windows=windows, deadline=deadline, actual=actual)
 
     def _absence(self, absence: Absence) -> Compiled:
-        key = self._window(absence)
-        window = self.windows[key]
-        span = absence.span
-
-        def actual(c: Any) -> int | None:
-            latest: int | None = read_window(window, c.windows.get(key), "last", c.now)
-            return latest
+        window = self._window(absence)
+        key, span, actual = window.key, absence.span, _reading(window)
 
         def since(c: Any) -> int:
-            latest = actual(c)
+            latest = c.windows.get(key)
             return int(c.created_at if latest is None else latest) + span
 
         def deadline(c: Any) -> int | None:
@@ -229,26 +217,28 @@ class ConditionCompiler:
         return Compiled(guard, compile_guard(guard, calendar))
 
 
-class _Bare:
-    """A number dressed as facts, so that aggregates share the predicates of fields."""
+def _reading(window: Window) -> Callable[[Any], int | None]:
+    key, read = window.key, window.read
 
-    __slots__ = ("before", "facts")
+    def latest(c: Any) -> int | None:
+        found: int | None = read(c.windows.get(key), c.now)
+        return found
 
-    def __init__(self, value: Any) -> None:
-        self.facts = {"value": value}
-        self.before: dict[str, Any] = {}
-
-
-def _on_number(aggregate: Aggregate, op: str, operand: Any) -> Test:
-    return Test(fact="value", op=op, operand=operand, family="number", source=aggregate.source)
+    return latest
 
 
-def _compare(op: str, age: int, operand: int) -> bool:
-    if op == "gt":
-        return age > operand
-    if op == "gte":
-        return age >= operand
-    return age < operand if op == "lt" else age <= operand
+def _compared(aggregate: Aggregate) -> tuple[int, ...]:
+    """Return the counts at which a test turns when the count sinks below them."""
+    found: set[int] = set()
+    for op, operand in aggregate.tests:
+        if op in ("gte", "lt"):
+            found.add(ceil(operand))
+        elif op in ("gt", "lte"):
+            found.add(floor(operand) + 1)
+        else:  # eq, ne, in, between: each number itself and what comes after it
+            for number in operand if isinstance(operand, tuple) else (operand,):
+                found.update((ceil(number), floor(number) + 1))
+    return tuple(found)
 
 
 def _every(checks: tuple[Check, ...]) -> Check:

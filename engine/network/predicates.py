@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import re2
@@ -25,6 +25,28 @@ def compile_test(test: Test) -> Check:
     if test.fact.startswith("event."):
         return build("properties", test.fact.removeprefix("event."), test)
     return build("facts", test.fact, test)
+
+
+def compile_number(tests: Sequence[tuple[str, Any]]) -> Callable[[Any], bool]:
+    """Return the closure of all of an aggregate's tests on its value; None fails them."""
+    if len(tests) == 1:
+        (op, operand), *_ = tests
+        return _NUMBERS[op](operand)
+    checks = [_NUMBERS[op](operand) for op, operand in tests]
+    return lambda value: all(check(value) for check in checks)
+
+
+_NUMBERS: Final[dict[str, Callable[[Any], Callable[[Any], bool]]]] = {
+    "eq": lambda n: lambda v: bool(v == n),
+    "ne": lambda n: lambda v: v is not None and bool(v != n),
+    "in": lambda n: lambda v: v in n,
+    "not_in": lambda n: lambda v: v is not None and v not in n,
+    "gt": lambda n: lambda v: v is not None and bool(v > n),
+    "gte": lambda n: lambda v: v is not None and bool(v >= n),
+    "lt": lambda n: lambda v: v is not None and bool(v < n),
+    "lte": lambda n: lambda v: v is not None and bool(v <= n),
+    "between": lambda n: lambda v: v is not None and bool(n[0] <= v <= n[1]),
+}
 
 
 def _reader(where: str, name: str) -> Callable[[Any], Any]:

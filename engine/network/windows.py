@@ -1,86 +1,183 @@
 """The state behind aggregates and absence: what a lead remembers of its events.
 
-Without ``within`` a window is four numbers, [count, sum, largest, latest instant], or just
-the latest instant where nothing else is asked for; with it, a list of [instant, value] in
-order of the events' own time, pruned as the window moves.
+Without ``within`` a window is one number: how many, what sum, the largest, or the instant of
+the latest. With it, a list of [instant, amount] in order of the events' own time. However
+many events come, a list keeps at most LIMIT entries: then those of one slot, a FINENESS-th
+of the window, are added up at the latest instant among them, so that what leaves the window
+leaves at most that much late.
 """
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Callable
-from typing import Any
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
+from math import fsum
+from typing import Any, Final
 
-State = list[Any] | int
+LIMIT: Final = 1024  # entries a window is exact to
+FINENESS: Final = 512
+DECIMALS: Final = 6  # of sums, so that the order of events does not show in the last digit
+
+Entry = list[Any]  # [instant, amount]
+State = list[Entry] | int | float
 
 
 class Window:
-    """Which events a window takes in, and how it keeps them."""
+    """Which events a window takes in, and what it keeps of them for its kind of aggregate.
 
-    __slots__ = ("events", "key", "latest_only", "of", "where", "within")
+    ``kind`` is count, sum, max or last; absence reads ``last``. ``of`` names the property
+    that is summed up or compared; an event without it does not count there.
+    """
+
+    __slots__ = ("events", "key", "kind", "of", "where", "within")
 
     def __init__(
         self,
         key: str,
+        kind: str,
         events: tuple[str, ...],
-        where: Callable[[Any], bool] | None,
-        of: str | None,
-        within: int | None,
-        latest_only: bool = False,
+        where: Callable[[Any], bool] | None = None,
+        of: str | None = None,
+        within: int | None = None,
     ) -> None:
         self.key = key
+        self.kind = kind
         self.events = events
         self.where = where
-        self.of = of
+        self.of = of if kind in ("sum", "max") else None
         self.within = within
-        self.latest_only = latest_only and within is None
 
-    def take(self, state: State | None, at: int, properties: dict[str, Any], now: int) -> State:
-        """Return a new state with one more event; late ones go where they belong."""
-        if self.latest_only:
-            assert not isinstance(state, list)
+    def take(self, state: Any, at: int, properties: dict[str, Any], now: int) -> Any:
+        """Return the state with one more event; late ones go where they belong."""
+        if self.within is not None:
+            return self._insert(state, at, properties, now)
+        if self.kind == "last":
             return at if state is None or at > state else state
-        assert not isinstance(state, int)
-        value = properties.get(self.of) if self.of else None
+        if self.kind == "count":
+            return (state or 0) + 1
+        value = properties.get(self.of)
+        if value is None or state is None:
+            return value if value is not None else state
+        return round(state + value, DECIMALS) if self.kind == "sum" else max(state, value)
+
+    def _insert(
+        self, state: list[Entry] | None, at: int, properties: dict[str, Any], now: int
+    ) -> list[Entry] | None:
+        assert self.within is not None
+        start = now - self.within
+        amount = properties.get(self.of) if self.of else 1
+        if amount is None or at <= start:
+            return state
+        kept = state[_after(state, start) :] if state else []
+        if not kept or kept[-1][0] <= at:
+            kept.append([at, amount])
+        else:
+            insort(kept, [at, amount], key=_instant)
+        if self.kind in ("max", "last"):
+            kept = _leading(kept, self.kind, now)
+        return _merged(kept, self.kind, self.within) if len(kept) > LIMIT else kept
+
+    def read(self, state: Any, now: int) -> Any:
+        """Return the count, sum, max or last (an instant) at ``now``.
+
+        The window is half-open: (now - within, now]. An empty one counts and sums to 0;
+        its max and last are None.
+        """
         if self.within is None:
-            return _total(state, at, value)
-        kept = [e for e in state or () if e[0] > now - self.within]
-        if at > now - self.within:
-            insort(kept, [at, value], key=lambda e: e[0])
-        return kept
+            return 0 if state is None and self.kind in ("count", "sum") else state
+        inside = self._inside(state, now) if state else ()
+        if self.kind == "count":
+            return sum(map(_amount, inside))
+        if self.kind == "sum":
+            return _total(inside)
+        if self.kind == "last":
+            return inside[-1][0] if inside else None
+        return max(map(_amount, inside), default=None)
 
-    def next_change(self, state: State | None, now: int) -> int | None:
-        """Return when the next event enters (one dated ahead) or leaves the window."""
-        if not state or self.within is None or isinstance(state, int):
+    def _inside(self, entries: list[Entry], now: int) -> list[Entry]:
+        assert self.within is not None
+        if entries[0][0] > now - self.within and entries[-1][0] <= now:
+            return entries
+        return entries[_after(entries, now - self.within) : _after(entries, now)]
+
+    def next_change(self, state: Any, now: int, counts: Sequence[int] | None = None) -> int | None:
+        """Return when time alone may next change what conditions make of the window.
+
+        That is when an event enters (one dated ahead) or leaves. ``counts`` are the numbers
+        that a count is compared with: then only the leaving of the event counts by which it
+        sinks below one of them.
+        """
+        if not state or self.within is None:
             return None
-        edges = (edge for at, _ in state for edge in (at, at + self.within))
-        return min((e for e in edges if e > now), default=None)
+        future = _after(state, now)
+        edges = [state[future][0]] if future < len(state) else []
+        inside = state[_after(state, now - self.within) : future]
+        if counts is None:
+            edges += [inside[0][0] + self.within] if inside else []
+        else:
+            edges += [at + self.within for at in _sinking(inside, counts)]
+        return min(edges, default=None)
 
 
-def _total(state: list[Any] | None, at: int, value: Any) -> State:
-    count, total, largest, latest = state or (0, 0, None, None)
-    if value is not None:
-        total += value
-        largest = value if largest is None else max(largest, value)
-    return [count + 1, total, largest, at if latest is None else max(latest, at)]
+def _instant(entry: Entry) -> int:
+    at: int = entry[0]
+    return at
 
 
-def read_window(window: Window, state: State | None, kind: str, now: int) -> Any:
-    """Return the count, sum, max or last (an instant) of a window at ``now``.
+def _amount(entry: Entry) -> Any:
+    return entry[1]
 
-    The window is half-open: (now - within, now]. An empty one counts and sums to 0;
-    its max and last are None.
+
+def _after(entries: list[Entry], at: int) -> int:
+    """Return the place of the first entry later than ``at``."""
+    if not entries or entries[0][0] > at:
+        return 0
+    return bisect_right(entries, at, key=_instant)
+
+
+def _total(entries: Sequence[Entry]) -> int | float:
+    amounts = [entry[1] for entry in entries]
+    if all(isinstance(amount, int) for amount in amounts):
+        return sum(amounts)
+    return round(fsum(amounts), DECIMALS)
+
+
+def _sinking(entries: list[Entry], counts: Sequence[int]) -> list[int]:
+    """Return the instants of the events with which a count sinks below each of ``counts``."""
+    found, wanted, total = [], sorted(c for c in counts if c > 0), 0
+    for at, amount in reversed(entries):
+        total += amount
+        while wanted and total >= wanted[0]:
+            found.append(at)
+            wanted.pop(0)
+        if not wanted:
+            break
+    return found
+
+
+def _leading(entries: list[Entry], kind: str, now: int) -> list[Entry]:
+    """Leave out what can never again be the largest, or the latest.
+
+    That is an entry after which one as large has come; one dated ahead has not come yet.
     """
-    if isinstance(state, int):
-        return state if kind == "last" else None
-    if window.within is None:
-        values = state or (0, 0, None, None)
-        return values[("count", "sum", "max", "last").index(kind)]
-    start = now - window.within
-    inside = [e for e in state or () if start < e[0] <= now]
-    if kind == "count":
-        return len(inside)
-    if kind == "last":
-        return inside[-1][0] if inside else None
-    numbers = [value for _, value in inside if value is not None]
-    return sum(numbers) if kind == "sum" else max(numbers, default=None)
+    kept: list[Entry] = []
+    for entry in reversed(entries):
+        leader = kept[-1] if kept else None
+        if leader is None or leader[0] > now or (kind == "max" and leader[1] < entry[1]):
+            kept.append(entry)
+    kept.reverse()
+    return kept
+
+
+def _merged(entries: list[Entry], kind: str, within: int) -> list[Entry]:
+    """Add up (or take the largest of) the entries of each slot, at the latest instant."""
+    slot = max(1, within // FINENESS)
+    found: list[Entry] = []
+    for at, amount in entries:
+        if found and found[-1][0] // slot == at // slot:
+            last = found[-1][1]
+            both = max(last, amount) if kind == "max" else round(last + amount, DECIMALS)
+            found[-1] = [at, both]
+        else:
+            found.append([at, amount])
+    return found
