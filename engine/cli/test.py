@@ -1,4 +1,4 @@
-"""``leadrules test``: do the rules do what their tests say?"""
+"""``leadrules test``: do the rules do what their tests say, and do the tests show every rule?"""
 
 from __future__ import annotations
 
@@ -17,17 +17,29 @@ if TYPE_CHECKING:
     from engine.language.load import Loaded
     from engine.network.ruleset import Ruleset
     from engine.workbench.cases import Case
+    from engine.workbench.coverage import Coverage
     from engine.workbench.runner import Result
 
 
 @click.command("test")
 @config_argument
 @click.option("-k", "wanted", metavar="TEXT", help="Only cases whose file or name contains TEXT.")
+@click.option("--coverage", "covers", is_flag=True, help="Say which rules no case shows.")
+@click.option(
+    "--min",
+    "minimum",
+    metavar="N",
+    type=click.IntRange(0, 100),
+    help="Fail below N percent of coverage; implies --coverage.",
+)
 @format_option("text", "json", "github", "sarif", "junit")
-def command(config: Path, wanted: str | None, format: str) -> int:
+def command(
+    config: Path, wanted: str | None, covers: bool, minimum: int | None, format: str
+) -> int:
     """Run the tests of the rules in the folder CONFIG: CONFIG/tests/*.test.yaml.
 
-    The clock is simulated: ninety days pass in milliseconds.
+    The clock is simulated: ninety days pass in milliseconds. --coverage counts rules that
+    fired, rules proven not to fire and branches taken, in cases that pass.
     """
     loaded = load(config)
     if loaded.definitions is None:
@@ -36,6 +48,7 @@ def command(config: Path, wanted: str | None, format: str) -> int:
         return FINDINGS
     started = time.monotonic()
     from engine.network.ruleset import Ruleset
+    from engine.workbench.coverage import measure
     from engine.workbench.runner import run_case
 
     ruleset = Ruleset(loaded.definitions)
@@ -48,12 +61,11 @@ def command(config: Path, wanted: str | None, format: str) -> int:
         click.echo(_nothing(config, wanted, len(cases)), err=True)
         return CANNOT
     results = [run_case(ruleset, case) for case in chosen]
-    if format in ("sarif", "junit"):
-        _print_document(results, format, loaded)
-    else:
-        _print(results, format)
+    coverage = measure(ruleset, results) if covers or minimum is not None else None
+    _print(results, coverage, minimum, format, loaded)
     _summary(results, len(files), time.monotonic() - started, format)
-    return DONE if all(r.passed for r in results) else FINDINGS
+    enough = coverage is None or minimum is None or coverage.reaches(minimum)
+    return DONE if enough and all(r.passed for r in results) else FINDINGS
 
 
 def _read(
@@ -82,28 +94,75 @@ def _nothing(config: Path, wanted: str | None, cases: int) -> str:
     return f"leadrules: there is no {config}/tests/*.test.yaml; a rule without a test is a guess"
 
 
-def _print_document(results: Sequence[Result], format: str, loaded: Loaded) -> None:
-    from engine.workbench.junit import as_junit
-    from engine.workbench.report import as_diagnostics, as_outcome
-
-    if format == "junit":
-        click.echo(as_junit("leadrules test", [as_outcome(r) for r in results]))
+def _print(
+    results: Sequence[Result],
+    coverage: Coverage | None,
+    minimum: int | None,
+    format: str,
+    loaded: Loaded,
+) -> None:
+    if format == "text":
+        _print_text(results, coverage, minimum)
+    elif format == "json":
+        _print_json(results, coverage, minimum)
+    elif format == "junit":
+        _print_junit(results, coverage, minimum)
     else:
-        print_diagnostics([d for r in results for d in as_diagnostics(r)], format, loaded)
+        _print_findings(results, coverage, minimum, format, loaded)
 
 
-def _print(results: Sequence[Result], format: str) -> None:
-    from engine.workbench.report import as_github, as_json, report
+def _print_text(results: Sequence[Result], coverage: Coverage | None, minimum: int | None) -> None:
+    from engine.workbench.coverage_report import as_text
+    from engine.workbench.report import report
 
     console = out()
-    for result in results:
-        if format == "json":
-            click.echo(json.dumps(as_json(result), ensure_ascii=False))
-        elif format == "github":
-            click.echo("\n".join(as_github(result)), nl=not result.passed)
-        else:
-            for line in report(result):
-                console.print(line, style=_style(line), soft_wrap=True)
+    for line in (line for result in results for line in report(result)):
+        console.print(line, style=_style(line), soft_wrap=True)
+    if coverage is not None:
+        for line in as_text(coverage, minimum):
+            console.print(line, soft_wrap=True)
+
+
+def _print_json(results: Sequence[Result], coverage: Coverage | None, minimum: int | None) -> None:
+    from engine.workbench import coverage_report
+    from engine.workbench.report import as_json
+
+    items = [as_json(result) for result in results]
+    if coverage is not None:
+        items.append(coverage_report.as_json(coverage, minimum))
+    for item in items:
+        click.echo(json.dumps(item, ensure_ascii=False))
+
+
+def _print_junit(results: Sequence[Result], coverage: Coverage | None, minimum: int | None) -> None:
+    from engine.workbench import coverage_report
+    from engine.workbench.junit import as_junit
+    from engine.workbench.report import as_outcome
+
+    outcomes = [as_outcome(result) for result in results]
+    if coverage is not None:
+        outcomes.append(coverage_report.as_outcome(coverage, minimum))
+    click.echo(as_junit("leadrules test", outcomes))
+
+
+def _print_findings(
+    results: Sequence[Result],
+    coverage: Coverage | None,
+    minimum: int | None,
+    format: str,
+    loaded: Loaded,
+) -> None:
+    """Print what GitHub and SARIF viewers show at its line."""
+    from engine.workbench import coverage_report
+    from engine.workbench.report import as_diagnostics
+
+    found = [d for result in results for d in as_diagnostics(result)]
+    if coverage is not None:
+        found += coverage_report.as_diagnostics(coverage, minimum)
+    print_diagnostics(found, format, loaded)
+    if coverage is not None:
+        verdict = coverage_report.verdict(coverage, minimum)
+        click.echo(verdict, err=format == "sarif")
 
 
 def _style(line: str) -> str | None:

@@ -182,11 +182,11 @@ class ConditionCompiler:
             return latest is not None and test(c.now - latest)
 
         def deadline(c: Any) -> int | None:
-            latest = actual(c)
-            if latest is None:
-                return None
-            # An age passes a bound at the bound or one millisecond after it.
-            edges = (latest + operand + extra for _, operand in tests for extra in (0, 1))
+            latest, entering = actual(c), window.next_change(c.windows.get(window.key), c.now)
+            edges = [] if entering is None else [entering]
+            if latest is not None:
+                # An age passes a bound at the bound or one millisecond after it.
+                edges += [latest + operand + extra for _, operand in tests for extra in (0, 1)]
             return min((e for e in edges if e > c.now), default=None)
 
         windows = frozenset({window.key})

@@ -189,6 +189,12 @@ def _aged(where: str, name: str, test: Test) -> Check:
     return holds
 
 
+def _asks(where: str, name: str, test: Test) -> Check:
+    """Leave the answer to the operand, see `engine.network.asked`; no rule can write it."""
+    answer: Check = test.operand
+    return answer
+
+
 _BUILDERS: Final[dict[str, Callable[[str, str, Test], Check]]] = {
     "eq": _eq,
     "in": _in,
@@ -216,4 +222,5 @@ _BUILDERS: Final[dict[str, Callable[[str, str, Test], Check]]] = {
     "after": _on_value(lambda value, bound: moment(value) > bound),
     "older_than": _aged,
     "newer_than": _aged,
+    "asks": _asks,
 }

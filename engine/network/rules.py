@@ -9,6 +9,8 @@ import msgspec
 
 from engine.language.definitions import Dimension, Journey, Route, ScoreRule, Sla, Stage, Step
 from engine.network.condition import Compiled
+from engine.network.wake import Lookup
+from engine.network.windows import Window
 
 Check = Callable[[Any], bool]
 
@@ -17,21 +19,48 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A scoring rule. ``key`` is MODEL.DIMENSION.ID; ``order`` is its place in the YAML.
 
     A rule with events scores occurrences; one without gives points while ``when`` holds,
-    or, with ``repeat``, each time it comes true.
+    or, with ``repeat``, each time it comes true. What each firing reads is here at hand;
+    the rest of it is in the ``definition``.
     """
 
     key: str
     order: int
+    id: str
+    model: str
+    dimension: str
     definition: ScoreRule
-    where: Check | None
+    where: Check | None  # what the event index has not asked already
     when: Compiled | None
     fact: str  # the score it adds to, such as score.default.fit
     total: str  # and the total
     points: float | int
+    points_fact: str | None  # a fact to multiply the definition's points with
+    at_most: int | None  # occurrences that score, in any ``per`` milliseconds
+    per: int | None
+    life: int | None  # how long an occurrence gives points, or half of them
+    group: str | None  # MODEL.GROUP of an exclusive rule
     timer: str  # the name of its deadline among a lead's timers
     place: str  # where it is written, for the ledger
     limits: Dimension | None  # its dimension, where that has a floor or a cap
     silence: int | None  # the span of a rule that is nothing but an absence
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """A window that an event type feeds, the rules that held for want of such an event, and
+    whether any rule is to look again when it changes.
+    """
+
+    window: Window
+    silences: tuple[Rule, ...]
+    watched: bool
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event type sets in motion: windows it feeds, rules it may fire, later strata."""
+
+    feeds: tuple[Feed, ...] = ()
+    rules: Lookup[Rule] | None = None
+    moves: bool = False  # stages or journeys hear it
 
 
 class StageRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +103,9 @@ class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
     where: Check | None
     when: Compiled | None
     exit_when: Compiled | None
+    exit_where: Check | None
     goal_when: Compiled | None
+    goal_where: Check | None
     end_reads: frozenset[str]  # facts and windows that exit and goal read
     steps: Mapping[str, StepRule]
 

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from typing import TypeVar
 
 from engine.language.catalogue import Catalogue
 from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Step
 from engine.network.condition import Compiled, ConditionCompiler
-from engine.network.rules import Check, JourneyRule, RouteRule, Rule, SlaRule, StageRule, StepRule
-from engine.network.wake import EventIndex, FactIndex
+from engine.network.pivot import is_pivot
+from engine.network.rules import (
+    Check,
+    Feed,
+    JourneyRule,
+    Reaction,
+    RouteRule,
+    Rule,
+    SlaRule,
+    StageRule,
+    StepRule,
+)
+from engine.network.turns import Turns
+from engine.network.screening import Screen
+from engine.network.wake import EventIndex, FactIndex, Watch
 from engine.network.windows import Window
+
+
+Entered = TypeVar("Entered", StageRule, JourneyRule)
 
 
 class Ruleset:
@@ -30,6 +48,8 @@ class Ruleset:
         # Facts that were made from another one and are gone when that one changes.
         self.derived_from = _derived(definitions.catalogue)
         self.graded = tuple((f"score.{m.id}.total", m) for m in definitions.models if m.grades)
+        self._bands = {m.id: _bands(m) for m in definitions.models}
+        self.screen = Screen(definitions.intake, ConditionCompiler(definitions.calendars))
         self._compile_scoring(definitions, compiler)
         self._compile_lifecycle(definitions, compiler)
         self._compile_routing(definitions, compiler)
@@ -37,16 +57,24 @@ class Ruleset:
         self.windows: dict[str, Window] = compiler.windows
         self.conditions = compiler.shared  # by their canonical text, for explanations
         self.windows_of = _by_event(compiler.windows.values())
-        self.listened = self._listened()
-        self.watched = self._watched()
         # What the strata after scoring react to: most events need not go there.
         self.moving_types = self._moving_types()
+        self.listened = self.event_rules.types | self.moving_types
         self.moving_facts = self._moving_facts()
+        self.watched = self.state_rules.names | self.moving_facts
+        self.reactions = self._reactions()
+        self.turns = self._turns()
 
     @property
     def catalogue(self) -> Catalogue:
         """The fields and events that rules and input share."""
         return self.definitions.catalogue
+
+    def grade(self, model: str, total: float) -> str | None:
+        """Return the grade of a total in a model; None below the lowest band."""
+        floors, grades = self._bands[model]
+        place = bisect_right(floors, total)
+        return grades[place - 1] if place else None
 
     def _compile_scoring(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
         rules = [
@@ -57,17 +85,12 @@ class Ruleset:
         self.event_rules = EventIndex(
             (r, r.definition.events, r.definition.where) for r in rules if r.definition.events
         )
-        self.state_rules = FactIndex(
-            (r, _wakers(r.when, r.definition.points_fact))
-            for r in rules
-            if not r.definition.events and r.silence is None
-        )
+        states = [r for r in rules if not r.definition.events]
+        self.state_rules = FactIndex(_state_rule(r) for r in states if r.silence is None)
         # An absence that does not hold cannot come true by an event, only by the clock.
-        self.silences = FactIndex(
-            (r, r.when.windows) for r in rules if r.silence is not None and r.when is not None
-        )
-        # What a new lead is judged by: rules that may hold although nothing they read changed.
-        self.initial_rules = tuple(r for r in rules if not r.definition.events)
+        self.silences = _silences(states)
+        # What a new lead, or one that comes from another ruleset, is judged by.
+        self.held_rules = FactIndex(map(_state_rule, states))
         self.exclusive = _groups(rules)
 
     def _compile_lifecycle(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
@@ -83,7 +106,9 @@ class Ruleset:
         self.stages = {s.definition.id: s for s in stages}
         self.initial_stage = stages[0].definition.id
         self.state_stages = FactIndex(
-            (s, _wakers(s.when)) for s in stages if s.when and not s.definition.events
+            _entry(s, f"stage:{s.definition.id}", s.when)
+            for s in stages
+            if s.when and not s.definition.events
         )
         self.event_stages = EventIndex(
             (s, s.definition.events, s.definition.where) for s in stages if s.definition.events
@@ -104,23 +129,19 @@ class Ruleset:
         journeys = [_journey(o, j, compiler) for o, j in enumerate(definitions.journeys)]
         self.journeys = {j.id: j for j in journeys}
         self.state_journeys = FactIndex(
-            (j, _wakers(j.when)) for j in journeys if j.when and not j.definition.events
+            _entry(j, f"enter:{j.id}", j.when)
+            for j in journeys
+            if j.when and not j.definition.events
         )
         self.event_journeys = EventIndex(
             (j, j.definition.events, j.definition.where) for j in journeys if j.definition.events
         )
 
-    def _watched(self) -> frozenset[str]:
-        return frozenset(self.state_rules.by_name) | self._moving_facts()
-
     def _moving_facts(self) -> frozenset[str]:
-        names = {*self.state_stages.by_name, *self.state_journeys.by_name}
+        names = {*self.state_stages.names, *self.state_journeys.names}
         for journey in self.journeys.values():
             names |= journey.end_reads
         return frozenset(names)
-
-    def _listened(self) -> frozenset[str]:
-        return self.event_rules.types | self._moving_types()
 
     def _moving_types(self) -> frozenset[str]:
         types = {*self.event_stages.types, *self.event_journeys.types}
@@ -130,27 +151,90 @@ class Ruleset:
                 types.update(step.definition.events)
         return frozenset(types)
 
+    def _reactions(self) -> dict[str, Reaction]:
+        return {
+            kind: Reaction(
+                feeds=tuple(map(self._feed, self.windows_of.get(kind, ()))),
+                rules=self.event_rules.by_type.get(kind),
+                moves=kind in self.moving_types,
+            )
+            for kind in {*self.windows_of, *self.listened} - {"timer_due"}
+        }
+
+    def _feed(self, window: Window) -> Feed:
+        return Feed(window, self.silences.get(window.key, ()), window.key in self.watched)
+
+    def _turns(self) -> Turns:
+        """Return at which numbers rules, stages, journeys or grades look at a fact again."""
+        journeys = self.journeys.values()
+        rules = [r for r in self.rules.values() if not r.definition.events]
+        stages = [s for s in self.stages.values() if not s.definition.events]
+        conditions = [
+            *(item.when for item in (*rules, *stages)),
+            *(when for j in journeys for when in (j.when, j.exit_when, j.goal_when)),
+        ]
+        loud = {rule.points_fact for rule in rules}
+        if "score_changed" in self.listened or "score_changed" in self.windows_of:
+            loud.update(fact for fact, _ in self.graded)
+        floors = {fact: [grade.floor for grade in model.grades] for fact, model in self.graded}
+        return Turns((c for c in conditions if c), floors, (fact for fact in loud if fact))
+
 
 def _rule(
     order: int, model: Model, rule: ScoreRule, compiler: ConditionCompiler, place: str
 ) -> Rule:
     dimension = next(d for d in model.dimensions if d.id == rule.dimension)
     key = f"{model.id}.{rule.dimension}.{rule.id}"
-    silent = isinstance(rule.when, Absence) and not rule.events
+    silent = isinstance(rule.when, Absence) and not rule.events and rule.points_fact is None
+    where = compiler.optional(rule.where)  # compiled in any case: explanations ask for it
     return Rule(
         key=key,
         order=order,
+        id=rule.id,
+        model=model.id,
+        dimension=rule.dimension,
         definition=rule,
-        where=_check(compiler.optional(rule.where)),
+        where=None if is_pivot(rule.where) else _check(where),
         when=compiler.optional(rule.when),
         fact=f"score.{model.id}.{rule.dimension}",
         total=f"score.{model.id}.total",
         points=tidy(rule.points),
+        points_fact=rule.points_fact,
+        at_most=rule.repeat.at_most if rule.repeat else None,
+        per=rule.repeat.per if rule.repeat else None,
+        life=rule.expires or rule.half_life,
+        group=f"{model.id}.{rule.exclusive}" if rule.exclusive else None,
         timer=f"rule:{key}",
         place=place,
         limits=dimension if dimension.max is not None or dimension.min is not None else None,
         silence=rule.when.span if silent and isinstance(rule.when, Absence) else None,
     )
+
+
+def _bands(model: Model) -> tuple[list[float], list[str]]:
+    """Return the floors of the grades, lowest first, and the grades."""
+    bands = sorted((g.floor, -place, g.grade) for place, g in enumerate(model.grades))
+    return [floor for floor, _, _ in bands], [grade for _, _, grade in bands]
+
+
+def _state_rule(rule: Rule) -> Watch[Rule]:
+    definition = rule.definition
+    return Watch(rule, rule.key, definition.when, _wakers(rule.when, definition.points_fact))
+
+
+def _entry(item: Entered, key: str, when: Compiled) -> Watch[Entered]:
+    """A stage or journey; of an edge, which is over at once, the lead remembers nothing."""
+    return Watch(item, None if when.edge else key, when.definition, _wakers(when))
+
+
+def _silences(rules: Iterable[Rule]) -> dict[str, tuple[Rule, ...]]:
+    """Return the rules that hold for want of an event, by the window that hears of it."""
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if rule.silence is not None and rule.when is not None:
+            for window in rule.when.windows:
+                found.setdefault(window, []).append(rule)
+    return {window: tuple(each) for window, each in found.items()}
 
 
 def tidy(number: float) -> float | int:
@@ -169,7 +253,9 @@ def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> Journ
         where=_check(compiler.optional(journey.where)),
         when=compiler.optional(journey.when),
         exit_when=exit_when,
+        exit_where=_check(compiler.optional(journey.exit_where)),
         goal_when=goal_when,
+        goal_where=_check(compiler.optional(journey.goal_where)),
         end_reads=frozenset(_wakers(exit_when) | _wakers(goal_when)),
         steps={s.id: _step(journey, s, compiler) for s in journey.steps},
     )
@@ -212,9 +298,8 @@ def _groups(rules: list[Rule]) -> dict[str, tuple[Rule, ...]]:
     """Return the members of each exclusive group, by ``model.group``."""
     found: dict[str, list[Rule]] = {}
     for rule in rules:
-        if rule.definition.exclusive:
-            name = f"{rule.definition.model}.{rule.definition.exclusive}"
-            found.setdefault(name, []).append(rule)
+        if rule.group:
+            found.setdefault(rule.group, []).append(rule)
     return {name: tuple(members) for name, members in found.items()}
 
 

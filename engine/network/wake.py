@@ -1,11 +1,16 @@
-"""What wakes a rule: indexes by changed fact, by event type and by an event's property."""
+"""What wakes a rule: indexes by event type and changed fact, then by value, range and edge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
-from engine.language.definitions import All, Condition, Test
+import msgspec
+
+from engine.language.definitions import Condition
+from engine.network.pivot import Pivot, pivot
 
 
 class Ordered(Protocol):
@@ -17,92 +22,191 @@ class Ordered(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """A lead as the index sees it."""
+
+    facts: dict[str, Any]
+    before: dict[str, Any]
+
+    def held(self) -> tuple[Mapping[str, Any], ...]:
+        """Maps whose keys are the rules that hold at present."""
+        ...
+
+
 Item = TypeVar("Item", bound=Ordered)
+_order = attrgetter("order")
 
 
-class FactIndex(Generic[Item]):
-    """Finds the rules that read any of the facts or windows that changed."""
-
-    def __init__(self, items: Iterable[tuple[Item, Iterable[str]]]) -> None:
-        index: dict[str, list[Item]] = {}
-        for item, names in items:
-            for name in names:
-                index.setdefault(name, []).append(item)
-        self.by_name: Mapping[str, tuple[Item, ...]] = {k: tuple(v) for k, v in index.items()}
-        self.names = set(self.by_name)
-
-    def woken(self, changed: Set[str]) -> Sequence[Item]:
-        """Return the rules to look at, each once, in the order of the configuration."""
-        names = self.names & changed
-        if not names:
-            return ()
-        if len(names) == 1:
-            return self.by_name[names.pop()]
-        found = {item.order: item for name in names for item in self.by_name[name]}
-        return [found[order] for order in sorted(found)]
-
-
-class EventIndex(Generic[Item]):
-    """Finds the rules that an event may fire: by its type, then hashed on one property.
-
-    Of rules with the same event type, those that demand a property to equal a constant,
-    or one of several, are found by that property's value; the others are always tried.
+class Watch(msgspec.Struct, Generic[Item], frozen=True):
+    """A rule to be found by what it reads; ``key`` is how a lead remembers that it holds, if
+    it does.
     """
 
-    def __init__(self, items: Iterable[tuple[Item, Iterable[str], Condition | None]]) -> None:
-        rest: dict[str, list[Item]] = {}
-        hashed: dict[str, dict[str, dict[Any, list[Item]]]] = {}
-        for item, types, where in items:
-            pivot = _pivot(where)
-            for kind in types:
-                if pivot is None:
-                    rest.setdefault(kind, []).append(item)
-                    continue
-                name, values = pivot
-                by_value = hashed.setdefault(kind, {}).setdefault(name, {})
-                for value in values:
-                    by_value.setdefault(value, []).append(item)
-        self.rest = {kind: tuple(found) for kind, found in rest.items()}
-        self.hashed = {
-            kind: tuple(
-                (name, {v: tuple(i) for v, i in values.items()}) for name, values in p.items()
-            )
-            for kind, p in hashed.items()
-        }
-        self.types = frozenset((*rest, *hashed))
+    item: Item
+    key: str | None
+    condition: Condition | None
+    reads: Collection[str]
 
-    def woken(self, kind: str, properties: Mapping[str, Any]) -> Sequence[Item]:
-        """Return the rules that may match, in the order of the configuration."""
-        hashed = self.hashed.get(kind)
-        rest = self.rest.get(kind, ())
-        if hashed is None:
-            return rest
-        if not rest and len(hashed) == 1:
-            name, values = hashed[0]
-            value = properties.get(name)
-            return () if isinstance(value, list) else values.get(value, ())
-        found = list(rest)
-        for name, values in hashed:
-            value = properties.get(name)
-            if value is not None and not isinstance(value, list):
-                found += values.get(value, ())
+
+class Ranges(Generic[Item]):
+    """Finds the ranges that a number lies in."""
+
+    def __init__(self, items: Iterable[tuple[Pivot, Item]]) -> None:
+        found = list(items)
+        self.by_low = sorted(found, key=lambda each: each[0].low)
+        self.by_high = sorted(found, key=lambda each: each[0].high)
+        self.lows = [p.low for p, _ in self.by_low]
+        self.highs = [p.high for p, _ in self.by_high]
+
+    def around(self, value: Any) -> list[Item]:
+        """Return what ``value`` lies in, searching from the side on which there is less."""
+        below = bisect_right(self.lows, value)
+        above = bisect_left(self.highs, value)
+        if below <= len(self.highs) - above:
+            return [item for p, item in self.by_low[:below] if value <= p.high]
+        return [item for p, item in self.by_high[above:] if p.low <= value]
+
+
+class Lookup(Generic[Item]):
+    """Finds the rules that may match some values: by hash, by range; the others always."""
+
+    def __init__(self, items: Iterable[tuple[Item, Pivot | None]]) -> None:
+        always: list[Item] = []
+        hashed: dict[str, dict[Any, list[Item]]] = {}
+        ranges: dict[str, list[tuple[Pivot, Item]]] = {}
+        for item, found in items:
+            if found is None:
+                always.append(item)
+            elif found.values:
+                table = hashed.setdefault(found.fact, {})
+                for value in found.values:
+                    table.setdefault(value, []).append(item)
+            else:
+                ranges.setdefault(found.fact, []).append((found, item))
+        self.always = tuple(always)
+        self.hashed = tuple(
+            (name, {value: tuple(each) for value, each in table.items()})
+            for name, table in hashed.items()
+        )
+        self.ranges = tuple((name, Ranges(each)) for name, each in ranges.items())
+        self.single = self.hashed[0] if len(hashed) == 1 and not (always or ranges) else None
+
+    def find(self, values: Mapping[str, Any]) -> Sequence[Item]:
+        """Return what may match, in the order of the configuration."""
+        if self.single is not None:
+            name, table = self.single
+            value = values.get(name)
+            return table.get(value, ()) if value.__class__ is not list else ()
+        if not (self.hashed or self.ranges):
+            return self.always
+        found = list(self.always)
+        for name, table in self.hashed:
+            value = values.get(name)
+            if value is not None and value.__class__ is not list:
+                found += table.get(value, ())
+        for name, ranges in self.ranges:
+            value = values.get(name)
+            if value is not None and value.__class__ is not list:
+                found += ranges.around(value)
         if len(found) > 1:
             found.sort(key=_order)
         return found
 
 
-def _order(item: Ordered) -> int:
-    return item.order
+class Edges(Generic[Item]):
+    """Finds the bounds that a number has crossed."""
+
+    def __init__(self, items: Iterable[tuple[Pivot, Item]]) -> None:
+        found = sorted(items, key=lambda each: each[0].edge or 0)
+        self.rising = [item for p, item in found if p.rising]
+        self.falling = [item for p, item in found if not p.rising]
+        self.upward = [p.edge for p, _ in found if p.rising]
+        self.downward = [p.edge for p, _ in found if not p.rising]
+
+    def crossed(self, old: Any, new: Any) -> list[Item]:
+        """Return the edges between ``old`` and ``new``; None is below every bound."""
+        if new is None:
+            return []
+        if old is None or old < new:
+            start = 0 if old is None else bisect_right(self.upward, old)
+            return self.rising[start : bisect_right(self.upward, new)]
+        return self.falling[bisect_right(self.downward, new) : bisect_right(self.downward, old)]
 
 
-def _pivot(where: Condition | None) -> tuple[str, tuple[Any, ...]] | None:
-    """Return the property to hash on, and the values that may match; None if there is none."""
-    tests = where.items if isinstance(where, All) else (where,)
-    for test in tests:
-        if isinstance(test, Test) and test.family != "list" and test.fact.startswith("event."):
-            name = test.fact.removeprefix("event.")
-            if test.op == "eq" and not hasattr(test.operand, "fact"):
-                return name, (test.operand,)
-            if test.op == "in":
-                return name, test.operand
-    return None
+class EventIndex(Generic[Item]):
+    """Finds the rules that an event may fire: by its type, then by its properties."""
+
+    def __init__(self, items: Iterable[tuple[Item, Iterable[str], Condition | None]]) -> None:
+        found: dict[str, list[tuple[Item, Pivot | None]]] = {}
+        for item, types, where in items:
+            on = pivot(where, properties=True)
+            for kind in types:
+                found.setdefault(kind, []).append((item, on))
+        self.by_type = {kind: Lookup(each) for kind, each in found.items()}
+        self.types = frozenset(found)
+
+    def woken(self, kind: str, properties: Mapping[str, Any]) -> Sequence[Item]:
+        """Return the rules that may match, in the order of the configuration."""
+        lookup = self.by_type.get(kind)
+        return () if lookup is None else lookup.find(properties)
+
+
+class FactIndex(Generic[Item]):
+    """Finds the rules whose truth may have changed with the facts or windows they read.
+
+    A rule with a pivot is found while its pivot holds, or while the rule itself held until
+    now; so of a thousand rules on a thousand cities two are looked at when a city changes.
+    """
+
+    def __init__(self, watches: Iterable[Watch[Item]]) -> None:
+        readers: dict[str, list[tuple[Item, Pivot | None]]] = {}
+        edges: dict[str, list[tuple[Pivot, Item]]] = {}
+        everything: list[tuple[Item, Pivot | None]] = []
+        self.held: dict[str, tuple[Item, frozenset[str]]] = {}
+        for watch in watches:
+            on = pivot(watch.condition, properties=False)
+            if on is not None and on.edge is not None:
+                edges.setdefault(on.fact, []).append((on, watch.item))
+            else:
+                everything.append((watch.item, on))
+                for name in watch.reads:
+                    readers.setdefault(name, []).append((watch.item, on))
+            if on is not None and watch.key is not None:
+                self.held[watch.key] = watch.item, frozenset(watch.reads)
+        self.readers = {name: Lookup(each) for name, each in readers.items()}
+        self.edges = {name: Edges(each) for name, each in edges.items()}
+        self.everything = Lookup(everything)
+        self.watched = frozenset().union(*(reads for _, reads in self.held.values()))
+        self.names = frozenset((*readers, *edges, *self.watched))
+
+    def woken(self, changed: Set[str], lead: Memory) -> Sequence[Item]:
+        """Return the rules to look at, each once, in the order of the configuration."""
+        names = self.names & changed
+        if not names:
+            return ()
+        found: list[Item] = []
+        for name in names:
+            if name in self.readers:
+                found += self.readers[name].find(lead.facts)
+            if name in self.edges and name in lead.before:
+                found += self.edges[name].crossed(lead.before[name], lead.facts.get(name))
+        if not self.watched.isdisjoint(names):
+            found += [item for item, reads in self._holding(lead) if not names.isdisjoint(reads)]
+        return _once(found)
+
+    def possible(self, lead: Memory) -> Sequence[Item]:
+        """Return every rule that holds or might hold by what the lead is, edges aside."""
+        holding = (item for item, _ in self._holding(lead))
+        return _once([*self.everything.find(lead.facts), *holding])
+
+    def _holding(self, lead: Memory) -> Iterator[tuple[Item, frozenset[str]]]:
+        for memory in lead.held():
+            for key in memory:
+                if key in self.held:
+                    yield self.held[key]
+
+
+def _once(found: list[Item]) -> Sequence[Item]:
+    if len(found) < 2:
+        return found
+    return sorted({item.order: item for item in found}.values(), key=_order)

@@ -41,6 +41,7 @@ class _CaseReader:
         self.expectations = ExpectationReader(document, ruleset, found)
 
     def read(self) -> list[Case]:
+        self._refuse_conditions()
         if check_structure(self.document, "test", self.found):
             return []  # what the cases mean can be checked once their form is right
         return [
@@ -48,6 +49,15 @@ class _CaseReader:
             for index, each in enumerate(self.document.data["cases"])
             for case in self._spread(each, ("cases", index))
         ]
+
+    def _refuse_conditions(self) -> None:
+        """Name conditions where rules can use them: an expectation names facts, not conditions."""
+        if isinstance(self.document.data, dict) and self.document.data.pop("conditions", None):
+            message = "a test has no use for named conditions; it expects fields, such as stage"
+            hint = "name them in a file of rules, and write here what a lead has then: stage: mql"
+            self.found.error(
+                "conditions-in-test", message, self.document.key(("conditions",)), hint=hint
+            )
 
     def _spread(self, data: dict[str, Any], path: Path) -> Iterator[Case]:
         """Make one case of each row of its table, or just one without a table."""

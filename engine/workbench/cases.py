@@ -38,9 +38,14 @@ class FactCheck(msgspec.Struct, frozen=True):
 
 
 class FiredCheck(msgspec.Struct, frozen=True):
-    """Names of rules, journeys or routes that must (not) have fired since the start."""
+    """A rule that must, or must not, have fired since the start.
 
-    names: tuple[str, ...]
+    ``keys`` are the rules that ``name`` means, such as ``journey:welcome``: several where
+    scoring models share an id, and then one of them is enough.
+    """
+
+    name: str
+    keys: frozenset[str]
     wanted: bool
     source: Source
 

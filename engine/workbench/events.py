@@ -7,10 +7,11 @@ from typing import Any, Final
 from engine.host.door import Door, Visit
 from engine.host.outcome import Outcome
 from engine.language.diagnostic import Diagnostics
-from engine.language.instants import BadTime, format_instant, parse_offset
+from engine.language.instants import BadTime, format_instant
 from engine.language.reader import Document, Path
 from engine.network.ruleset import Ruleset
 from engine.workbench.cases import Given
+from engine.workbench.times import HINT, since_start
 
 # Keys of a test's event that are not properties of the event itself.
 _OWN: Final = ("at", "event", "arrives", "lead", "properties", "channel", "history", "by")
@@ -31,7 +32,8 @@ class EventReader:
         self.document = document
         self.found = found
         self.kinds = ruleset.definitions.identities
-        self.door = Door(ruleset.catalogue, self.kinds)
+        self.door = Door(ruleset.catalogue, self.kinds, ruleset.screen)
+        self.start = 0
 
     def read(
         self, data: list[dict[str, Any]], path: Path, start: int, lead: dict[str, Any], of: Path
@@ -40,6 +42,7 @@ class EventReader:
 
         The first one at the start brings the lead's fields, the others its identities.
         """
+        self.start = start
         if not any(kind in lead for kind in self.kinds):
             lead = {**lead, self.kinds[-1]: _NAMELESS}
         timed = [(self._offset(e, "at", (*path, i)), e, (*path, i)) for i, e in enumerate(data)]
@@ -89,10 +92,9 @@ class EventReader:
         if key not in data:
             return 0
         try:
-            return parse_offset(str(data[key]))
+            return since_start(str(data[key]), self.start)
         except BadTime as error:
-            hint = "offsets count from start, such as 2d12h"
-            self.found.error("bad-time", str(error), self.document.at((*path, key)), hint=hint)
+            self.found.error("bad-time", str(error), self.document.at((*path, key)), hint=HINT)
             return 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from engine.language.conditions import ConditionParser, has_edge
 from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostics
-from engine.language.instants import BadTime, parse_offset
+from engine.language.instants import BadTime
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path
 from engine.language.scope import Scope
@@ -21,6 +22,8 @@ from engine.workbench.cases import (
     FiredCheck,
     ListCheck,
 )
+from engine.workbench.firing import names_of
+from engine.workbench.times import HINT, since_start
 
 _FIRED: Final = {"fired": True, "not_fired": False}
 
@@ -35,41 +38,49 @@ class ExpectationReader:
         self.scope = _scope(ruleset.definitions)
         self.parser = ConditionParser(self.scope, document, found)
         self.compiler = ConditionCompiler(ruleset.calendars)
+        self.names = names_of(ruleset)
+        self.start = 0
 
     def read(self, data: list[Any], path: Path, start: int) -> tuple[Expectation, ...]:
         """Return the expectations at ``path``, in order of their instants."""
-        read = [self._expectation(each, (*path, i), start) for i, each in enumerate(data)]
+        self.start = start
+        read = [self._expectation(each, (*path, i)) for i, each in enumerate(data)]
         return tuple(sorted((e for e in read if e is not None), key=lambda e: e.at))
 
-    def _expectation(self, data: Any, path: Path, start: int) -> Expectation | None:
+    def _expectation(self, data: Any, path: Path) -> Expectation | None:
         if not isinstance(data, dict) or len(data) < 2 or "at" not in data:
             hint = "write such as {at: 3d, score.total: 75}"
             self._error("test-shape", path, "an expectation is at and what holds then", hint)
             return None
-        checks = [self._check(k, v, (*path, k)) for k, v in data.items() if k != "at"]
-        return Expectation(
-            start + self._offset(data["at"], (*path, "at")),
-            tuple(c for c in checks if c is not None),
-            self.document.at(path),
-        )
+        checks = [c for k, v in data.items() if k != "at" for c in self._checks(k, v, (*path, k))]
+        at = self.start + self._offset(data["at"], (*path, "at"))
+        return Expectation(at, tuple(checks), self.document.at(path))
 
-    def _check(self, key: str, data: Any, path: Path) -> Check | None:
+    def _checks(self, key: str, data: Any, path: Path) -> Iterator[Check]:
         if key in _FIRED:
-            return self._fired(key, data, path)
-        if key in LISTS:
-            return self._list(key, data, path)
-        return self._fact(key, data, path)
+            yield from self._fired(key, data, path)
+            return
+        check = self._list(key, data, path) if key in LISTS else self._fact(key, data, path)
+        if check is not None:
+            yield check
 
-    def _fired(self, key: str, data: Any, path: Path) -> FiredCheck | None:
-        names = data if isinstance(data, list) else [data]
-        known = fireable(self.definitions)
-        for index, name in enumerate(names):
-            if name not in known:
-                hint = did_you_mean(str(name), known)
-                where = (*path, index) if isinstance(data, list) else path
-                message = f'there is no rule, journey or route "{name}"; {hint}'
-                self._error("unknown-rule", where, message, hint)
-        return FiredCheck(tuple(map(str, names)), _FIRED[key], self.document.key(path))
+    def _fired(self, key: str, data: Any, path: Path) -> Iterator[FiredCheck]:
+        """Read names, or a map that says of each whether it has fired: true or false."""
+        named = [(name, _FIRED[key], path) for name in ([data] if isinstance(data, str) else ())]
+        if isinstance(data, list):
+            named = [(name, _FIRED[key], (*path, i)) for i, name in enumerate(data)]
+        elif isinstance(data, dict) and all(isinstance(v, bool) for v in data.values()):
+            named = [(k, v is _FIRED[key], (*path, k)) for k, v in data.items()]
+        elif not named:
+            hint = f"write {key}: [NAME], or {key}: {{NAME: true}}"
+            self._error("test-shape", path, f"{key} takes the names of rules", hint)
+        for name, wanted, place in named:
+            if name in self.names:
+                yield FiredCheck(name, self.names[name], wanted, self.document.key(place))
+                continue
+            hint = did_you_mean(str(name), [n for n in self.names if ":" not in n])
+            message = f'there is no rule, journey, route, stage or SLA "{name}"; {hint}'
+            self._error("unknown-rule", place, message, hint)
 
     def _list(self, key: str, data: Any, path: Path) -> ListCheck | None:
         if not isinstance(data, list) or not all(isinstance(i, dict) for i in data):
@@ -123,9 +134,9 @@ class ExpectationReader:
 
     def _offset(self, text: Any, path: Path) -> int:
         try:
-            return parse_offset(str(text))
+            return since_start(str(text), self.start)
         except BadTime as error:
-            self._error("bad-time", path, str(error), "offsets count from start, such as 2d12h")
+            self._error("bad-time", path, str(error), HINT)
             return 0
 
     def _error(self, code: str, path: Path, message: str, hint: str) -> None:
@@ -133,13 +144,6 @@ class ExpectationReader:
 
     def _key_error(self, message: str, path: Path, hint: str) -> None:
         self.found.error("unknown-key", message, self.document.key(path), hint=hint)
-
-
-def fireable(definitions: Definitions) -> frozenset[str]:
-    """Return every name that ``fired`` may hold: scoring rules, journeys and routes."""
-    rules = (rule.id for model in definitions.models for rule in model.rules)
-    journeys = (journey.id for journey in definitions.journeys)
-    return frozenset((*rules, *journeys, *(route.id for route in definitions.routing.rules)))
 
 
 def _scope(definitions: Definitions) -> Scope:

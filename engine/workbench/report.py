@@ -1,4 +1,4 @@
-"""A failed test as people read it: expected and actual side by side, and how the score came."""
+"""A failed test as people read it: expected and actual as a diff, and why under it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 from engine.language.diagnostic import Diagnostic
 from engine.language.instants import format_instant
 from engine.workbench.junit import Outcome
-from engine.workbench.rendering import as_github as as_annotation
-from engine.workbench.runner import Failure, Mismatch, Result, offset
+from engine.workbench.reasons import Why
+from engine.workbench.runner import Failure, Mismatch, Result
+from engine.workbench.tree import account_lines
+from engine.workbench.values import offset, show
 
 
 def report(result: Result) -> list[str]:
@@ -17,46 +19,60 @@ def report(result: Result) -> list[str]:
     if result.passed:
         return []
     lines = [f"FAILED {result.case.source}: {result.case.name}"]
+    told: set[tuple[str, ...]] = set()
     for failure in result.failures:
-        lines += _failure(result, failure)
+        lines += _failure(result, failure, told)
     return lines
 
 
-def _failure(result: Result, failure: Failure) -> Iterator[str]:
+def _failure(result: Result, failure: Failure, told: set[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of one instant; what was ``told`` in this case is not told again."""
     span = failure.at - result.case.start
     yield f"  at {offset(span)} ({format_instant(failure.at)}), {failure.source}:"
     for mismatch in failure.mismatches:
-        yield from _mismatch(mismatch)
-    yield "    the score up to then:"
+        yield f"    {mismatch.name}:"
+        yield from _diff(mismatch)
+        for block in _why(result.case.start, mismatch.why):
+            yield from block if block not in told else (f"{block[0]}  (as above)",)
+            if len(block) > 1:
+                told.add(block)
+
+
+def _diff(mismatch: Mismatch) -> Iterator[str]:
+    if not mismatch.pairs:
+        yield f"      - expected {show(mismatch.expected)}"
+        yield f"      + actual   {show(mismatch.actual)}"
+    if mismatch.pairs and not mismatch.expected:
+        yield "      - expected []"
+    for wanted, given in mismatch.pairs:
+        if wanted is not None and given is not None:
+            yield f"                 {show(given)}"
+        elif wanted is not None:
+            yield f"      - expected {show(wanted)}"
+        else:
+            yield f"      + actual   {show(given)}"
+    if mismatch.pairs and not mismatch.actual:
+        yield "      + actual   []"
+
+
+def _why(start: int, why: Why) -> Iterator[tuple[str, ...]]:
+    """Yield what explains a mismatch, in blocks: sentences, a score's lines, a rule's tree each."""
+    yield from ((f"      {note}",) for note in why.notes)
+    if why.ledger:
+        yield ("      the lines that make it up", *_ledger(start, why))
+    for item in why.rules:
+        yield tuple(f"      {line}" for line in account_lines(item, why_not=True))
+
+
+def _ledger(start: int, why: Why) -> Iterator[str]:
     total = 0.0
-    for line in failure.ledger:
+    for line in why.ledger:
         total += line.points
-        when = offset(line.at - result.case.start)
-        why = f" ({line.reason})" if line.reason else ""
+        when = offset(line.at - start)
+        reason = f" ({line.reason})" if line.reason else ""
         yield (
-            f"      {when:>8}  {line.points:>+6g}  = {total:<6g} {line.rule}{why}  {line.source}"
+            f"      {when:>8}  {line.points:>+6g}  = {total:<6g} {line.rule}{reason}  {line.source}"
         )
-    if not failure.ledger:
-        yield "      nothing has scored"
-
-
-def _mismatch(mismatch: Mismatch) -> Iterator[str]:
-    yield f"    {mismatch.name}:"
-    yield f"      - expected {show(mismatch.expected)}"
-    yield f"      + actual   {show(mismatch.actual)}"
-
-
-def show(value: Any) -> str:
-    """Return ``value`` as one would write it in YAML."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(show, value)) + "]"
-    return str(value)
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -74,6 +90,7 @@ def as_json(result: Result) -> dict[str, Any]:
                 "name": mismatch.name,
                 "expected": mismatch.expected,
                 "actual": mismatch.actual,
+                "why": _why_item(mismatch.why),
             }
             for failure in result.failures
             for mismatch in failure.mismatches
@@ -81,9 +98,19 @@ def as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def as_github(result: Result) -> list[str]:
-    """Return one annotation for each mismatch, at the expectation it breaks."""
-    return [as_annotation(d) for d in as_diagnostics(result)]
+def _why_item(why: Why) -> dict[str, Any]:
+    lines = [
+        {
+            "at": format_instant(line.at),
+            "rule": line.rule,
+            "dimension": line.dimension,
+            "points": line.points,
+            "reason": line.reason,
+            "source": line.source,
+        }
+        for line in why.ledger
+    ]
+    return {"rules": list(why.rules), "ledger": lines, "notes": list(why.notes)}
 
 
 def as_diagnostics(result: Result) -> list[Diagnostic]:

@@ -2,60 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from engine.language.diagnostic import Source
-from engine.language.instants import parse_offset
-from engine.machines.state import Delivery, Lead, LedgerLine
+from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
-from engine.workbench.cases import Case, Expectation, FactCheck, FiredCheck, ListCheck
-from engine.workbench.world import Moment, World
-
-Item = Mapping[str, Any]
+from engine.workbench.cases import Case, Expectation, FactCheck, FiredCheck, Given, ListCheck
+from engine.workbench.deeds import Item, deeds
+from engine.workbench.firing import Firing
+from engine.workbench.matching import align
+from engine.workbench.reasons import NOTHING, Inquiry, Why
+from engine.workbench.times import since_start
+from engine.workbench.values import offset
+from engine.workbench.world import Moment, View, World
 
 
 class Mismatch(msgspec.Struct, frozen=True):
-    """One thing that is not as expected; both sides are plain data, ready to be shown."""
+    """One thing that is not as expected; both sides are plain data, ready to be shown.
+
+    Of a list, ``pairs`` lays the items side by side: (expected, actual), None for missing.
+    """
 
     name: str
     expected: Any
     actual: Any
     source: Source
+    why: Why = NOTHING
+    pairs: tuple[tuple[Item | None, Item | None], ...] = ()
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """An expectation that did not hold, and the score's ledger up to then."""
+    """An expectation that did not hold."""
 
     at: int
     mismatches: tuple[Mismatch, ...]
-    ledger: tuple[LedgerLine, ...]
     source: Source
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """The lead when an expectation was looked at; ``seen`` is how long the log was."""
+
+    expectation: Expectation
+    lead: Lead
+    seen: int
+
+
 class Result(msgspec.Struct, frozen=True):
-    """What became of a case; it passed when there are no failures."""
+    """What became of a case; it passed when there are no failures.
+
+    ``log`` is all that happened, ``asked`` the lead at each expectation.
+    """
 
     case: Case
     failures: tuple[Failure, ...]
+    log: tuple[Moment, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether everything was as expected."""
         return not self.failures
-
-
-class View(msgspec.Struct, frozen=True):
-    """A lead as compiled conditions read it, at one instant and outside any event."""
-
-    facts: dict[str, Any]
-    windows: dict[str, list[Any]]
-    created_at: int
-    now: int
-    properties: dict[str, Any] = {}
-    before: dict[str, Any] = {}
 
 
 def run_case(ruleset: Ruleset, case: Case) -> Result:
@@ -64,41 +73,38 @@ def run_case(ruleset: Ruleset, case: Case) -> Result:
 
 
 class _Run:
-    """One case under way; ``asked`` says how much of the log each list has been compared with."""
+    """One case under way; ``told`` says how much of the log each list has been compared with."""
 
     def __init__(self, ruleset: Ruleset, case: Case) -> None:
         self.case = case
+        self.ruleset = ruleset
         self.world = World(ruleset, case.start)
+        self.firing = Firing(ruleset)
         self.order = ruleset.definitions.identities
-        self.asked: dict[str, int] = {}
+        self.told: dict[str, int] = {}
         self.lead = ""
 
     def result(self) -> Result:
         events = list(self.case.events)
         failures: list[Failure] = []
+        asked: list[Asked] = []
         for expectation in self.case.expectations:
             while events and events[0].arrives <= expectation.at:
                 self._post(events.pop(0))
             self.world.advance(expectation.at)
-            failure = self._compare(expectation)
-            if failure is not None:
-                failures.append(failure)
-        return Result(self.case, tuple(failures))
+            asked.append(Asked(expectation, self.world.leads[self.lead], len(self.world.log)))
+            mismatches = tuple(self._mismatches(expectation))
+            if mismatches:
+                failures.append(Failure(expectation.at, mismatches, expectation.source))
+        return Result(self.case, tuple(failures), tuple(self.world.log), tuple(asked))
 
-    def _post(self, given: Any) -> None:
+    def _post(self, given: Given) -> None:
         self.world.advance(given.arrives)
         fields = given.event.lead
         identities = [(kind, fields[kind]) for kind in self.order if kind in fields]
         lead = self.world.lead_of(identities)
         self.lead = self.lead or lead
         self.world.post(given.event, lead)
-
-    def _compare(self, expectation: Expectation) -> Failure | None:
-        mismatches = tuple(self._mismatches(expectation))
-        if not mismatches:
-            return None
-        ledger = tuple(line for m in self._moments() for line in m.decision.ledger)
-        return Failure(expectation.at, mismatches, ledger, expectation.source)
 
     def _mismatches(self, expectation: Expectation) -> Iterator[Mismatch]:
         for check in expectation.checks:
@@ -112,35 +118,51 @@ class _Run:
     def _moments(self) -> list[Moment]:
         return [m for m in self.world.log if m.lead == self.lead]
 
+    def _inquiry(self) -> Inquiry:
+        """Return where reasons are found: the lead now, and all that led there."""
+        lead = self.world.leads[self.lead]
+        return Inquiry(self.ruleset, self.case.start, lead, self._moments(), self.world.now)
+
     def _fact(self, check: FactCheck) -> Iterator[Mismatch]:
-        lead: Lead = self.world.leads[self.lead]
+        lead = self.world.leads[self.lead]
         view = View(lead.facts, lead.windows, lead.created_at, self.world.now)
         if not check.condition.holds(view):
-            yield Mismatch(check.name, check.wanted, lead.facts.get(check.fact), check.source)
+            actual = lead.facts.get(check.fact)
+            why = self._inquiry().of_fact(check.fact, check.wanted)
+            yield Mismatch(check.name, check.wanted, actual, check.source, why)
 
     def _fired(self, check: FiredCheck) -> Iterator[Mismatch]:
-        fired = set(_fired(self._moments()))
-        for name in check.names:
-            if (name in fired) is not check.wanted:
-                words = ("fired", "not fired")
-                expected, actual = words if check.wanted else words[::-1]
-                yield Mismatch(name, expected, actual, check.source)
+        keys = set(self.firing.of(*self._moments()))
+        if keys.isdisjoint(check.keys) is check.wanted:
+            words = ("fired", "not fired")
+            expected, actual = words if check.wanted else words[::-1]
+            why = self._inquiry().of_rules(check.keys)
+            yield Mismatch(check.name, expected, actual, check.source, why)
 
     def _list(self, check: ListCheck) -> Iterator[Mismatch]:
-        seen = self.asked.get(check.kind, 0)
+        seen = self.told.get(check.kind, 0)
         moments = self._moments()
-        self.asked[check.kind] = len(moments)
-        actual = [_KINDS[check.kind](m, i) for m in moments[seen:] for i in _items(m, check.kind)]
-        fits = len(actual) == len(check.items) and all(
-            self._fits(wanted, item) for wanted, item in zip(check.items, actual, strict=True)
+        self.told[check.kind] = len(moments)
+        actual = deeds(moments[seen:], check.kind)
+        pairs = align(check.items, actual, self._fits)
+        if all(wanted is not None and given is not None for wanted, given in pairs):
+            return
+        missing = [wanted for wanted, given in pairs if given is None and wanted is not None]
+        extra = [given for wanted, given in pairs if wanted is None and given is not None]
+        why = self._inquiry().of_deeds(check.kind, missing, extra)
+        shown = [(w, g and self._shown(g, check.items)) for w, g in pairs]
+        yield Mismatch(
+            check.kind,
+            [dict(item) for item in check.items],
+            [given for _, given in shown if given is not None],
+            check.source,
+            why,
+            tuple(shown),
         )
-        if not fits:
-            shown = [self._shown(item, check.items) for item in actual]
-            yield Mismatch(check.kind, [dict(i) for i in check.items], shown, check.source)
 
     def _fits(self, wanted: Item, actual: Item) -> bool:
         return all(
-            self._at(actual["at"]) == parse_offset(str(value))
+            self._at(actual["at"]) == since_start(str(value), self.case.start)
             if key == "at"
             else actual.get(key) == value
             for key, value in wanted.items()
@@ -156,72 +178,3 @@ class _Run:
         if "at" in shown:
             shown["at"] = offset(self._at(shown["at"]))
         return shown
-
-
-def _fired(moments: Iterable[Moment]) -> Iterator[str]:
-    """Yield the names of what fired: scoring rules, journeys entered, routes that decided."""
-    for moment in moments:
-        yield from moment.decision.fired
-        for happening in moment.decision.happenings:
-            if happening.kind == "journey_entered":
-                yield happening.data["journey"]
-        if moment.event.type == "lead_assigned" and "rule" in moment.event.properties:
-            yield moment.event.properties["rule"]
-
-
-def _items(moment: Moment, kind: str) -> list[Any]:
-    decision = moment.decision
-    if kind == "tasks":
-        return list(decision.tasks)
-    if kind == "blocked":
-        return [d for d in decision.deliveries if d.status == "blocked"]
-    return [
-        d
-        for d in decision.deliveries
-        if d.status != "blocked" and (d.message is not None) is (kind == "sends")
-    ]
-
-
-def _delivery(moment: Moment, delivery: Delivery) -> dict[str, Any]:
-    return {
-        "message": delivery.message,
-        "connection": delivery.connection,
-        "reason": delivery.reason,
-        "journey": delivery.journey,
-        "step": delivery.step,
-        "at": moment.at,
-    }
-
-
-def _deed(moment: Moment, delivery: Delivery) -> dict[str, Any]:
-    return {
-        "do": delivery.connection,
-        "to": delivery.to,
-        "journey": delivery.journey,
-        "step": delivery.step,
-        "at": moment.at,
-    }
-
-
-def _task(moment: Moment, task: Any) -> dict[str, Any]:
-    return {
-        "title": task.title,
-        "owner": task.owner,
-        "priority": task.priority,
-        "journey": task.journey,
-        "step": task.step,
-        "at": moment.at,
-    }
-
-
-_KINDS = {"sends": _delivery, "blocked": _delivery, "does": _deed, "tasks": _task}
-
-
-def offset(span: int) -> str:
-    """Return ``span`` as tests write it: ``2d12h``, ``0d``."""
-    parts = []
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
-        count, span = divmod(span, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0d"

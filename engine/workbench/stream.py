@@ -49,7 +49,7 @@ class StreamReader:
         self.file = file
         self.found = found
         self.kinds = ruleset.definitions.identities
-        self.door = Door(ruleset.catalogue, self.kinds)
+        self.door = Door(ruleset.catalogue, self.kinds, ruleset.screen)
 
     def read(self, lines: Iterable[Line], start: int) -> list[Arrival]:
         """Return the events in order of their instants; offsets count from ``start``."""

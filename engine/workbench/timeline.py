@@ -12,9 +12,8 @@ import msgspec
 from engine.language.instants import format_instant, to_datetime
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
-from engine.workbench.report import show
-from engine.workbench.runner import offset
 from engine.workbench.simulate import CLOCK, Entry, Simulation, Standing, standing
+from engine.workbench.values import offset, show
 
 Item = dict[str, Any]
 _INDENT = " " * 32

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from engine.workbench.report import show
-from engine.workbench.values import instant
+from engine.workbench.values import instant, show
 
 Item = Mapping[str, Any]
 HOLDS: Final = "✓"

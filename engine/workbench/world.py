@@ -8,6 +8,7 @@ and its receipt comes back as an event, as the delivery loop of a running server
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,17 @@ class Moment(msgspec.Struct, frozen=True):
     lead: str
     event: Event
     decision: Decision
+
+
+class View(msgspec.Struct, frozen=True):
+    """A lead as compiled conditions read it, at one instant and outside any event."""
+
+    facts: dict[str, Any]
+    windows: dict[str, list[Any]]
+    created_at: int
+    now: int
+    properties: dict[str, Any] = {}
+    before: dict[str, Any] = {}
 
 
 class World:

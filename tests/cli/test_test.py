@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.cli.conftest import CONFIG, Ran
 
@@ -88,3 +89,93 @@ def test_github_annotates_failures_only(leadrules: Command, config: Path) -> Non
     lines = ran.out.splitlines()
     assert all(line.startswith("::error file=") for line in lines[:-1])
     assert " failed in " in lines[-1]
+
+
+def test_the_default_tests_show_the_default_rules(leadrules: Command) -> None:
+    """Every rule of the default configuration is shown, fired and not, on every branch."""
+    ran = leadrules("test", CONFIG, "--coverage", "--min", "95")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].split()[:2] == ["file", "kind"]
+    assert lines[-2].startswith("coverage ")
+    assert lines[-2].endswith(": at least 95 %")
+    assert " passed, 0 failed in 4 files" in lines[-1]
+
+
+def test_too_little_coverage_fails_and_says_what_is_missing(leadrules: Command) -> None:
+    """Below --min the exit code is 1, and every gap has its place; --min alone is enough."""
+    ran = leadrules("test", CONFIG, "-k", "SCO-16", "--min", "50")
+    assert ran.code == 1
+    assert ": less than the minimum of 50 %" in ran.out
+    assert "journeys.yaml:12:5: journey sales-ready: never entered" in ran.out
+    assert "0 failed" in ran.out
+    enough = leadrules("test", CONFIG, "-k", "SCO-16", "--coverage")
+    assert enough.code == 0
+    assert "less than" not in enough.out
+
+
+def test_coverage_of_nothing_fails(leadrules: Command, config: Path) -> None:
+    """Neither a misspelt -k nor a configuration without tests has any coverage."""
+    none = leadrules("test", config, "-k", "没有这样的用例", "--coverage", "--min", "0")
+    assert none.code == 2
+    assert "none of " in none.err
+    for file in (config / "tests").iterdir():
+        file.unlink()
+    empty = leadrules("test", config, "--coverage")
+    assert empty.code == 2
+    assert "a rule without a test is a guess" in empty.err
+
+
+def test_failures_count_whatever_the_coverage(leadrules: Command, config: Path) -> None:
+    """Enough coverage is no success beside a failed case, which covers nothing."""
+    change(config / "scoring.yaml", "points: 20", "points: 21")
+    ran = leadrules("test", config, "--coverage", "--min", "10")
+    assert ran.code == 1
+    assert ": at least 10 %" in ran.out
+
+
+def test_a_minimum_is_a_percentage(leadrules: Command) -> None:
+    """More than everything cannot be asked for."""
+    ran = leadrules("test", CONFIG, "--min", "101")
+    assert ran.code == 2
+    assert "101" in ran.err
+
+
+def test_coverage_in_json_is_one_object_more(leadrules: Command) -> None:
+    """The last line; nothing else is printed on stdout."""
+    ran = leadrules("test", CONFIG, "-k", "SCO-16", "--min", "99", "--format", "json")
+    *cases, last = map(json.loads, ran.out.splitlines())
+    assert all(case["passed"] for case in cases)
+    coverage = last["coverage"]
+    assert (coverage["minimum"], coverage["passed"]) == (99, False)
+    assert coverage["percent"] == 100 * coverage["shown"] // coverage["total"]
+    assert len(coverage["missing"]) == coverage["total"] - coverage["shown"]
+    assert {"file", "line", "column", "kind", "rule", "message"} < set(coverage["missing"][0])
+
+
+def test_coverage_for_github_and_sarif_is_a_finding_a_place(leadrules: Command) -> None:
+    """Errors below the minimum, notes otherwise."""
+    chosen = ("test", CONFIG, "-k", "SCO-16", "--coverage")
+    notes = leadrules(*chosen, "--format", "github").out.splitlines()
+    assert all(line.startswith("::notice file=") for line in notes[:-2])
+    errors = leadrules(*chosen, "--min", "99", "--format", "github").out.splitlines()
+    assert all(line.startswith("::error file=") for line in errors[:-2])
+    assert "title=not-covered" in errors[0]
+    assert len(errors) == len(notes)
+    sarif = json.loads(leadrules(*chosen, "--format", "sarif").out)
+    results = sarif["runs"][0]["results"]
+    assert {each["ruleId"] for each in results} == {"not-covered"}
+    assert len(results) == len(notes) - 2
+
+
+def test_coverage_in_junit_is_one_case_more(leadrules: Command) -> None:
+    """It fails below the minimum, with all that is missing."""
+    chosen = ("test", CONFIG, "-k", "SCO-16", "--format", "junit")
+    root = ElementTree.fromstring(leadrules(*chosen, "--min", "99").out)
+    (suite,) = (each for each in root if each.get("name") == "coverage")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "less than the minimum of 99 %" in str(failure.get("message"))
+    assert "journey sales-ready: never entered" in str(failure.text)
+    fine = ElementTree.fromstring(leadrules(*chosen, "--min", "1").out)
+    assert fine.get("failures") == "0"

@@ -9,6 +9,7 @@ from engine.language.instants import DAY, HOUR, parse_instant
 from engine.network.ruleset import Ruleset
 from engine.workbench.casefile import read_cases
 from engine.workbench.cases import Case
+from engine.workbench.runner import run_case
 
 START = "2026-03-02T09:00:00+08:00"
 
@@ -127,3 +128,81 @@ def test_a_start_is_needed(default_rules: Ruleset) -> None:
     """A test without a start has no clock."""
     _, found = read("cases: [{name: x, expect: [{at: 0d, grade: D}]}]", default_rules)
     assert "does not say when it starts" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("expectation", "code", "hint"),
+    [
+        ("fird: [idle]", "unknown-key", 'did you mean "fired"?'),
+        ("not_fire: [idle]", "unknown-key", 'did you mean "not_fired"?'),
+        ("send: []", "unknown-key", 'did you mean "sends"?'),
+        ("task: []", "unknown-key", 'did you mean "tasks"?'),
+        ("ownr: null", "unknown-key", 'did you mean "owner"?'),
+        ("score.totl: 5", "unknown-key", 'did you mean "score.total"?'),
+        ("journey.welcom: null", "unknown-key", 'did you mean "journey.welcome"?'),
+        ("sends: [{mesage: welcome}]", "unknown-key", 'did you mean "message"?'),
+        ("sends: [{message: welcom}]", "unknown-message", 'did you mean "welcome"?'),
+        ("tasks: [{titel: 回访}]", "unknown-key", 'did you mean "title"?'),
+        ("fired: [visited-princing]", "unknown-rule", 'did you mean "visited-pricing"?'),
+        ("fired: {idel: true}", "unknown-rule", 'did you mean "idle"?'),
+        ("fired: ['stage:mqll']", "unknown-rule", "there is no rule, journey, route, stage or SLA"),
+        ("fired: {idle: 是}", "test-shape", "write fired: [NAME], or fired: {NAME: true}"),
+        ("not_fired: 3", "test-shape", "write not_fired: [NAME], or not_fired: {NAME: true}"),
+    ],
+)
+def test_misspelt_expectations_name_the_nearest(
+    default_rules: Ruleset, expectation: str, code: str, hint: str
+) -> None:
+    """Of everything that can be expected, with the place and a way out."""
+    text = f"start: {START}\ncases: [{{name: a, expect: [{{at: 0d, {expectation}}}]}}]"
+    _, (finding,) = read(text, default_rules)
+    assert finding.code == code
+    assert hint in f"{finding.message} {finding.hint}"
+    assert finding.source.line == 2
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2026-03-01T09:00:00+08:00", "is before the start of the test, 2026-03-02T01:00:00Z"),
+        ("2026-03-04T09:00:00", "has no time zone"),
+        ("2026-03-04", "has no time zone"),
+        ("tomorrow", "is not an offset"),
+    ],
+)
+def test_an_instant_has_to_come_after_the_start(default_rules: Ruleset, at: str, said: str) -> None:
+    """An offset or a whole instant; the finding stands at the text."""
+    text = f"start: {START}\ncases: [{{name: a, expect: [{{at: {at}, grade: D}}]}}]"
+    _, (finding,) = read(text, default_rules)
+    assert finding.code == "bad-time"
+    assert said in finding.message
+    assert "2d12h" in str(finding.hint)
+    assert finding.source.column == text.splitlines()[1].index(at) + 1
+
+
+def test_named_conditions_are_refused(default_rules: Ruleset) -> None:
+    """They would mean nothing; the rest of the file is checked all the same."""
+    text = f"""
+start: {START}
+conditions: {{hot: {{grade: A}}}}
+cases: [{{name: a, expect: [{{at: 0d, grade: D, stgae: new}}]}}]
+"""
+    _, (first, second) = read(text, default_rules)
+    assert (first.code, first.source.line, first.source.column) == ("conditions-in-test", 3, 1)
+    assert "expects fields" in first.message
+    assert second.code == "unknown-key"
+
+
+def test_a_table_may_ask_whether_a_rule_fired(default_rules: Ruleset) -> None:
+    """A row's true or false stands for fired or not."""
+    text = f"""
+start: {START}
+cases:
+  - name: 满 7 天再算
+    events: [{{at: 0d, event: page_viewed, page: $page}}]
+    table: [{{page: pricing, fired: true}}, {{page: home, fired: false}}]
+    expect: [{{at: 0d, fired: {{visited-pricing: $fired}}}}]
+"""
+    cases, found = read(text, default_rules)
+    assert not found
+    assert [run_case(default_rules, case).passed for case in cases] == [True, True]

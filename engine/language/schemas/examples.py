@@ -97,11 +97,18 @@ def _expectation(v: Vocabulary) -> Schema:
         path: shown(path, field, {"anyOf": [suggested(v, path, field), _FILLED]})
         for path, field in facts(v).items()
     }
-    rules = {"type": ["string", "array"], "items": text(examples=list(v.rules))}
+    rules = {
+        "type": ["string", "array", "object"],
+        "items": text(examples=list(v.rules)),
+        "additionalProperties": typed(["boolean", "string"]),
+    }
     told = {
-        "at": text("When, from start."),
-        "fired": {**rules, "description": "Rules, routes and journeys that have fired."},
-        "not_fired": {**rules, "description": "Rules, routes and journeys that have not."},
+        "at": text("When: an offset from start such as 2d12h, or an instant."),
+        "fired": {**rules, "description": "Rules that have fired; a map says of each whether."},
+        "not_fired": {
+            **rules,
+            "description": "Rules that have not fired; a map says of each whether.",
+        },
         **{name: _of_row(listing(record(keys))) for name, keys in _lists().items()},
     }
     consent: dict[str, Schema] = {r"^lead\.consent\.": {}}

@@ -34,7 +34,7 @@ def _event() -> Schema:
         "object",
         additionalProperties=True,
         properties={
-            "at": text("When, from start: 0d, 90m, 6d23h."),
+            "at": text("When: an offset from start such as 0d, 90m, 6d23h, or an instant."),
             "event": ref("event"),
         },
         required=["at", "event"],

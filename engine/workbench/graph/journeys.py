@@ -35,12 +35,12 @@ def _journey(journey: Journey) -> Cluster:
     nodes = [_entry(journey), *(_step(journey, step) for step in journey.steps)]
     edges = [Edge(nodes[0].id, _id(journey, journey.steps[0].id))]
     edges += (edge for step in journey.steps for edge in _ways(journey, step))
-    for word, events, when in (
-        ("exit", journey.exit_events, journey.exit_when),
-        ("goal", journey.goal_events, journey.goal_when),
+    for word, events, where, when in (
+        ("exit", journey.exit_events, journey.exit_where, journey.exit_when),
+        ("goal", journey.goal_events, journey.goal_where, journey.goal_when),
     ):
         if events or when:
-            note = Node(_mark(journey, word), (word, *_reasons(events, None, when)), NOTE)
+            note = Node(_mark(journey, word), (word, *_reasons(events, where, when)), NOTE)
             nodes.append(note)
             edges.append(Edge(note.id, _mark(journey, _END), weak=True))
     if any(edge.end == _mark(journey, _END) for edge in edges):
