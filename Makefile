@@ -1,4 +1,5 @@
-# Needs python3 (3.11 or later) and make; everything else goes into .venv.
+# Needs python3 (3.11 or later) and make, and for development on Python before 3.13 a C compiler
+# (durable_rules has no wheels); everything else goes into .venv.
 # If uv is installed it is used, because it is faster; else venv and pip.
 
 PYTHON ?= python3
@@ -71,11 +72,15 @@ types: $(VENV)/.dev-stamp ## mypy, strict
 unit: $(VENV)/.dev-stamp ## pytest alone; ARGS="-k journey -x" is passed on
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
+.PHONY: durable
+durable: $(VENV)/.dev-stamp ## our network and durable-rules, fired by the same 10,000 cases
+	$(BIN)/pytest -n auto tests/durable tests/conformance $(ARGS)
+
 .PHONY: rules
 rules: $(VENV)/.dev-stamp ## validate and test the default configuration
 	$(BIN)/leadrules validate config
 	$(BIN)/leadrules lint config --fail-on warning
-	$(BIN)/leadrules test
+	$(BIN)/leadrules test --coverage --min 95
 
 .PHONY: pythons
 pythons: $(VENV)/.dev-stamp ## install and run the wheel on every other Python of this machine

@@ -14,7 +14,7 @@ from engine.language.load import load_folder
 from engine.machines.lead import decide, new_lead
 from engine.machines.state import Event, Teams
 from engine.machines.state import Lead as State
-from engine.machines.turn import take_turn
+from engine.machines.turn import Entry, follow
 from engine.network.ruleset import Ruleset
 
 RULES = Path(__file__).parent / "guide004"
@@ -38,8 +38,8 @@ class Ours:
             lead = leads.get(id) or new_lead(ruleset, id, event.at)
             decision = decide(ruleset, lead, event, event.at)
             after = decision.lead
-            if decision.requests:  # routed: the whole turn, once more from the beginning
-                turn = take_turn(ruleset, lead, teams, event, event.at)
+            if decision.requests:  # sent to routing, whose answer is an event of its own
+                turn = follow(ruleset, lead, teams, Entry(event, decision), event.at)
                 after, teams = turn.lead, turn.teams
             leads[id] = after
             facts = after.facts

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
+import _root  # noqa: F401 - before the engine
 from _peers import PEERS, Take
 from _stream import Answer, stream
 

@@ -22,6 +22,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import _root  # noqa: F401 - before the engine
+
 from engine.language.instants import HOUR, parse_instant
 from engine.language.load import load_folder
 from engine.machines.lead import decide, new_lead

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import pluggy
+
+from engine.language.definitions import Limits as Limits
+from engine.outbound import ForbiddenTarget as ForbiddenTarget
+from engine.outbound import Target as Target
+from engine.outbound import check_target as check_target
+from engine.outbound import next_target as next_target
 
 PROJECT: Final = "leadrules"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -27,7 +33,9 @@ class OutgoingDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key`` is the idempotency key: the same at every attempt, so that a provider that knows
     such keys does the thing once. ``to`` is None only for actions without an ``address``.
-    ``audience`` is ``lead``, or ``owner`` for a note to a salesperson.
+    ``audience`` is ``lead``, or ``owner`` for a note to a salesperson. An ``attempt`` beyond
+    the first may repeat one whose answer never came. ``deadline`` is the instant at which doing
+    it makes no more sense.
     """
 
     key: str
@@ -36,6 +44,7 @@ class OutgoingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     audience: str
     attempt: int
     created_at: int
+    deadline: int | None = None
     to: str | None = None
     message: str | None = None
     journey: str | None = None
@@ -47,10 +56,15 @@ class OutgoingDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What an action may use: its connection's settings, secrets already filled in."""
+    """What an action may use: its connection's settings, secrets already filled in.
+
+    ``concurrency`` is how many deliveries of the connection run at once at most, which is also
+    how many sockets are worth keeping open.
+    """
 
     connection: Mapping[str, Any]
     now: int
+    concurrency: int = 1
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -64,10 +78,22 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Not done, and trying again can help; ``after`` milliseconds, or as the engine thinks fit."""
+    """Not done, and trying again can help; ``after`` milliseconds, or as the engine thinks fit.
+
+    ``about`` says whose trouble it is. Several troubles of the connection in a row give it a
+    rest; a recipient's, such as a full mailbox, say nothing of the other deliveries.
+    """
 
     reason: str
     after: int | None = None
+    about: Literal["connection", "recipient"] = "connection"
+
+
+class Misconfigured(Retry, frozen=True):
+    """Not done, and nothing of this connection will be before a person changes something.
+
+    Such as a wrong password. The connection stops; the attempt does not count.
+    """
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -85,7 +111,9 @@ class Action(ABC):
     ``name`` is what ``plugin:`` in ``server.yaml`` says. The two schemas are JSON Schema
     (draft-07) for a connection's settings and for a step's ``with``. ``address`` is the lead's
     fact that holds the recipient, such as ``lead.email``; without one nobody is addressed.
-    ``receipt`` is the event that tells the lead's journey of a delivery.
+    ``receipt`` is the event that tells the lead's journey of a delivery. ``limits`` is what the
+    provider allows, where ``server.yaml`` does not say; a ``deadline`` there is for what makes
+    no sense seconds later.
     """
 
     name: str
@@ -93,10 +121,15 @@ class Action(ABC):
     connection_schema: Mapping[str, Any] = {"type": "object"}
     address: str | None = None
     receipt: str = "message_sent"
+    limits: Limits = Limits()
 
     @abstractmethod
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         """Do it. What is raised costs this delivery only; OSError and timeouts are retried."""
+
+    async def close(self) -> None:
+        """Let go of what is kept between deliveries, such as sockets; the server is stopping."""
+        return
 
 
 # --- channels --------------------------------------------------------------------------------
@@ -184,6 +217,35 @@ class Channel(ABC):
         """Return the HTTP routes to mount under ``/channels/NAME``."""
 
 
+# --- enrichers -------------------------------------------------------------------------------
+
+
+class LeadView(msgspec.Struct, frozen=True):
+    """A lead as an enricher sees it: its id, and its fields by name, such as ``company``."""
+
+    id: str
+    fields: Mapping[str, Any]
+
+
+class Enricher(ABC):
+    """Finds out what a lead did not say: the size of a company, the place of a number.
+
+    ``name`` is what ``plugin:`` under ``enrich`` in ``intake.yaml`` says, which also says when
+    it is asked and how long it may take.
+    """
+
+    name: str
+
+    @abstractmethod
+    async def enrich(self, lead: LeadView) -> Mapping[str, Any]:
+        """Return fields by name, empty when nothing is known.
+
+        They fill gaps; what the customer said stays unless ``overwrite`` lists the field. The
+        answer is checked like any event from outside. What is raised costs this answer only;
+        OSError and timeouts are tried again.
+        """
+
+
 # --- hooks -----------------------------------------------------------------------------------
 
 
@@ -197,6 +259,10 @@ class Hooks:
     @hookspec
     def register_channels(self, register: Callable[[Channel], None]) -> None:
         """Call ``register`` with each channel."""
+
+    @hookspec
+    def register_enrichers(self, register: Callable[[Enricher], None]) -> None:
+        """Call ``register`` with each enricher."""
 
     @hookspec
     def extend_catalogue(self) -> Mapping[str, Any]:

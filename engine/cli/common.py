@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -118,16 +119,44 @@ def load(folder: Path) -> Loaded:
 
 
 def _with_plugins(loaded: Loaded, definitions: Definitions, plugins: Plugins) -> Loaded:
-    """Add what plugins find wrong with their connections."""
+    """Add what plugins find wrong with their connections, and a network with the rules."""
     import msgspec
 
-    found = plugins.check(definitions)
+    from engine.host.network import check_network
+
+    found = [*plugins.check(definitions), *check_network(definitions)]
     failed = any(d.severity == "error" for d in found)
     return msgspec.structs.replace(
         loaded,
         definitions=None if failed else definitions,
         diagnostics=sorted([*loaded.diagnostics, *found], key=lambda d: d.source),
     )
+
+
+def outdated(loaded: Loaded, now: int) -> Loaded:
+    """Add the warnings that come with time, such as about a year without official holidays."""
+    import msgspec
+
+    from engine.language.lint.running import outdated as of
+
+    if loaded.definitions is None:
+        return loaded
+    found = [*loaded.diagnostics, *of(loaded, loaded.definitions, now)]
+    return msgspec.structs.replace(loaded, diagnostics=sorted(found, key=lambda d: d.source))
+
+
+def now_option(function: F) -> F:
+    """Add the option ``--now TIME``; ``instant`` reads it."""
+    return click.option(
+        "--now", metavar="TIME", help="The time to judge by, RFC 3339; by default now."
+    )(function)
+
+
+def instant(text: str | None) -> int:
+    """Return the instant of RFC 3339 ``text``, the present one without; raises BadTime."""
+    from engine.language.instants import parse_instant
+
+    return int(time.time() * 1000) if text is None else parse_instant(text)
 
 
 def definitions_of(folder: Path) -> Definitions:
@@ -148,6 +177,18 @@ def database(definitions: Definitions, given: Path | None) -> Path:
     if not path.is_file():
         raise NoDatabase(f'there is no database "{path}"; name it with --db FILE, or run `serve`')
     return path
+
+
+def named_database(folder: Path, given: Path | None) -> Path:
+    """Return the database given, which needs no rules, else that of the configuration ``folder``.
+
+    Raises NoDatabase where it is not there, RulesHaveErrors.
+    """
+    if given is None:
+        return database(definitions_of(folder), None)
+    if not given.is_file():
+        raise NoDatabase(f'there is no database "{given}"; name it with --db FILE')
+    return given
 
 
 def out() -> Console:

@@ -1,9 +1,9 @@
-"""``leadrules import``: leads from a spreadsheet into a running server."""
+"""``leadrules import``: leads from a table into a running server, or into a database."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,15 +13,15 @@ from engine.cli.codes import DONE, FINDINGS
 from engine.cli.common import config_option, definitions_of, err, server_options
 
 if TYPE_CHECKING:
-    from engine.cli.client import Client
-    from engine.cli.sheet import Row, Sheet
+    from engine.cli.importing import Counts, Import, Rejected
+    from engine.cli.table.events import Making
+    from engine.cli.table.mapping import Mapped
+    from engine.cli.table.sheet import Row, Sheet
+    from engine.cli.targets import Target
     from engine.language.definitions import Definitions
 
-_BUSY: Final = frozenset({429, 503})
-_PATIENCE: Final = (0.5, 1, 2, 4, 8)  # seconds between attempts while the server is busy
-_SHOWN: Final = 10
-Pair = tuple["Row", dict[str, Any]]
-"""A row and the event that was made of it."""
+AT_END: Final = "at-end"
+NEXT_EVENT: Final = "next-event"
 
 
 @click.command("import")
@@ -29,145 +29,181 @@ Pair = tuple["Row", dict[str, Any]]
 @server_options
 @config_option
 @click.option(
+    "--db",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write into this database, which no server runs, instead of a server.",
+)
+@click.option(
     "--history/--live",
     default=True,
     show_default=True,
     help="History counts in scores and starts nothing; live leads are news.",
 )
+@click.option(
+    "--judge",
+    type=click.Choice([NEXT_EVENT, AT_END]),
+    default=NEXT_EVENT,
+    show_default=True,
+    help="When history makes stages, journeys and owners: at a lead's next event, or at the end.",
+)
+@click.option("--mapping", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="A YAML file that says what the columns mean.")  # fmt: skip
 @click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="What a column means.")
+@click.option("--sheet", help="The sheet of a workbook; the first by default.")
+@click.option("--encoding", help="Its encoding, where it is not found rightly.")
+@click.option("--delimiter", help="What stands between cells, where it is not found rightly.")
+@click.option(
+    "--id-by",
+    "ids",
+    type=click.Choice(["content", "file"]),
+    default="content",
+    show_default=True,
+    help="What makes a row the same event again: its cells, or its line in this very file.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything and store nothing.")
 @click.option("--batch", default=200, show_default=True, type=click.IntRange(1, 1000))
-def command(
-    file: Path,
-    url: str | None,
-    token: str | None,
-    config: Path,
-    history: bool,
-    maps: tuple[str, ...],
-    batch: int,
-) -> int:
-    """Bring the leads in FILE, a CSV whose first line names the columns, into a running server.
+def command(file: Path, config: Path, **options: Any) -> int:
+    """Bring the leads in FILE in, a CSV or .xlsx whose first line names the columns.
 
     Columns are found by name, in English or Chinese (姓名 手机 邮箱 公司 职位 行业 ...). A
-    file sent again brings in nothing twice. Rejected rows go to FILE.rejected.csv, each with its
-    line and the reason.
+    file sent again brings in nothing twice, also when it was cut off. Rejected rows go to
+    FILE.rejected.csv, each with its line and the reason.
     """
-    from engine.cli.client import Client
-    from engine.cli.sheet import read_sheet
+    from engine.cli.table.mapping import Mapped, read_mapping
+    from engine.cli.table.sheet import Sheet
 
     definitions = definitions_of(config)
-    sheet = read_sheet(file.read_bytes(), definitions.catalogue, _mapping(maps))
-    with Client(url, token) as client:
-        intake = _Intake(client, sheet, definitions, file.name, history)
-        _run(intake, batch)
-    click.echo(
-        f"{intake.accepted} leads imported, {intake.duplicates} were there already, "
-        f"{len(intake.rejected)} rejected, of {len(sheet.rows)} rows"
+    given = options["mapping"]
+    mapped = read_mapping(given, definitions.catalogue) if given else Mapped()
+    delimiter = (options["delimiter"] or mapped.delimiter or "").replace("\\t", "\t")
+    if len(delimiter) > 1:
+        raise click.BadParameter("a delimiter is one character, such as ; or \\t")
+    with Sheet(
+        file,
+        options["sheet"] or mapped.sheet,
+        options["encoding"] or mapped.encoding,
+        delimiter or None,
+    ) as sheet:
+        making = _making(sheet, definitions, mapped, options)
+        _propose(making)
+        target = _target(config, definitions, options)
+        try:
+            return _run(sheet, making, target, options)
+        finally:
+            target.close()
+
+
+def _making(
+    sheet: Sheet, definitions: Definitions, mapped: Mapped, options: dict[str, Any]
+) -> Making:
+    from zoneinfo import ZoneInfo
+
+    from engine.cli.table.columns import Columns
+    from engine.cli.table.columns import Target as Column
+    from engine.cli.table.events import Making
+    from engine.cli.table.mapping import told
+
+    columns = Columns(definitions.catalogue, mapped.event)
+    given = {**mapped.columns, **told(_pairs(options["maps"]), columns)}
+    if mapped.skip_others:
+        given = {heading: given.get(heading, Column("skip")) for heading in sheet.headings}
+    return Making(
+        file=sheet.path.name,
+        digest=sheet.survey.digest,
+        headings=sheet.headings,
+        columns=columns.assign(sheet.headings, given),
+        zone=ZoneInfo(mapped.zone or definitions.server.zone),
+        history=options["history"],
+        event=mapped.event,
+        constants=mapped.constants,
+        properties=mapped.properties,
+        ids=options["ids"],
     )
-    if not intake.rejected:
-        return DONE
-    _report(intake, file.with_name(f"{file.name}.rejected.csv"))
-    return FINDINGS
 
 
-def _mapping(maps: Sequence[str]) -> dict[str, str]:
+def _pairs(maps: Sequence[str]) -> list[tuple[str, str]]:
     pairs = [text.partition("=") for text in maps]
     for column, equals, _ in pairs:
         if not equals:
             raise click.BadParameter(f"{column!r} has no =; write --map COLUMN=FIELD")
-    return {column.strip(): field.strip() for column, _, field in pairs}
+    return [(column.strip(), field.strip()) for column, _, field in pairs]
 
 
-class _Intake:
-    """An import under way: what was taken, what was there, what was rejected."""
-
-    def __init__(
-        self, client: Client, sheet: Sheet, definitions: Definitions, file: str, history: bool
-    ) -> None:
-        from zoneinfo import ZoneInfo
-
-        self.client = client
-        self.sheet = sheet
-        self.file = file
-        self.history = history
-        self.zone = ZoneInfo(definitions.server.zone)
-        self.accepted = 0
-        self.duplicates = 0
-        self.rejected: list[tuple[Row, str]] = []
-
-    def take(self, rows: Sequence[Row]) -> None:
-        """Send some rows, as often as it takes while the server is busy."""
-        waiting = list(self._events(rows))
-        for pause in (*_PATIENCE, None):
-            waiting = self._send(waiting)
-            if not waiting:
-                return
-            if pause is not None:
-                time.sleep(pause)
-        self.rejected += [(row, "the server is too busy") for row, _ in waiting]
-
-    def _events(self, rows: Sequence[Row]) -> Iterator[Pair]:
-        from engine.cli.sheet import BadCell, raw_event
-
-        for row in rows:
-            try:
-                yield row, raw_event(row, self.sheet, self.file, self.zone, self.history)
-            except BadCell as error:
-                self.rejected.append((row, str(error)))
-
-    def _send(self, pairs: list[Pair]) -> list[Pair]:
-        """Post a batch; return what to send again."""
-        from engine.cli.client import ServerRefused
-
-        if not pairs:
-            return []
-        try:
-            answer = self.client.post("/v1/events", [event for _, event in pairs])
-        except ServerRefused as error:
-            if error.status in _BUSY:
-                return pairs
-            if error.code != "no-event-accepted":
-                raise
-            return self._refused(pairs, {d["index"]: d for d in error.details})
-        self.accepted += answer["accepted"]
-        self.duplicates += answer["duplicates"]
-        return self._refused(
-            pairs, {i: r["error"] for i, r in enumerate(answer["results"]) if "error" in r}
-        )
-
-    def _refused(self, pairs: list[Pair], faults: Mapping[int, Any]) -> list[Pair]:
-        """Note the rows that were rejected; return those that may be sent again."""
-        again: list[Pair] = []
-        for index, fault in faults.items():
-            if fault["code"] == "overloaded":
-                again.append(pairs[index])
-            else:
-                self.rejected.append((pairs[index][0], fault["message"]))
-        return again
+def _propose(making: Making) -> None:
+    """Say on stderr what each column is taken for."""
+    for heading in making.headings:
+        click.echo(f"{heading} -> {making.columns[heading].shown}", err=True)
+    for name, value in {**making.constants, **making.properties}.items():
+        click.echo(f"every row -> {name}: {value}", err=True)
 
 
-def _run(intake: _Intake, batch: int) -> None:
-    """Send everything, with a progress bar on stderr."""
+def _target(config: Path, definitions: Definitions, options: dict[str, Any]) -> Target:
+    from engine.cli.client import Client
+    from engine.cli.targets import DatabaseTarget, DryTarget, ServerTarget
+
+    if options["dry_run"]:
+        return DryTarget(definitions)
+    if options["db"] is not None:
+        return DatabaseTarget(config, options["db"])
+    return ServerTarget(Client(options["url"], options["token"]))
+
+
+def _run(sheet: Sheet, making: Making, target: Target, options: dict[str, Any]) -> int:
+    from engine.cli.importing import Import, Leads, Rejected
+
+    dry, batch = options["dry_run"], options["batch"]
+    path = None if dry else sheet.path.with_name(f"{sheet.path.name}.rejected.csv")
+    rejected = Rejected(path, making.headings)
+    leads = Leads() if options["judge"] == AT_END and making.history and not dry else None
+    work = Import(target, making, rejected, leads)
+    try:
+        _bring(work, sheet, batch)
+        judged = work.judge(batch) if leads is not None else None
+    finally:
+        rejected.close()
+        if leads is not None:
+            leads.close()
+    click.echo(_summary(work.counts, dry, judged))
+    if not work.counts.rejected:
+        return DONE
+    _report(making.file, work.counts, rejected)
+    return FINDINGS
+
+
+def _bring(work: Import, sheet: Sheet, batch: int) -> None:
+    """Take all rows, with a progress bar on stderr."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    rows = intake.sheet.rows
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = err()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("import", total=len(rows))
-        for start in range(0, len(rows), batch):
-            some = rows[start : start + batch]
-            intake.take(some)
-            progress.update(task, advance=len(some))
+        task = progress.add_task("import", total=None if sheet.is_workbook else sheet.survey.lines)
+        for rows in _batches(sheet.rows(), batch):
+            work.take(rows)
+            progress.update(task, completed=rows[-1].line)
 
 
-def _report(intake: _Intake, path: Path) -> None:
-    from engine.cli.sheet import write_rejected
+def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while some := list(islice(rows, size)):
+        yield some
 
-    intake.rejected.sort(key=lambda pair: pair[0].line)
-    # With a byte order mark Excel reads it as UTF-8.
-    path.write_text("".join(write_rejected(intake.sheet, intake.rejected)), "utf-8-sig", newline="")
-    for row, reason in intake.rejected[:_SHOWN]:
-        click.echo(f"{intake.file}:{row.line}: {reason}", err=True)
-    if len(intake.rejected) > _SHOWN:
-        click.echo(f"... and {len(intake.rejected) - _SHOWN} more", err=True)
-    click.echo(f"Rejected rows are in {path}", err=True)
+
+def _summary(counts: Counts, dry: bool, judged: int | None) -> str:
+    did = "would be imported" if dry else "imported"
+    parts = [f"{counts.accepted} leads {did}"]
+    if not dry:
+        parts.append(f"{counts.duplicate} were there already")
+    if counts.quarantined:
+        parts.append(f"{counts.quarantined} in quarantine")
+    parts.append(f"{counts.rejected} rejected, of {counts.rows} rows")
+    text = ", ".join(parts)
+    return text if judged is None else f"{text}; {judged} leads judged"
+
+
+def _report(file: str, counts: Counts, rejected: Rejected) -> None:
+    for line, reason in rejected.first:
+        click.echo(f"{file}:{line}: {reason}", err=True)
+    if counts.rejected > len(rejected.first):
+        click.echo(f"... and {counts.rejected - len(rejected.first)} more", err=True)
+    if rejected.path is not None:
+        click.echo(f"Rejected rows are in {rejected.path}", err=True)

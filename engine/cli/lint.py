@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.codes import DONE, FINDINGS
-from engine.cli.common import config_argument, format_option, load, print_diagnostics
+from engine.cli.common import (
+    config_argument,
+    format_option,
+    instant,
+    load,
+    now_option,
+    print_diagnostics,
+)
 from engine.errors import LeadrulesError
 from engine.workbench.rendering import FOR_PROGRAMS, FORMATS, summary
 
@@ -40,7 +46,7 @@ class FixBroke(LeadrulesError):
     show_default=True,
     help="The mildest finding that makes the exit code 1.",
 )
-@click.option("--now", metavar="TIME", help="The time to judge by, RFC 3339; by default now.")
+@now_option
 def command(config: Path, fix: bool, format: str, fail_on: str, now: str | None) -> int:
     """Look for rules in the folder CONFIG that load and can't mean what they say.
 
@@ -48,14 +54,14 @@ def command(config: Path, fix: bool, format: str, fail_on: str, now: str | None)
     `# leadrules: ignore[code] reason`.
     """
     failing = frozenset(SEVERITIES[: SEVERITIES.index(fail_on) + 1])
-    instant = _instant(now)
-    loaded, linted = _lint(config, instant)
+    moment = instant(now)
+    loaded, linted = _lint(config, moment)
     if linted is None:
         print_diagnostics(loaded.diagnostics, format, loaded, failing)
         click.echo("The rules have errors, so their meaning was not checked.", err=True)
         return FINDINGS
     if fix:
-        loaded, linted = _mend(config, instant, loaded, linted)
+        loaded, linted = _mend(config, moment, loaded, linted)
     print_diagnostics(linted.diagnostics, format, loaded, failing)
     click.echo(_counted(loaded, linted), err=format in FOR_PROGRAMS)
     return FINDINGS if any(d.severity in failing for d in linted.diagnostics) else DONE
@@ -68,12 +74,6 @@ def _counted(loaded: Loaded, linted: Linted) -> str:
         if number:
             counted += f", {number} {what}"
     return counted
-
-
-def _instant(text: str | None) -> int:
-    from engine.language.instants import parse_instant
-
-    return int(time.time() * 1000) if text is None else parse_instant(text)
 
 
 def _lint(config: Path, now: int) -> tuple[Loaded, Linted | None]:

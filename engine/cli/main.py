@@ -27,8 +27,18 @@ VERBS: Final = {
     "graph": "engine.cli.graph",
     "serve": "engine.cli.serve",
     "status": "engine.cli.status",
+    "reload": "engine.cli.reload",
+    "deliveries": "engine.cli.deliveries",
     "import": "engine.cli.import_",
+    "quarantine": "engine.cli.quarantine",
+    "export": "engine.cli.export",
+    "replay": "engine.cli.replay",
+    "backup": "engine.cli.backup",
+    "doctor": "engine.cli.doctor",
     "report": "engine.cli.report",
+    "token": "engine.cli.token",
+    "audit": "engine.cli.audit",
+    "forget": "engine.cli.forget",
 }
 
 

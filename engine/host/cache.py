@@ -22,6 +22,10 @@ class LeadCache:
             self._leads.move_to_end(id)
         return lead
 
+    def drop(self, id: str) -> None:
+        """Know a lead no longer."""
+        self._leads.pop(id, None)
+
     def put(self, leads: Iterable[Lead]) -> None:
         """Keep leads as they were committed."""
         for lead in leads:

@@ -6,6 +6,7 @@ and null mean "not given".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,14 +19,17 @@ from engine.language.catalogue import MESSAGE_PROPERTIES, Catalogue, EventType, 
 from engine.language.instants import MINUTE, BadTime, parse_instant
 from engine.machines.directory import Identity
 from engine.machines.state import Event
+from engine.network.screening import Entering, Screen
 
-KEYS: Final = ("id", "type", "at", "lead", "properties", "channel", "history", "by")
+KEYS: Final = ("id", "type", "at", "lead", "properties", "channel", "history", "by", "client")
 _KEYS: Final = frozenset(KEYS)
 ENGINE: Final = "engine"  # the channel, and the group of events, that only the engine uses
 TOLERANCE: Final = 10 * MINUTE
 MAX_ID: Final = 200
+MAX_AGENT: Final = 1_000
 # Ids that the engine makes; from outside they could keep its own events out of the log.
-RESERVED: Final = ("wake:", "receipt:")
+RESERVED: Final = ("wake:", "receipt:", "enriched:")
+CLIENT: Final = ("ip", "agent")
 _SHORT: Final = Field("text", "string")
 
 
@@ -40,23 +44,33 @@ class Arrival(msgspec.Struct, frozen=True):
 class Visit(msgspec.Struct, frozen=True):
     """What the door knows of a submission: its instant, and defaults for its events.
 
-    ``latest`` is the last instant that an event may be dated.
+    ``latest`` is the last instant that an event may be dated; ``client`` is whose browser
+    sends (``ip``, ``agent``), where that is the lead's own. ``own`` events are made by the
+    engine: their ids may be reserved ones, and nobody screens them.
     """
 
     now: int
     latest: int
     channel: str = "api"
     by: str | None = None
+    client: Mapping[str, str] = {}
+    own: bool = False
     hints: Hints = msgspec.field(default_factory=Hints)
 
 
 class Door:
-    """Reads raw events by one catalogue; ``identities`` are the kinds, strongest first."""
+    """Reads raw events by one catalogue; ``identities`` are the kinds, strongest first.
 
-    def __init__(self, catalogue: Catalogue, identities: tuple[str, ...]) -> None:
+    With a ``screen`` its verdict is recorded with each event.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, identities: tuple[str, ...], screen: Screen | None = None
+    ) -> None:
         self._events = catalogue.events
         self._outside = tuple(e.name for e in catalogue.events.values() if e.group != ENGINE)
-        self._fields = LeadFields(catalogue.fields, identities)
+        self._fields = LeadFields(catalogue.fields, identities, screen)
+        self._screen = screen
         self._carried = {name: Field(name, "string") for name in MESSAGE_PROPERTIES}
 
     def read(self, raw: Any, visit: Visit) -> Arrival | Outcome:
@@ -67,7 +81,7 @@ class Door:
             return faults.outcome(None)
         _unknown(raw, faults)
         id = _text(raw, "id", faults, MAX_ID)
-        if id is not None and id.startswith(RESERVED):
+        if id is not None and id.startswith(RESERVED) and not visit.own:
             faults.add("bad-id", "id", f"ids that start with {id.split(':')[0]}: are the engine's")
         arrival = self._arrival(raw, id, visit, faults)
         if arrival is None or faults.items:
@@ -84,6 +98,7 @@ class Door:
         lead = self._fields.read(raw.get("lead"), faults)
         properties = self._properties(raw.get("properties"), kind, faults)
         history = _history(raw, faults)
+        client = _client(raw, visit, faults)
         if lead.evidence:
             properties["consent"] = lead.evidence
         if not (lead.identities or lead.id or faults.items):
@@ -99,8 +114,22 @@ class Door:
             channel=channel,
             history=history,
             by=by,
+            client=client,
+            raw=lead.raw,
         )
-        return Arrival(event, lead.identities, lead.id)
+        return Arrival(self._screened(event, kind, visit), lead.identities, lead.id)
+
+    def _screened(self, event: Event, kind: EventType, visit: Visit) -> Event:
+        """Return the event with the verdict of intake."""
+        screen = self._screen
+        if screen is None or visit.own:
+            return event
+        entering = Entering(event.type, event.lead, event.properties, event.client, event.by)
+        verdict = screen.judge(entering, visit.now)
+        scanner = screen.scanner(event.client) if event.client and kind.behaviour else None
+        if scanner is not None:
+            return msgspec.structs.replace(event, bot=True, screened={**verdict, "bot": scanner})
+        return msgspec.structs.replace(event, screened=verdict) if verdict else event
 
     def _type(self, raw: dict[str, Any], faults: Faults) -> EventType | None:
         name = raw.get("type")
@@ -170,6 +199,26 @@ def _text(raw: dict[str, Any], name: str, faults: Faults, most: int) -> str | No
         faults.add("bad-value", name, message)
         return None
     return text or None
+
+
+def _client(raw: dict[str, Any], visit: Visit, faults: Faults) -> dict[str, str]:
+    """Return whose browser or device an event came from."""
+    given = raw.get("client")
+    if given is None:
+        return dict(visit.client)
+    if not isinstance(given, dict):
+        faults.add("bad-value", "client", f"client is an object, not {shown(given)}")
+        return {}
+    found: dict[str, str] = {}
+    for name in given:
+        if name not in CLIENT and not faults.full:
+            near = faults.hints.near(str(name), CLIENT)
+            faults.add("unknown-key", f"client.{name}", f"client has no key {shown(name)}{near}")
+    for name in CLIENT:
+        text = _text(given, name, faults, MAX_AGENT)
+        if text is not None:
+            found[name] = text
+    return found
 
 
 def _channel(raw: dict[str, Any], visit: Visit, faults: Faults) -> str:

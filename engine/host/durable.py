@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ def missing() -> str | None:
     if sys.version_info >= (3, 13):
         return "durable-rules cannot be imported on Python 3.13 and later"
     if importlib.util.find_spec("durable") is None:
-        return "durable-rules is not installed; install leadrules[durable]"
+        return "durable-rules is not installed: pip install 'leadrules[durable]'"
     return None
 
 
@@ -51,6 +52,15 @@ class DurableProcess:
         self.timeout = timeout
         self._process: subprocess.Popen[str] | None = None
         self._answered = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None where there is none."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> None:
+        """Start the process now, which otherwise the first question does; raises DurableFailed."""
+        self._running()
 
     def matches(self, messages: Sequence[Message]) -> list[frozenset[str]]:
         """Return the keys of the rules that each message of one lead matches.
@@ -102,7 +112,7 @@ class DurableProcess:
         if self._answered > DEADLY_MESSAGES:
             self.close()
         if self._process is None:
-            self._process = _start()
+            self._process = _start(self.timeout)
             self._answered = 0
             self._ask(self.rules.definition)
         return self._process
@@ -114,10 +124,12 @@ class DurableProcess:
         raise DurableFailed(f"the process of durable-rules {how}; the next call starts another")
 
 
-def _start() -> subprocess.Popen[str]:
+def _start(timeout: float) -> subprocess.Popen[str]:
+    # When we are killed while it hangs, nobody else ends it: it gets an alarm of its own.
+    patience = str(math.ceil(timeout) + 1)
     return subprocess.Popen(
         # -P: beside the worker stands a durable.py, which is not durable-rules.
-        [sys.executable, "-P", str(WORKER)],
+        [sys.executable, "-P", str(WORKER), patience],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -90,9 +90,15 @@ def _find(reader: Reader, ruleset: Ruleset, lead: Lead, question: Question) -> _
         events = [logged.event for logged in reader.history(lead.id)]
         past = Past(events, [_line(item) for item in ledger], reader.happenings(lead.id))
         return _Found(lead, past, ledger, question.now, {})
-    log = list(reader.history(lead.id))
+    start = reader.snapshot(lead.id)
+    if start is not None and question.at < start.at:
+        raise BadTime(
+            f"retention has removed what led there; explain from {format_instant(start.at)} on"
+        )
+    log = [e for e in reader.history(lead.id) if start is None or e.seq > start.seq]
     entries = [Entry(logged.event, logged.decided_at) for logged in log]
-    replayed = replay(ruleset, lead.id, entries, question.at, reader.teams())
+    begin = start.lead if start is not None else None
+    replayed = replay(ruleset, lead.id, entries, question.at, reader.teams(), begin)
     if replayed is None:
         raise BadTime(
             f"the lead was not there yet at {format_instant(question.at)}; "
@@ -101,6 +107,9 @@ def _find(reader: Reader, ruleset: Ruleset, lead: Lead, question: Question) -> _
     others = sum(e.ruleset != ruleset.version for e in log if e.decided_at <= question.at)
     told = {"at": when(question.at), "other_rules": others}
     items = [_line_item(line) for line in replayed.past.ledger]
+    if start is not None:
+        kept = [e for e in reader.ledger(lead.id) if parse_instant(e["at"]) <= start.at]
+        items = [*kept, *items]
     return _Found(replayed.lead, replayed.past, items, question.at, told)
 
 

@@ -12,6 +12,7 @@ from engine.host.faults import Faults, printable, shown
 from engine.host.regions import region_of
 from engine.language.catalogue import Field, convert
 from engine.machines.directory import Identity
+from engine.network.screening import Screen
 
 CONSENT: Final = "consent"
 STATUSES: Final = ("given", "withdrawn")
@@ -23,23 +24,36 @@ EVIDENCE: Final = {
 }
 MAX_TOPIC: Final = 60
 MAX_ID: Final = 200
+MAX_RAW: Final = 1_000
 
 
 class Read(msgspec.Struct):
-    """What the lead part says: who, which facts, and the evidence of consent by topic."""
+    """What the lead part says: who, which facts, and the evidence of consent by topic.
+
+    ``raw`` has what was sent where another form is stored.
+    """
 
     facts: dict[str, Any] = {}
     identities: tuple[Identity, ...] = ()
     id: str | None = None
     evidence: dict[str, Any] = {}
+    raw: dict[str, Any] = {}
 
 
 class LeadFields:
     """Reads lead parts by one catalogue; ``identities`` are the kinds, strongest first."""
 
-    def __init__(self, fields: Mapping[str, Field], identities: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, Field],
+        identities: tuple[str, ...],
+        screen: Screen | None = None,
+    ) -> None:
         self.identities = identities
         self._fields = fields
+        self._screen = screen
+        self._region = screen.intake.region if screen else normalise.HOME
+        self._keep_raw = screen is None or screen.intake.keep_raw
         self._given = tuple(name for name, field in fields.items() if not field.derived)
 
     def read(self, raw: Any, faults: Faults) -> Read:
@@ -56,7 +70,13 @@ class LeadFields:
             if value is None or value == "":
                 continue
             self._take(name, value, found, faults)
-        invalid = _normalise(found.facts)
+        sent = {name: found.facts[name] for name in ("phone", "email") if name in found.facts}
+        invalid = self._normalise(found.facts)
+        for name, text in sent.items():
+            if found.facts[name] != text:
+                found.raw.setdefault(name, text)
+        if not self._keep_raw:
+            found.raw = {}
         found.identities = tuple(
             (kind, str(found.facts[kind]))
             for kind in self.identities
@@ -79,6 +99,31 @@ class LeadFields:
             faults.add("derived-field", f"lead.{name}", message)
         else:
             fitted(field, value, f"lead.{name}", faults, found.facts)
+            _keep_raw(name, value, found)
+
+    def _normalise(self, facts: dict[str, Any]) -> set[str]:
+        """Bring phone and e-mail to one form, add what can be derived; return those not valid."""
+        invalid = set()
+        if "phone" in facts:
+            facts["phone"], facts["phone.valid"] = normalise.phone(facts["phone"], self._region)
+            if not facts["phone.valid"]:
+                invalid.add("phone")
+        if "email" in facts:
+            facts["email"], domain = normalise.email(facts["email"])
+            facts["email.kind"] = self._mail_kind(domain)
+            if domain is None:
+                invalid.add("email")
+            else:
+                facts["email.domain"] = domain
+        if "province" in facts or "city" in facts:
+            region = region_of(facts.get("province"), facts.get("city"))
+            if region is not None:
+                facts["region"] = region
+        return invalid
+
+    def _mail_kind(self, domain: str | None) -> str:
+        listed = self._screen.mail_kind(domain) if self._screen and domain else None
+        return listed or normalise.email_kind(domain)
 
 
 def _flattened(raw: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -96,7 +141,7 @@ def _flattened(raw: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
 def fitted(field: Field, value: Any, path: str, faults: Faults, into: dict[str, Any]) -> None:
     """Put ``value``, cleaned and checked, in ``into`` by the field's name, or note the fault."""
     if isinstance(value, str):
-        value = normalise.clean(value)
+        value = normalise.clean(value, field.type == "text")
         if not value:
             return
     elif isinstance(value, list):
@@ -156,22 +201,7 @@ def _consent(topic: str, value: Any, found: Read, faults: Faults) -> None:
         found.evidence[topic] = evidence
 
 
-def _normalise(facts: dict[str, Any]) -> set[str]:
-    """Bring phone and e-mail to one form, add what can be derived; return those not valid."""
-    invalid = set()
-    if "phone" in facts:
-        facts["phone"], facts["phone.valid"] = normalise.phone(facts["phone"])
-        if not facts["phone.valid"]:
-            invalid.add("phone")
-    if "email" in facts:
-        facts["email"], domain = normalise.email(facts["email"])
-        facts["email.kind"] = normalise.email_kind(domain)
-        if domain is None:
-            invalid.add("email")
-        else:
-            facts["email.domain"] = domain
-    if "province" in facts or "city" in facts:
-        region = region_of(facts.get("province"), facts.get("city"))
-        if region is not None:
-            facts["region"] = region
-    return invalid
+def _keep_raw(name: str, sent: Any, found: Read) -> None:
+    """Keep a text as it was sent when more than blanks around it changed."""
+    if isinstance(sent, str) and found.facts.get(name, sent) != sent.strip():
+        found.raw[name] = sent[:MAX_RAW].encode("utf-8", "replace").decode()

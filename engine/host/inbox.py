@@ -58,13 +58,22 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Task(Promise):
-    """A writing function of somebody else's, such as the outbox, and who waits for it."""
+    """A writing function of somebody else's, such as the outbox, and who waits for it.
 
-    __slots__ = ("write",)
+    ``after`` is called in the writer's thread once the transaction is committed.
+    """
 
-    def __init__(self, future: asyncio.Future[Any], write: Write) -> None:
+    __slots__ = ("after", "write")
+
+    def __init__(
+        self,
+        future: asyncio.Future[Any],
+        write: Write,
+        after: Callable[[Any], None] | None = None,
+    ) -> None:
         super().__init__(future)
         self.write = write
+        self.after = after
 
 
 class Inbox:

@@ -9,14 +9,15 @@ import msgspec
 from engine.machines.state import Lead
 from engine.store.lookup import Seen
 
-Status = Literal["accepted", "duplicate", "rejected", "overloaded"]
+Status = Literal["accepted", "duplicate", "rejected", "quarantined", "overloaded"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """The answer to one event, given after the commit.
 
     ``error`` is {code, message, details} of what was not taken; ``summary`` is the lead's
-    {score, grade, stage, owner} after the event, at present for a duplicate.
+    {score, grade, stage, owner} after the event, at present for a duplicate; ``screened`` is
+    {rule, reason} of what waits in quarantine.
     """
 
     id: str | None
@@ -24,6 +25,7 @@ class Outcome(msgspec.Struct, frozen=True):
     status: Status
     error: dict[str, Any] | None = None
     summary: dict[str, Any] | None = None
+    screened: dict[str, str] | None = None
 
 
 def error(code: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:

@@ -14,15 +14,16 @@ import pluggy
 import plugins as builtin_plugins
 from engine.errors import LeadrulesError
 from engine.language.catalogue import Catalogue
-from engine.language.definitions import Connection, Definitions
+from engine.language.definitions import Connection, Definitions, Limits
 from engine.language.diagnostic import Diagnostic
 from engine.language.nearest import did_you_mean
-from engine.plugin import PROJECT, Action, Channel, Hooks, Names
+from engine.plugin import PROJECT, Action, Channel, Enricher, Hooks, Names
 
 _ACTION_METHODS: Final = {"perform": "async def perform(self, delivery, context) -> Result"}
+_ENRICHER_METHODS: Final = {"enrich": "async def enrich(self, lead) -> Mapping[str, Any]"}
 _CHANNEL_METHODS: Final = {"routes": "def routes(self) -> list[Route]"}
 
-Part = TypeVar("Part", Action, Channel)
+Part = TypeVar("Part", Action, Channel, Enricher)
 
 
 class PluginError(LeadrulesError):
@@ -38,6 +39,7 @@ class PluginInfo(msgspec.Struct, frozen=True):
     origin: str
     actions: list[str]
     channels: list[str]
+    enrichers: list[str] = []
 
 
 class Plugins:
@@ -54,6 +56,7 @@ class Plugins:
         self._manager.add_hookspecs(Hooks)
         self._actions: dict[str, Action] = {}
         self._channels: dict[str, Channel] = {}
+        self._enrichers: dict[str, Enricher] = {}
         self._extensions: dict[str, Mapping[str, Any]] = {}
         self._infos: list[PluginInfo] = []
         for name, plugin in {**builtin_plugins.builtin(), **(extra or {})}.items():
@@ -73,6 +76,11 @@ class Plugins:
     def channels(self) -> Mapping[str, Channel]:
         """Channels by name."""
         return MappingProxyType(self._channels)
+
+    @property
+    def enrichers(self) -> Mapping[str, Enricher]:
+        """Enrichers by name."""
+        return MappingProxyType(self._enrichers)
 
     @property
     def extensions(self) -> Mapping[str, Mapping[str, Any]]:
@@ -117,6 +125,7 @@ class Plugins:
         """Call one plugin's hooks by itself, so that what goes wrong has its name."""
         actions: list[str] = []
         channels: list[str] = []
+        enrichers: list[str] = []
 
         def add_action(action: Action) -> None:
             actions.append(_accept(name, action, Action, _ACTION_METHODS, self._actions))
@@ -124,11 +133,15 @@ class Plugins:
         def add_channel(channel: Channel) -> None:
             channels.append(_accept(name, channel, Channel, _CHANNEL_METHODS, self._channels))
 
+        def add_enricher(enricher: Enricher) -> None:
+            enrichers.append(_accept(name, enricher, Enricher, _ENRICHER_METHODS, self._enrichers))
+
         others = [p for _, p in self._manager.list_name_plugin() if p is not plugin]
         only = self._manager.subset_hook_caller
         try:
             only("register_actions", others)(register=add_action)
             only("register_channels", others)(register=add_channel)
+            only("register_enrichers", others)(register=add_enricher)
             added = only("extend_catalogue", others)()
         except PluginError:
             raise
@@ -138,14 +151,43 @@ class Plugins:
             ) from error
         if added:
             self._extensions[name] = added[0]
-        self._infos.append(PluginInfo(name, _origin(self._manager, plugin), actions, channels))
+        origin = _origin(self._manager, plugin)
+        self._infos.append(PluginInfo(name, origin, actions, channels, enrichers))
 
     def check(self, definitions: Definitions) -> list[Diagnostic]:
-        """Return what is wrong with the connections of a configuration."""
+        """Return what is wrong with the connections and enrichers of a configuration."""
         found: list[Diagnostic] = []
         for connection in definitions.server.connections.values():
             found += self._check_connection(connection)
+        found += self._check_enrichments(definitions)
         return found
+
+    def _check_enrichments(self, definitions: Definitions) -> Iterable[Diagnostic]:
+        for each in definitions.intake.enrichments:
+            if each.plugin not in self._enrichers:
+                yield Diagnostic(
+                    "unknown-plugin",
+                    f'"{each.plugin}" is no enricher; {did_you_mean(each.plugin, self._enrichers)}',
+                    each.source,
+                    hint="install the plugin, or name one that is installed",
+                )
+
+    def complete(self, definitions: Definitions) -> Definitions:
+        """Return the configuration with limits from plugins where connections set none."""
+        whole = {
+            name: msgspec.structs.replace(connection, limits=self._limits(connection))
+            for name, connection in definitions.server.connections.items()
+        }
+        server = msgspec.structs.replace(definitions.server, connections=whole)
+        return msgspec.structs.replace(definitions, server=server)
+
+    def _limits(self, connection: Connection) -> Limits:
+        action, own = self._actions.get(connection.plugin), connection.limits
+        if action is None:
+            return own
+        names = Limits.__struct_fields__
+        written = {n: v for n in names if (v := getattr(own, n)) is not None}
+        return msgspec.structs.replace(action.limits, **written)
 
     def _check_connection(self, connection: Connection) -> Iterable[Diagnostic]:
         action = self._actions.get(connection.plugin)
@@ -204,7 +246,7 @@ def _marked(plugin: object) -> list[str]:
 def _accept(
     plugin: str,
     part: Part,
-    kind: type[Any],  # Action or Channel, which are abstract
+    kind: type[Any],  # Action, Channel or Enricher, which are abstract
     methods: Mapping[str, str],
     known: dict[str, Part],
 ) -> str:

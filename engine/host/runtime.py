@@ -12,22 +12,27 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from engine.errors import LeadrulesError
+from engine.host import forgetting
 from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, SystemClock
 from engine.host.door import TOLERANCE, Arrival, Door, Visit
+from engine.host.gate import released
 from engine.host.inbox import Inbox, Item, Job, Task
+from engine.host.network import check_network, deciding
 from engine.host.outcome import Outcome, try_later
 from engine.host.plugins import Plugins
+from engine.host.telemetry import Telemetry
 from engine.host.work import Memory
-from engine.host.writer import Writer
+from engine.host.writer import Queued, Writer
 from engine.language.diagnostic import Diagnostic
 from engine.language.instants import format_instant
 from engine.language.load import load_folder
 from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
-from engine.store import lookup
+from engine.store import audit, holding, lookup
 from engine.store.database import Store
+from engine.store.forgetting import Erased
 from engine.store.reading import Reader
 
 T = TypeVar("T")
@@ -47,9 +52,13 @@ class NotRunning(LeadrulesError):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What one load gave; swapped as a whole."""
+    """What one load gave; swapped as a whole.
+
+    ``deciding`` is the ruleset on the network that server.yaml names.
+    """
 
     ruleset: Ruleset
+    deciding: Ruleset
     door: Door
     loaded_at: int
 
@@ -89,6 +98,9 @@ class Runtime:
         self._store: Store | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
+        self._outbox: Queued | None = None
+        self.telemetry = Telemetry()
+        self._memory: Memory | None = None
 
     # --- rules -------------------------------------------------------------------------------
 
@@ -96,6 +108,11 @@ class Runtime:
     def ruleset(self) -> Ruleset:
         """The rules that decide now; raises NotLoaded before the first good load."""
         return self._loaded.ruleset
+
+    @property
+    def rules(self) -> Rules | None:
+        """What the last good load gave, None before it."""
+        return self._rules
 
     @property
     def _loaded(self) -> Rules:
@@ -110,18 +127,23 @@ class Runtime:
         found = loaded.diagnostics
         if loaded.definitions is not None and self.plugins is not None:
             found = [*found, *self.plugins.check(loaded.definitions)]
+        if loaded.definitions is not None:
+            found = [*found, *check_network(loaded.definitions)]
         errors = sum(d.severity == "error" for d in found)
         ok = loaded.definitions is not None and not errors
         self._last = Reload(self.clock.wall(), ok, errors)
         if loaded.definitions is not None and ok:
-            self._use(Ruleset(loaded.definitions))
+            definitions = loaded.definitions
+            if self.plugins is not None:
+                definitions = self.plugins.complete(definitions)
+            self._use(Ruleset(definitions))
         return found
 
     reload = load
 
     def _use(self, ruleset: Ruleset) -> None:
-        door = Door(ruleset.catalogue, ruleset.definitions.identities)
-        self._rules = Rules(ruleset, door, self.clock.wall())
+        door = Door(ruleset.catalogue, ruleset.definitions.identities, ruleset.screen)
+        self._rules = Rules(ruleset, deciding(ruleset), door, self.clock.wall())
         if self._reader is not None:
             self._reader.model = ruleset.default_model
 
@@ -135,11 +157,15 @@ class Runtime:
         if newest is not None:
             self.clock.advance(newest)
         teams = lookup.teams(store.connection)
-        memory = Memory(self.clock, LeadCache(), Alarms(), teams)
+        memory = Memory(self.clock, LeadCache(), Alarms(), teams, self.telemetry)
+        self.telemetry.hits.update(audit.hits(store.connection))
+        self._memory = memory
         self._store = store
         self._reader = Reader(self.database, model)
         self._inbox = Inbox()
-        self._writer = Writer(store, self._inbox, memory, lambda: self.ruleset)
+        self._writer = Writer(
+            store, self._inbox, memory, lambda: self._loaded.deciding, self._tell_outbox
+        )
         self._writer.start()
 
     async def stop(self) -> None:
@@ -158,14 +184,18 @@ class Runtime:
     # --- events ------------------------------------------------------------------------------
 
     async def submit(
-        self, raw: Sequence[Any], channel: str = "api", by: str | None = None
+        self,
+        raw: Sequence[Any],
+        channel: str = "api",
+        by: str | None = None,
+        client: Mapping[str, str] | None = None,
     ) -> list[Outcome]:
         """Take raw events in; returns one outcome for each, in order, after the commit.
 
-        ``channel`` and ``by`` are for events that don't say. One bad event never refuses the
-        others. Raises Stopped while the server goes down.
+        ``channel``, ``by`` and ``client`` are for events that don't say. One bad event never
+        refuses the others. Raises Stopped while the server goes down.
         """
-        door, visit = self._loaded.door, self._visit(channel, by)
+        door, visit = self._loaded.door, self._visit(channel, by, client)
         outcomes: list[Outcome | None] = []
         arrivals: list[tuple[int, Arrival]] = []
         for position, each in enumerate(raw):
@@ -182,8 +212,32 @@ class Runtime:
         (outcome,) = await self._decided([None], [(0, Arrival(event, (), lead_id))])
         return outcome
 
-    def _visit(self, channel: str, by: str | None) -> Visit:
-        return Visit(self.clock.now(), self.clock.wall() + TOLERANCE, channel, by)
+    async def submit_own(self, raw: Mapping[str, Any], channel: str) -> Outcome:
+        """Take in an event that the engine itself made of an answer from outside."""
+        visit = msgspec.structs.replace(self._visit(channel, None), own=True)
+        read = self._loaded.door.read(dict(raw), visit)
+        if isinstance(read, Outcome):
+            return read
+        (outcome,) = await self._decided([None], [(0, read)])
+        return outcome
+
+    async def release(self, id: str, by: str | None) -> list[Outcome]:
+        """Let an event and what waits behind it come in; empty when it does not wait."""
+        held = await asyncio.to_thread(self.reader.held_arrivals, id)
+        verdict = {"by": by, "at": format_instant(self.clock.wall())}
+        arrivals = [released(msgspec.json.decode(each, type=Arrival), verdict) for each in held]
+        return await self._decided([None] * len(arrivals), list(enumerate(arrivals)))
+
+    async def reject(self, id: str, by: str | None, note: str) -> int:
+        """Keep an event and what waits behind it out for good; return how many."""
+        now = self.clock.wall()
+        return await self.write(lambda c: holding.reject(c, id, now, by, note))
+
+    def _visit(
+        self, channel: str, by: str | None, client: Mapping[str, str] | None = None
+    ) -> Visit:
+        now, latest = self.clock.now(), self.clock.wall() + TOLERANCE
+        return Visit(now, latest, channel, by, client or {})
 
     async def _decided(
         self, outcomes: list[Outcome | None], arrivals: list[tuple[int, Arrival]]
@@ -205,16 +259,45 @@ class Runtime:
             raise NotRunning("the runtime is not started")
         return self._inbox
 
-    async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    async def forget(self, id: str) -> Erased:
+        """Erase a lead from everything but the counts; raises NotFound."""
+        if self._memory is None or self._store is None:
+            raise NotRunning("the runtime is not started")
+        after = forgetting.settle(self._memory, self._store)
+        erased, _ = await self.write(forgetting.erase(id, self.clock.wall()), after)
+        return erased
+
+    async def keep_hits(self) -> None:
+        """Write down how often rules have fired, so that the next process knows."""
+        counts = dict(self.telemetry.hits)
+        await self.write(lambda connection: audit.keep_hits(connection, counts))
+
+    async def write(
+        self, fn: Callable[[sqlite3.Connection], T], after: Callable[[T], None] | None = None
+    ) -> T:
         """Run ``fn`` in the writer's thread and return its result after the commit.
 
         It shares a transaction with whatever else waits; what it raises is raised here and
-        undoes only its own changes. It must not commit, nor write leads or events.
+        undoes only its own changes. It must not commit, nor write leads or events. ``after``
+        is called with the result in that thread, after the commit.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put_task(Task(future, fn))
+        self._queue.put_task(Task(future, fn, after))
         result: T = await future
         return result
+
+    def on_queued(self, told: Queued | None) -> None:
+        """Have ``told`` called after each commit that queued deliveries, in the writer's thread.
+
+        It gets the connections that have something to do, each with the earliest deadline among
+        it, and must neither block nor raise. None: nobody listens any more.
+        """
+        self._outbox = told
+
+    def _tell_outbox(self, connections: Mapping[str, int | None]) -> None:
+        told = self._outbox
+        if told is not None:
+            told(connections)
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -240,6 +323,18 @@ class Runtime:
             "open_tasks": counts["open_tasks"],
             "deliveries": counts["deliveries"],
             "oldest_overdue_timer": 0.0 if due is None else max(0, now - due) / 1_000,
+        }
+
+    def moment(self) -> dict[str, Any]:
+        """Return those figures of `status` that cost nothing, and how many leads are overdue."""
+        rules, now = self._loaded, self.clock.now()
+        overdue, oldest = self.reader.overdue(now)
+        return {
+            "loaded_at": format_instant(rules.loaded_at),
+            "last_reload": _shown(self._last),
+            "queue": len(self._inbox),
+            "overdue_leads": overdue,
+            "oldest_overdue_timer": 0.0 if oldest is None else (now - oldest) / 1_000,
         }
 
 

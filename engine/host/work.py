@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,19 +19,27 @@ from engine.host.alarms import HORIZON, Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock
 from engine.host.door import ENGINE, Arrival
+from engine.host.durable import DurableFailed
+from engine.host.gate import Gate
 from engine.host.ids import lead_id
-from engine.host.outcome import Outcome, refused, summary_of, summary_of_seen
+from engine.host.limits import deadline_of
+from engine.host.outcome import Outcome, refused, summary_of, summary_of_seen, try_later
+from engine.host.telemetry import Telemetry
 from engine.language.instants import MINUTE
 from engine.machines.directory import Identity, Resolution, resolve
 from engine.machines.state import Event, Happening, Lead, Teams
 from engine.machines.turn import Turn, new_lead, take_turn
 from engine.network.ruleset import Ruleset
-from engine.store import lookup
+from engine.store import forgetting, lookup
 from engine.store.writing import Rows, write_leads, write_teams
 
 _log: Final = logging.getLogger("leadrules.host")
 # A lead whose rules fail when it is woken is left alone for so long.
 _REST: Final = 5 * MINUTE
+_FORGOTTEN: Final = (
+    "this person was forgotten at their own wish; a list does not bring them back, only what "
+    "they do from now on"
+)
 
 
 class Memory(msgspec.Struct):
@@ -40,6 +49,7 @@ class Memory(msgspec.Struct):
     cache: LeadCache
     alarms: Alarms
     teams: Teams
+    telemetry: Telemetry = msgspec.field(default_factory=Telemetry)
 
 
 class Work:
@@ -49,15 +59,18 @@ class Work:
         self._ruleset = ruleset
         self._memory = memory
         self._connection = connection
-        self._rows = Rows()
+        self._rows = Rows(memory.clock.wall(), partial(deadline_of, ruleset.definitions))
         self._touched: dict[str, Lead] = {}
         self._read: dict[str, Lead] = {}
         self._seen: dict[str, lookup.Seen] = {}
         self._new: dict[str, str] = {}
         self._known: dict[Identity, str] = {}
+        self._gate = Gate(ruleset, connection, memory.clock.wall())
         self._teams = memory.teams
         self._now = memory.clock.now()
         self._newest: int | None = None
+        self._buried: set[Identity] = set()
+        self.turns = 0
 
     # --- events ------------------------------------------------------------------------------
 
@@ -68,7 +81,11 @@ class Work:
         self._seen = lookup.seen(self._connection, [a.event.id for a in arrivals])
         identities = {i for a in arrivals for i in a.identities}
         self._known = lookup.known(self._connection, identities) if identities else {}
+        past = {i for a in arrivals if a.event.history for i in a.identities} - self._known.keys()
+        if past:
+            self._buried = forgetting.buried(self._connection, past)
         wanted = {*self._known.values(), *(a.lead for a in arrivals if a.lead)}
+        self._gate.prepare(arrivals)
         self._fetch(id for id in wanted if self._memory.cache.get(id) is None)
 
     def take(self, arrival: Arrival) -> Outcome:
@@ -81,6 +98,9 @@ class Work:
             return self._take(arrival)
         except NotFound as error:
             return refused(event.id, "unknown-lead", str(error))
+        except DurableFailed as error:  # with ``network: durable``; the next event finds another
+            _log.error("event %s (%s): %s", event.id, event.type, error)
+            return try_later(event.id, error.code, str(error))
         except sqlite3.Error:
             raise
         except Exception:
@@ -101,12 +121,18 @@ class Work:
         return Outcome(event.id, lead, "duplicate", None, summary_of_seen(seen))
 
     def _take(self, arrival: Arrival) -> Outcome:
-        event = arrival.event
+        if self._is_buried(arrival):
+            return refused(arrival.event.id, "forgotten", _FORGOTTEN)
+        turned = self._gate.turn_away(arrival, self._is_known(arrival))
+        if turned is not None:
+            return turned
         found = self._whose(arrival)
-        self._pass_time(event.at)
-        lead = self._lead_of(found, event)
+        self._pass_time(arrival.event.at)
+        lead = self._lead_of(found, arrival.event)
+        event = self._gate.marked(arrival, None if found.created else lead)
         turn = take_turn(self._ruleset, lead, self._teams, event, self._now)
-        self._record(turn)
+        self._record(lead, turn)
+        self._gate.enrich(event, lead, turn.lead)
         self._newest = max(event.at, event.at if self._newest is None else self._newest)
         for identity in found.links:
             self._known[identity] = found.lead
@@ -117,6 +143,14 @@ class Work:
                 found.lead, event.id, Happening(self._now, "identity_conflict", data)
             )
         return Outcome(event.id, found.lead, "accepted", None, self._summary(turn.lead))
+
+    def _is_buried(self, arrival: Arrival) -> bool:
+        """Whether an old list brings back somebody who was forgotten; who comes alone may."""
+        buried = arrival.event.history and any(i in self._buried for i in arrival.identities)
+        return buried and not self._is_known(arrival)
+
+    def _is_known(self, arrival: Arrival) -> bool:
+        return arrival.lead is not None or any(i in self._known for i in arrival.identities)
 
     def _whose(self, arrival: Arrival) -> Resolution:
         """Find the lead an event means; one named by its id counts more than any identity."""
@@ -142,13 +176,16 @@ class Work:
             raise NotFound(f"there is no lead {found.lead!r}")
         return lead
 
-    def _record(self, turn: Turn) -> None:
-        """Note what a turn did. Only from here on does the turn count."""
+    def _record(self, before: Lead, turn: Turn) -> None:
+        """Note what a turn did to a lead. Only from here on does the turn count."""
         lead, version = turn.lead, self._ruleset.version
         for entry in turn.entries:
             self._rows.log(entry.event, lead.id, self._now, version)
-            self._rows.decided(entry.event, entry.decision)
+            self._rows.decided(entry.event, entry.decision, before)
+            before = entry.decision.lead
             self._new[entry.event.id] = lead.id
+            self._memory.telemetry.decided(entry.event, entry.decision)
+        self.turns += 1
         self._touched[lead.id] = lead
         self._teams = turn.teams
         self._memory.alarms.set(lead.id, lead.wake_at)
@@ -219,7 +256,7 @@ class Work:
             if lead is None:
                 return
             event = Event(self._wake_id(id, due), "timer_due", self._now, channel=ENGINE)
-            self._record(take_turn(self._ruleset, lead, self._teams, event, self._now))
+            self._record(lead, take_turn(self._ruleset, lead, self._teams, event, self._now))
         except Exception:
             _log.exception("lead %s: a defect while meeting its deadline of %d", id, due)
             self._memory.alarms.set(id, self._now + _REST)
@@ -238,14 +275,21 @@ class Work:
     def write(self) -> None:
         """Write everything within the caller's transaction."""
         self._rows.write(self._connection)
+        self._gate.write()
         if self._touched:
             stored = {id: lead for id in self._touched if (lead := self._stored(id))}
             model = self._ruleset.default_model
-            write_leads(self._connection, self._touched.values(), stored, model)
+            linked = self._rows.linked
+            write_leads(self._connection, self._touched.values(), stored, model, linked)
         before = self._memory.teams.books
         changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
         if changed:
             write_teams(self._connection, changed)
+
+    @property
+    def queued(self) -> Mapping[str, int | None]:
+        """The connections that got something to do, with the earliest deadline among it."""
+        return self._rows.queued
 
     def keep(self) -> None:
         """Hand on what is committed now."""

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Final
 
 from engine.host.inbox import Inbox, Item, Promise, Task
@@ -20,21 +21,29 @@ MOST_EVENTS: Final = 1_000  # in one transaction: enough to share an fsync, not 
 MOST_WAKES: Final = 500
 _LONGEST_SLEEP: Final = 1.0
 Answer = tuple[Promise, Any, Exception | None]
+Queued = Callable[[Mapping[str, int | None]], None]
 
 
 class Writer:
     """Runs in its own thread from `start` until the inbox is closed and empty.
 
     ``ruleset`` is asked for at each transaction, so that a reload counts from the next one on.
+    ``queued`` is told after a commit, in this thread, which connections have something to do.
     """
 
     def __init__(
-        self, store: Store, inbox: Inbox, memory: Memory, ruleset: Callable[[], Ruleset]
+        self,
+        store: Store,
+        inbox: Inbox,
+        memory: Memory,
+        ruleset: Callable[[], Ruleset],
+        queued: Queued = lambda connections: None,
     ) -> None:
         self._store = store
         self._inbox = inbox
         self._memory = memory
         self._ruleset = ruleset
+        self._queued = queued
         self._answers: list[Answer] = []
         self._thread = threading.Thread(target=self._run, name="leadrules-writer", daemon=True)
 
@@ -80,15 +89,25 @@ class Writer:
 
     def _transact(self, items: list[Item], tasks: list[Task]) -> None:
         answers: list[Answer] = []
+        began = perf_counter()
         work = Work(self._ruleset(), self._memory, self._store.connection)
         with self._store.transaction() as connection:
             work.prepare([item.arrival for item in items])
             work.wake_due(MOST_WAKES)
             outcomes = [work.take(item.arrival) for item in items]
+            decided = perf_counter()
             work.write()
             for task in tasks:
                 answers.append(_run_task(task, connection))
+        committed = perf_counter()
         work.keep()
+        if items or work.turns:
+            self._memory.telemetry.transaction(len(items), decided - began, committed - decided)
+        for task, (_, result, error) in zip(tasks, answers, strict=True):
+            if task.after is not None and error is None:
+                task.after(result)
+        if work.queued:
+            self._queued(work.queued)
         for item, outcome in zip(items, outcomes, strict=True):
             self._deliver(item, outcome)
         self._answers.extend(answers)

@@ -27,8 +27,7 @@ def parse_aggregate(parser: ConditionParser, kind: str, data: Any, path: Path) -
         return None
     events = parser.event_types(data["event"], (*path, "event"))
     where = parser.where(data["where"], (*path, "where"), events) if "where" in data else None
-    of = data.get("of")
-    if kind in ("sum", "max") and not _numeric(parser, of, events, path):
+    if not _fits(parser, kind, data, events, path):
         return None
     within = parser.duration(data, "within", path)
     tests = _aggregate_tests(parser, kind, data, path)
@@ -38,7 +37,7 @@ def parse_aggregate(parser: ConditionParser, kind: str, data: Any, path: Path) -
         kind=kind,
         events=events,
         where=where,
-        of=of,
+        of=data.get("of"),
         within=within,
         tests=tests,
         window=_window(kind, data, within),
@@ -60,7 +59,7 @@ def _aggregate_tests(
             continue
         field = _COUNTED if kind != "last" else Field("last", "string")
         tests.append((op, _aggregate_operand(parser, kind, op, field, data[op], (*path, op))))
-    if not tests:
+    if not tests and not set(data) - {"event", "where", "of", "within"}:
         parser.error("condition", path, f"{kind} compares with nothing", hint="add such as gte: 3")
     return tuple(tests)
 
@@ -77,19 +76,27 @@ def _aggregate_operand(
         return 0
 
 
+def _fits(
+    parser: ConditionParser, kind: str, data: dict[str, Any], events: Sequence[str], path: Path
+) -> bool:
+    """Whether ``of`` names a number of every event for sum and max, and is absent for others."""
+    if kind in ("sum", "max"):
+        return bool(events) and _numeric(parser, data.get("of"), events, path)
+    if "of" in data:
+        text = f"{kind} looks at events, not at a property of them"
+        parser.error("operand", (*path, "of"), text, "remove of:, or write sum or max")
+    return "of" not in data
+
+
 def _numeric(parser: ConditionParser, of: Any, events: Sequence[str], path: Path) -> bool:
     fields = [parser.scope.catalogue.property(e, str(of)) for e in events]
-    if all(f is not None and f.family == "number" for f in fields) and fields:
+    if all(f is not None and f.family == "number" for f in fields):
         return True
-    known = [
-        n
-        for e in events
-        for n, f in parser.scope.catalogue.events[e].properties.items()
-        if f.family == "number"
-    ]
+    carried = (parser.scope.catalogue.events[e].properties.values() for e in events)
+    known = set.intersection(*({f.name for f in own if f.family == "number"} for own in carried))
     parser.error(
         "unknown-property",
-        path,
+        (*path, "of"),
         f"of: {of!r} is not a number that every one of these events carries",
         hint=did_you_mean(str(of), known),
     )
@@ -119,35 +126,43 @@ def parse_guard(parser: ConditionParser, data: Any, path: Path) -> Condition | N
     if not parser.keys(data, path, {"between", "days", "calendar", "zone"}, ()):
         return None
     start, end = _times(parser, data.get("between"), (*path, "between"))
-    days = data.get("days", [])
-    bad = [d for d in days if d not in _DAYS] if isinstance(days, list) else [days]
-    for day in bad:
-        parser.error("operand", (*path, "days"), f"{day!r} is no day", f"write {', '.join(_DAYS)}")
-    calendar = data.get("calendar")
-    if calendar is not None and calendar not in parser.scope.calendars:
-        if parser.scope.unseen("calendar"):
-            return None
-        hint = did_you_mean(str(calendar), parser.scope.calendars)
-        parser.error(
-            "unknown-calendar", (*path, "calendar"), f'no calendar "{calendar}"; {hint}', hint
-        )
-    _zone(parser, data.get("zone"), (*path, "zone"))
     return Guard(
         start=start,
         end=end,
-        days=tuple(_DAYS.index(d) for d in days if d in _DAYS),
-        calendar=calendar,
-        zone=data.get("zone", "Asia/Shanghai"),
+        days=_days(parser, data.get("days", []), (*path, "days")),
+        calendar=_calendar(parser, data.get("calendar"), (*path, "calendar")),
+        zone=_zone(parser, data.get("zone", "Asia/Shanghai"), (*path, "zone")),
         source=parser.document.at(path),
     )
 
 
-def _zone(parser: ConditionParser, zone: Any, path: Path) -> None:
+def _days(parser: ConditionParser, days: Any, path: Path) -> tuple[int, ...]:
+    """Return days of the week, 0 for Monday; writes a finding for each that is none."""
+    written = list(enumerate(days)) if isinstance(days, list) else [(None, days)]
+    for index, day in written:
+        if day not in _DAYS:
+            where = path if index is None else (*path, index)
+            hint = did_you_mean(str(day), _DAYS)
+            parser.error("operand", where, f"{day!r} is no day; {hint}", hint)
+    return tuple(_DAYS.index(day) for _, day in written if day in _DAYS)
+
+
+def _calendar(parser: ConditionParser, name: Any, path: Path) -> str | None:
+    if name is None or (isinstance(name, str) and name in parser.scope.calendars):
+        return name
+    if not parser.scope.unseen("calendar"):
+        hint = did_you_mean(str(name), parser.scope.calendars)
+        parser.error("unknown-calendar", path, f'there is no calendar "{name}"; {hint}', hint)
+    return None
+
+
+def _zone(parser: ConditionParser, zone: Any, path: Path) -> str:
     try:
-        ZoneInfo(zone or "UTC")
+        return ZoneInfo(zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         hint = "write an IANA name such as Asia/Shanghai"
         parser.error("unknown-zone", path, f"{zone!r} is no time zone", hint)
+        return "UTC"
 
 
 def _times(parser: ConditionParser, data: Any, path: Path) -> tuple[int | None, int | None]:
@@ -165,7 +180,7 @@ def _times(parser: ConditionParser, data: Any, path: Path) -> tuple[int | None, 
 def _window(kind: str, data: dict[str, Any], within: int | None) -> str:
     """Name the state that equal aggregates share; absence shares with ``last``."""
     events = data["event"] if isinstance(data["event"], list) else [data["event"]]
-    parts = ["+".join(sorted(events))]
+    parts = ["+".join(sorted(map(str, events)))]
     if "where" in data:
         parts.append(repr(sorted(data["where"].items())) if isinstance(data["where"], dict) else "")
     if kind in ("sum", "max"):

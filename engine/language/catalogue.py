@@ -141,6 +141,8 @@ def _boolean(field: Field, value: Any) -> bool:
 
 
 def _enum(field: Field, value: Any) -> str:
+    if not field.values:
+        raise BadValue(f"{_show(value)} is no value of {field.name}: none is declared")
     if value not in field.values:
         raise BadValue(f"{_show(value)} is none of {', '.join(field.values)}")
     return str(value)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.language.aggregates import parse_absence, parse_aggregate, parse_guard
-from engine.language.catalogue import BadValue, Field
+from engine.language.catalogue import BadValue
 from engine.language.definitions import (
     All,
     AnyOf,
@@ -24,8 +24,15 @@ from engine.language.reader import Document, Path
 from engine.language.scope import ANY, Resolved, Scope
 
 AGGREGATES: Final = ("count", "sum", "max", "last")
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_COUNTED: Final = Field("count", "number")
+# What the operators take whose operand is not of the field's type.
+_FORMS: Final = {
+    "exists": "exists: true, or exists: false",
+    "matches": "a regular expression in quotes",
+    "between": "two numbers in a list, the smaller one first",
+    **dict.fromkeys(("before", "after"), "a day such as 2026-03-02"),
+    **dict.fromkeys(("older_than", "newer_than"), "a duration such as 30d"),
+    **dict.fromkeys(("at_least", "at_most"), "one of its values, if it is declared ordered: true"),
+}
 
 
 class ConditionParser:
@@ -121,7 +128,7 @@ class ConditionParser:
 
     def _use(self, data: Any, path: Path) -> Condition | None:
         if not isinstance(data, str) or data not in self.scope.named:
-            if self.scope.unseen("condition"):
+            if self.scope.unseen("condition", str(data)):
                 return None
             hint = did_you_mean(str(data), self.scope.named)
             self.error("unknown-condition", path, f'there is no condition "{data}"', hint=hint)
@@ -156,7 +163,8 @@ class ConditionParser:
         return _all([i for i in items if i is not None], self.document.at(path))
 
     def _unknown(self, key: str, path: Path, prefix: str) -> None:
-        if self.scope.unseen((prefix + key).partition(".")[0]):
+        head, _, rest = (prefix + key).partition(".")
+        if self.scope.unseen(head) or self.scope.unseen("field", rest):
             return
         known = self.scope.paths(self.events)
         if prefix:
@@ -211,7 +219,9 @@ class ConditionParser:
     def _fitting(self, op: str, resolved: Resolved, operand: Any) -> str:
         """Say what operand would do instead."""
         field = resolved.field
-        if field.values and isinstance(operand, str):
+        if op in _FORMS and not field.ordered:
+            return f"write {_FORMS[op]}"
+        if field.family == "enum" and isinstance(operand, str):
             return did_you_mean(operand, field.values)
         if field.type == "geo" and isinstance(operand, str) and nearest_place(operand):
             return f'did you mean "{nearest_place(operand)}"?'
@@ -220,8 +230,12 @@ class ConditionParser:
 
     def _reference(self, op: str, resolved: Resolved, data: Any, path: Path) -> FieldRef | None:
         name = data.get("field")
+        if list(data) != ["field"]:
+            text = f"{data!r} is no value; a map names another field"
+            self.error("operand", path, text, hint="write {field: NAME}, or a value")
+            return None
         other = self.scope.resolve(name, self.events) if isinstance(name, str) else None
-        if list(data) != ["field"] or other is None:
+        if other is None:
             hint = did_you_mean(str(name), self.scope.paths(self.events))
             self.error("unknown-field", path, f"{data!r} names no known field; {hint}", hint=hint)
             return None
@@ -243,7 +257,7 @@ class ConditionParser:
         names = data if isinstance(data, list) else [data]
         for index, name in enumerate(names):
             known = isinstance(name, str) and name in self.scope.catalogue.events
-            if not known and not self.scope.unseen("event"):
+            if not known and not self.scope.unseen("event", str(name)):
                 hint = did_you_mean(str(name), self.scope.catalogue.events)
                 where = (*path, index) if isinstance(data, list) else path
                 self.error(
@@ -259,7 +273,8 @@ class ConditionParser:
     def keys(self, data: Any, path: Path, known: set[str], required: Sequence[str]) -> bool:
         """Whether a map has the required keys and none but the known ones; writes findings."""
         if not isinstance(data, dict):
-            hint = f"write {path[-1]}: {{{', '.join(required)}: ...}}"
+            form = ", ".join(f"{key}: ..." for key in required or sorted(known))
+            hint = f"write {path[-1]}: {{{form}}}"
             self.error("condition", path, f"{path[-1]} takes a map, not {data!r}", hint)
             return False
         for key in data:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.language.calendars import Calendar
 from engine.language.catalogue import Catalogue
 from engine.language.diagnostic import Source
+from engine.language.serving import Serving
+
+if TYPE_CHECKING:
+    from engine.language.intake import Intake
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,6 +328,8 @@ class Journey(Struct, frozen=True, kw_only=True):
     goal_events: tuple[str, ...]
     steps: tuple[Step, ...]
     source: Source
+    exit_where: Condition | None = None
+    goal_where: Condition | None = None
 
     def step(self, id: str) -> Step | None:
         """Return the step with this id, or None."""
@@ -348,9 +354,26 @@ class Message(Struct, frozen=True, kw_only=True):
     to: str | None  # the fact that holds the address; the action's default when None
     stale_after: int
     source: Source
+    deadline: int | None = None  # ms after it was queued; not sent later
 
 
 # --- server ----------------------------------------------------------------------------------
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much a provider is asked at once, and for how long; None: as somebody else says.
+
+    ``burst`` is how many may go at one instant under a rate. ``max_age`` and ``deadline`` are
+    milliseconds since the delivery was queued: older ones are given up, later ones not sent.
+    """
+
+    concurrency: int | None = None
+    per_second: float | None = None
+    per_minute: float | None = None
+    burst: int | None = None
+    attempts: int | None = None
+    max_age: int | None = None
+    deadline: int | None = None
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -360,15 +383,22 @@ class Connection(Struct, frozen=True, kw_only=True):
     plugin: str
     params: Mapping[str, Any]
     source: Source
+    limits: Limits = Limits()
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """Where this installation differs from others: database, connections, tokens."""
+    """Where this installation differs from others: database, connections, tokens.
+
+    ``network`` answers the conditions of scoring rules: own or durable.
+    """
 
     database: str
     connections: Mapping[str, Connection]
     zone: str
     settings: Mapping[str, Any]
+    serving: Serving = Serving()
+    network: str = "own"
+    network_source: Source | None = None
 
 
 class Definitions(Struct, frozen=True, kw_only=True):
@@ -384,6 +414,7 @@ class Definitions(Struct, frozen=True, kw_only=True):
     messages: Mapping[str, Message]
     server: Server
     identities: tuple[str, ...]
+    intake: Intake
     files: tuple[str, ...] = ()
     folder: str = ""
 

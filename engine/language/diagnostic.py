@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 import msgspec
 
 Severity = Literal["error", "warning", "info"]
+
+# Of what is quoted: it would break the line, or tell a terminal to do something.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+MAX_MESSAGE: Final = 2_000
 
 
 class Source(msgspec.Struct, frozen=True, order=True):
@@ -48,13 +53,7 @@ class Diagnostics:
         self, code: str, message: str, source: Source, *, hint: str, rule: str | None = None
     ) -> None:
         """Add an error; ``hint`` is the way out."""
-        self.items.append(Diagnostic(code, message, source, "error", rule, hint))
-
-    def warning(
-        self, code: str, message: str, source: Source, *, hint: str, rule: str | None = None
-    ) -> None:
-        """Add a warning; ``hint`` is the way out."""
-        self.items.append(Diagnostic(code, message, source, "warning", rule, hint))
+        self.items.append(Diagnostic(code, line(message), source, "error", rule, line(hint)))
 
     @property
     def has_errors(self) -> bool:
@@ -65,3 +64,9 @@ class Diagnostics:
         """Return findings by file and position, each once."""
         unique = dict.fromkeys(self.items)
         return sorted(unique, key=lambda d: (d.source, d.code, d.message))
+
+
+def line(text: str) -> str:
+    """Return ``text`` on one line and of a readable length: it quotes what somebody wrote."""
+    one = _CONTROL.sub(" ", text).strip()
+    return one if len(one) <= MAX_MESSAGE else f"{one[: MAX_MESSAGE - 1]}…"

@@ -24,6 +24,8 @@ _WORKING: Final = re.compile(r"([1-9][0-9]*) working_(hours|days)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # 9999-12-31T00:00:00Z: later instants have no RFC 3339 form.
 LAST_INSTANT: Final = 253_402_214_400_000
+# 0001-01-01T00:00:00Z, as far back as it has one.
+_FIRST_INSTANT: Final = -62_135_596_800_000
 
 
 class BadTime(LeadrulesError, ValueError):
@@ -42,18 +44,16 @@ def parse_instant(text: str) -> int:
         ) from None
     if moment.tzinfo is None:
         raise BadTime(f"{text!r} has no time zone; add an offset such as +08:00 or Z: {text}+08:00")
-    try:
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
-    except OverflowError:
-        raise BadTime(f"{text!r} is out of range; years 1 to 9999 are known") from None
+    instant = to_instant(moment)
+    if not _FIRST_INSTANT <= instant <= LAST_INSTANT:
+        raise BadTime(f"{text!r} is out of range; years 1 to 9999 are known")
+    return instant
 
 
 def format_instant(instant: int) -> str:
     """Return ``instant`` as RFC 3339 in UTC, with milliseconds only where there are some."""
-    moment = _EPOCH + timedelta(milliseconds=instant)
-    if instant % SECOND:
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant % SECOND:03d}Z"
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = to_datetime(instant).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds" if instant % SECOND else "seconds") + "Z"
 
 
 def to_instant(moment: datetime) -> int:

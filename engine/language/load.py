@@ -11,12 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from engine.language.calendars import Calendar
-from engine.language.catalogue import IDENTITIES, Catalogue
+from engine.language.catalogue import Catalogue
 from engine.language.conditions import ConditionParser
 from engine.language.cycles import check_cycles
 from engine.language.data import shipped
 from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic, Diagnostics, Source
+from engine.language.intake import Intake
+from engine.language.lists import lines, read_text
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, read_document
 from engine.language.reader import Path as YamlPath
@@ -26,6 +28,7 @@ from engine.language.scope import Scope
 from engine.language.sections import catalog
 from engine.language.sections.calendars import CalendarsBuilder
 from engine.language.sections.extensions import read_extensions
+from engine.language.sections.intake import IntakeBuilder, list_names
 from engine.language.sections.journeys import JourneysBuilder
 from engine.language.sections.lifecycle import LifecycleBuilder
 from engine.language.sections.messages import MessagesBuilder, ServerBuilder
@@ -95,6 +98,7 @@ class _Loader:
         self.documents: list[Document] = []
         self.templates: dict[str, str] = {}
         self.unread: set[str] = set()
+        self.lists: dict[str, list[str]] = {}
 
     def load(self) -> Loaded:
         if not self.folder.is_dir():
@@ -150,10 +154,10 @@ class _Loader:
         try:
             raw = file.read_bytes()
         except OSError as error:
+            self.unread.add(kind)
             place = Source(str(file), 1, 1, 1, 1)
-            self.found.error(
-                "unreadable", f"cannot read it: {error.strerror}", place, hint="check it"
-            )
+            hint = "let the user who runs leadrules read it"
+            self.found.error("unreadable", f"cannot read it: {error.strerror}", place, hint=hint)
             return
         document = read_document(raw, str(file), self.found)
         if document is None:
@@ -207,6 +211,7 @@ class _Loader:
         journeys = JourneysBuilder(scope, self.found).build(
             self.parts["journeys"], names, connections
         )
+        intake = self._intake(scope)
         check_cycles(models, scope.default_model, lifecycle.stages, self.found)
         if not (models and lifecycle.stages and routing.rules):
             return None
@@ -220,7 +225,8 @@ class _Loader:
             journeys=journeys,
             messages=messages,
             server=server,
-            identities=self._identities(),
+            identities=intake.identities,
+            intake=intake,
             files=tuple(d.file for d in self.documents),
             folder=self.folder.as_posix(),
         )
@@ -238,8 +244,20 @@ class _Loader:
             ),
             named=dict(self._named()),
             calendars=frozenset((*calendars, *declared)),
+            broken=frozenset(self._broken()),
             unread=frozenset(self.unread),
         )
+
+    def _broken(self) -> Iterator[tuple[str, str]]:
+        """Yield what is declared in a wrong form: (sort, name)."""
+        catalog = self.parts["catalog"]
+        sorts = {"field": ("fields", catalog), "event": ("events", catalog)}
+        sorts["condition"] = ("conditions", [p for parts in self.parts.values() for p in parts])
+        for sort, (key, parts) in sorts.items():
+            for part in parts:
+                for name in _keys(part.get(key)):
+                    if not part.child(key).child(name).sound:
+                        yield sort, name
 
     def _named(self) -> Iterator[tuple[str, tuple[Document, YamlPath]]]:
         for part in (p for parts in self.parts.values() for p in parts):
@@ -253,12 +271,29 @@ class _Loader:
             parser = ConditionParser(scope, document, self.found, name, every, (name,))
             parser.parse(_dig(document.data, path), path)
 
-    def _identities(self) -> tuple[str, ...]:
-        for part in self.parts["intake"]:
-            keys = part.child("identity").get("keys")
-            if keys:
-                return tuple(keys)
-        return IDENTITIES
+    def _intake(self, scope: Scope) -> Intake:
+        parts = self.parts["intake"]
+        known = msgspec.structs.replace(scope, lists=list_names(parts))
+        return IntakeBuilder(known, self.found).build(parts, self._read_list)
+
+    def _read_list(self, part: Part, file: str) -> tuple[str, str] | None:
+        """Return (the path to show, the text) of a list; it stands in the folder."""
+        path = Path(self.folder, file)
+        if ".." in Path(file).parts or Path(file).is_absolute():
+            text = f'"{file}" leads out of the configuration'
+            hint = "name it from the folder on, such as lists/words.txt"
+            self.found.error("list-outside", text, part.source, hint=hint)
+            return None
+        if not path.is_file():
+            text = f'there is no file "{file}" in the configuration'
+            self.found.error("missing-list", text, part.source, hint="add it, or correct the name")
+            return None
+        text_of = read_text(path, str(path), self.found)
+        if text_of is None:
+            return None
+        self.lists[file] = [entry.text for entry in lines(text_of)]
+        self.documents.append(Document(str(path), text_of))
+        return str(path), text_of
 
     def _version(self) -> str:
         """Hash what the rules say, not how it is laid out; the server's settings are no rules."""
@@ -268,7 +303,11 @@ class _Loader:
             if kind != "server"
         ]
         said += [[plugin, part.data] for plugin, part in self.added.items()]
-        text = json.dumps([said, self.templates], ensure_ascii=False, sort_keys=False)
+        text = json.dumps(
+            [said, self.templates, *([self.lists] if self.lists else [])],
+            ensure_ascii=False,
+            sort_keys=False,
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -169,19 +169,14 @@ class _Builder:
 
     def _sequence(self, stream: Iterator[yaml.Event], path: Path, depth: int) -> list[Any]:
         items: list[Any] = []
-        for event in stream:
-            if isinstance(event, yaml.SequenceEndEvent):
-                self._extend(path, event)
-                break
+        while not isinstance(event := next(stream), yaml.SequenceEndEvent):
             items.append(self._value(event, stream, (*path, len(items)), depth + 1))
+        self._extend(path, event)
         return items
 
     def _mapping(self, stream: Iterator[yaml.Event], path: Path, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        for event in stream:
-            if isinstance(event, yaml.MappingEndEvent):
-                self._extend(path, event)
-                break
+        while not isinstance(event := next(stream), yaml.MappingEndEvent):
             span = self._span(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._failure(
@@ -202,6 +197,7 @@ class _Builder:
             data[key] = None
             self.document.keys[inner] = span
             data[key] = self._value(next(stream), stream, inner, depth + 1)
+        self._extend(path, event)
         return data
 
     def _extend(self, path: Path, end: yaml.Event) -> None:
@@ -283,13 +279,13 @@ class _Builder:
 
 
 def _end_of_node(events: Sequence[yaml.Event], index: int) -> int:
-    depth = 0
-    for position in range(index, len(events)):
-        event = events[position]
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth == 0:
-            return position + 1
-    return len(events)
+    depth, position = _step(events[index]), index + 1
+    while depth:
+        depth += _step(events[position])
+        position += 1
+    return position
+
+
+def _step(event: yaml.Event) -> int:
+    """Return by how much an event goes deeper."""
+    return isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

@@ -88,7 +88,7 @@ def _missing(path: Path, parent: Path, key: str) -> Say:
 
 
 def _wrong(path: Path, error: ValidationError) -> Say:
-    code, text, hint = _explain(error)
+    code, text, hint = explain(error)
 
     def say(document: Document, found: Diagnostics) -> None:
         found.error(code, text, document.at(path), rule=owner(document, path), hint=hint)
@@ -96,7 +96,8 @@ def _wrong(path: Path, error: ValidationError) -> Say:
     return say
 
 
-def _explain(error: ValidationError) -> tuple[str, str, str]:
+def explain(error: ValidationError) -> tuple[str, str, str]:
+    """Return the code, the message and the way out."""
     given: Any = error.instance
     value = _show(given)
     wanted: Any = error.validator_value
@@ -120,6 +121,8 @@ def _explain(error: ValidationError) -> tuple[str, str, str]:
         return "value", f"{value} is less than {wanted}", f"write {wanted} or more"
     if error.validator == "maximum":
         return "value", f"{value} is more than {wanted}", f"write {wanted} or less"
+    if error.validator == "exclusiveMinimum":
+        return "value", f"{value} is not more than {wanted}", f"write more than {wanted}"
     if error.validator == "uniqueItems":
         return "value", "one of these stands here twice", "remove one of the two"
     return "value", error.message, described or "see the documentation of this key"

@@ -40,8 +40,10 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that names refer to, gathered before any rule is read.
 
     ``models`` maps a model to its dimensions, ``grades`` to its grades, best first;
-    ``named`` maps a condition's name to where it stands; ``unread`` lists the kinds of
-    files that could not be read, whose names are therefore not unknown but unseen.
+    ``named`` maps a condition's name to where it stands; ``broken`` are (sort, name) of what is
+    declared in a wrong form, which is not unknown; ``unread`` lists the kinds of
+    files that could not be read, whose names are therefore not unknown but unseen;
+    ``lists`` are those of intake.yaml, known to its own rules only.
     """
 
     catalogue: Catalogue
@@ -51,7 +53,9 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     journeys: frozenset[str]
     named: Mapping[str, tuple[Document, Path]]
     calendars: frozenset[str]
+    broken: frozenset[tuple[str, str]] = frozenset()
     unread: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
 
     @property
     def default_model(self) -> str:
@@ -74,6 +78,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             return self._score(rest)
         if head == "grade":
             return self._grade(rest)
+        if head == "listed" and rest in self.lists:
+            return Resolved(path, Field(path, "boolean"))
         if path == "stage":
             return Resolved(path, Field(path, "enum", values=self.stages, ordered=True))
         if head == "journey" and rest in self.journeys:
@@ -112,8 +118,10 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         fact = f"grade.{rest}" if rest else "grade"
         return Resolved(fact, Field(fact, "enum", values=values, ordered=True))
 
-    def unseen(self, what: str) -> bool:
-        """Whether a name of this sort may stand in a file that could not be read."""
+    def unseen(self, what: str, name: str = "") -> bool:
+        """Whether a name of this sort is declared, or may be, where it could not be read."""
+        if (what, name) in self.broken:
+            return True
         return (what == "condition" and bool(self.unread)) or _HOMES.get(what) in self.unread
 
     def numbers(self, events: Sequence[str] = ()) -> list[str]:
@@ -127,6 +135,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         known += [name for name in self.catalogue.fields if name.startswith("source.")]
         known += [*_SIMPLE, *_ALIASES, "grade", "stage"]
         known += [f"journey.{name}" for name in sorted(self.journeys)]
+        known += [f"listed.{name}" for name in sorted(self.lists)]
         for model, dimensions in self.models.items():
             prefix = "" if model == self.default_model else f"{model}."
             known += [f"score.{prefix}{d}" for d in (*dimensions, "total")]

@@ -9,7 +9,7 @@ import msgspec
 from engine.machines import steps
 from engine.machines.state import Enrolment, Event
 from engine.machines.work import Occurrence, Work
-from engine.network.rules import JourneyRule, StepRule
+from engine.network.rules import Check, JourneyRule, StepRule
 
 MAX_STEPS = 100  # in one go; a loop without a wait stops here, visibly
 
@@ -18,18 +18,23 @@ def journeys_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
     """Let an occurrence end, move and start journeys, in that order."""
     for rule in _active(work):
         definition = rule.definition
-        if occurrence.type in definition.exit_events:
+        if occurrence.type in definition.exit_events and _fits(work, rule.exit_where):
             leave(work, rule, f"exit: {occurrence.type}")
-        elif occurrence.type in definition.goal_events:
+        elif occurrence.type in definition.goal_events and _fits(work, rule.goal_where):
             leave(work, rule, f"goal: {occurrence.type}")
         else:
             _hear(work, rule, occurrence)
     for rule in work.ruleset.event_journeys.woken(occurrence.type, occurrence.properties):
-        if rule.where is not None and not rule.where(work):
+        if not _fits(work, rule.where):
             continue
         if rule.when is not None and not rule.when.holds(work):
             continue
         enter(work, rule)
+
+
+def _fits(work: Work, where: Check | None) -> bool:
+    """Whether the event at hand has the properties asked for."""
+    return where is None or where(work)
 
 
 def journeys_for_facts(work: Work, changed: set[str]) -> None:
@@ -37,7 +42,7 @@ def journeys_for_facts(work: Work, changed: set[str]) -> None:
     for rule in _active(work):
         if not changed.isdisjoint(rule.end_reads):
             check_end(work, rule)
-    for rule in work.ruleset.state_journeys.woken(changed):
+    for rule in work.ruleset.state_journeys.woken(changed, work):
         judge(work, rule)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.machines import clocks, journeys, lifecycle, scoring
+from engine.machines import bots, clocks, journeys, lifecycle, profile, scoring
 from engine.machines.state import Assignment, Decision, Event, Lead
-from engine.machines.steps import add_tags
 from engine.machines.work import Occurrence, Work
+from engine.network.rules import Reaction
 from engine.network.ruleset import Ruleset
 
+NONE: Final = Reaction()
 MAX_ROUNDS: Final = 100  # rules that never settle stop here and say so
 
 
@@ -35,41 +36,40 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     elif lead.ruleset != ruleset.version:
         scoring.adopt(work)
     if work.news:
-        _recall(work)
+        if lead.unjudged:
+            _recall(work)
         if lead.timers and min(lead.timers.values()) <= now:
             _meet_deadlines(work)
-    _take(work)
-    if event.type != "timer_due":
-        _record(work, event)
+    kind = event.type
+    if event.lead or event.screened or kind in _TOUCHING or lead.clocks:
+        _take(work)
+    reaction = ruleset.reactions.get(kind, NONE)
+    if reaction.feeds:
+        _record(work, event, reaction)
     if is_new:
         for rule in ruleset.initial_rules:
             scoring.judge(work, rule)
         work.occur("lead_created")
-    if event.type in ruleset.listened:
-        work.queue.append(event)
-    _settle(work)
+    if reaction.rules is not None and not event.bot:
+        scoring.score_occurrence(work, event, reaction.rules)
+    if work.queue or reaction.moves or not _is_quiet(work):
+        _settle(work, event, reaction)
     if not work.news:
-        _remember(work)
+        work.lead.unjudged = {**work.before, **work.lead.unjudged}
     return work.decision
 
 
 def _begin(work: Work) -> None:
     lifecycle.start(work)
-    for model in work.ruleset.models.values():
-        for name in (*(d.id for d in model.dimensions), "total"):
-            work.set_fact(f"score.{model.id}.{name}", 0)
+    for name in work.ruleset.scores:
+        work.set_fact(name, 0)
 
 
 def _recall(work: Work) -> None:
     """Take up what history changed, to judge it now."""
-    if work.lead.unjudged:
-        work.before.update(work.lead.unjudged)
-        work.changed.update(work.lead.unjudged)
-        work.lead.unjudged = {}
-
-
-def _remember(work: Work) -> None:
-    work.lead.unjudged = {**work.before, **work.lead.unjudged}
+    work.before.update(work.lead.unjudged)
+    work.changed.update(work.lead.unjudged)
+    work.lead.unjudged = {}
 
 
 def _meet_deadlines(work: Work) -> None:
@@ -82,8 +82,10 @@ def _meet_deadlines(work: Work) -> None:
         work.now = due
         work.arm(name, None)
         _deadline(work, name)
-        _settle(work)
+        if work.changed or work.queue:
+            _settle(work, None, NONE)
     work.now = work.present
+    work.properties = work.event.properties
 
 
 def _deadline(work: Work, name: str) -> None:
@@ -109,26 +111,16 @@ def _take(work: Work) -> None:
     """Write the fields an event brings, and what people's events say of themselves."""
     event = work.event
     if event.lead:
-        _take_fields(work, event)
+        profile.take_fields(work, event)
+    if event.screened.get("flags"):
+        profile.take_flags(work, event)
+    if event.type in bots.REMEMBERED:
+        bots.remember(work, event)
     handle = _EFFECTS.get(event.type)
     if handle is not None:
         handle(work, event.properties)
     if work.lead.clocks and work.news:
         clocks.hear(work, event)
-
-
-def _take_fields(work: Work, event: Event) -> None:
-    """The latest value wins; an event older than the profile only fills gaps."""
-    late = event.at < work.lead.profile_at
-    work.lead.profile_at = max(event.at, work.lead.profile_at)
-    for name, value in event.lead.items():
-        if name == "tags":
-            add_tags(work, value)
-        elif not (late and f"lead.{name}" in work.facts):
-            work.set_fact(f"lead.{name}", value)
-            for derived in work.ruleset.derived_from.get(name, ()):
-                if derived not in event.lead:
-                    work.set_fact(f"lead.{derived}", None)
 
 
 def _assigned(work: Work, properties: dict[str, Any]) -> None:
@@ -163,7 +155,8 @@ def _grade_overridden(work: Work, properties: dict[str, Any]) -> None:
 
 
 def _unsubscribed(work: Work, properties: dict[str, Any]) -> None:
-    work.set_fact(f"lead.consent.{properties.get('topic') or 'marketing'}", "withdrawn")
+    topic = properties.get("topic") or "marketing"
+    profile.take_consent(work, work.event, topic, "withdrawn")
 
 
 _EFFECTS: Final = {
@@ -173,42 +166,65 @@ _EFFECTS: Final = {
     "grade_overridden": _grade_overridden,
     "unsubscribed": _unsubscribed,
 }
+_TOUCHING: Final = frozenset((*bots.REMEMBERED, *_EFFECTS))
 
 
-def _record(work: Work, event: Event | Occurrence) -> None:
+def _record(work: Work, event: Event | Occurrence, reaction: Reaction) -> None:
     """Let the windows that want it take the event in, at its own time."""
     if event.bot:
         return
-    for window in work.ruleset.windows_of.get(event.type, ()):
+    windows = work.writable_windows()
+    for feed in reaction.feeds:
+        window = feed.window
         if window.where is not None and not window.where(work):
             continue
         key = window.key
-        state = window.take(work.windows.get(key), event.at, event.properties, work.now)
-        work.set_window(key, state)
-        scoring.hear(work, key)
-        if key in work.ruleset.watched:
+        windows[key] = window.take(windows.get(key), event.at, event.properties, work.now)
+        if feed.silences:
+            scoring.hear(work, feed.silences, event.at)
+        if feed.watched:
             work.changed.add(key)
             if not work.news:
                 work.before.setdefault(key, None)
 
 
-def _settle(work: Work) -> None:
-    """Run rounds until nothing changes any more."""
+def _settle(work: Work, occurrence: Event | Occurrence | None, reaction: Reaction) -> None:
+    """Run rounds until nothing changes any more; the occurrence has been scored already."""
     for _ in range(MAX_ROUNDS):
+        _round(work, occurrence, reaction)
+        if work.news:  # edges are over once every stratum has seen them
+            work.before = {name: work.before[name] for name in work.before.keys() & work.changed}
         if not (work.changed or work.queue):
             return
-        _round(work, work.queue.pop(0) if work.queue else None)
+        occurrence = work.queue.pop(0) if work.queue else None
+        reaction = _hear(work, occurrence) if occurrence else NONE
     work.happen("rule_error", reason=f"rules did not settle after {MAX_ROUNDS} rounds")
     work.changed.clear()
     work.queue.clear()
 
 
-def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
+def _hear(work: Work, occurrence: Event | Occurrence) -> Reaction:
+    """Count and score something of the engine's own."""
+    reaction = work.ruleset.reactions[occurrence.type]
+    work.properties = occurrence.properties
+    if reaction.feeds:
+        _record(work, occurrence, reaction)
+    if reaction.rules is not None:
+        scoring.score_occurrence(work, occurrence, reaction.rules)
+    return reaction
+
+
+def _is_quiet(work: Work) -> bool:
+    changed = work.changed
+    return not changed or work.ruleset.turns.quiet(changed, work.before, work.facts)
+
+
+def _round(work: Work, occurrence: Event | Occurrence | None, reaction: Reaction) -> None:
+    """Let what has changed, and one occurrence, go through the strata once."""
     work.properties = occurrence.properties if occurrence else {}
-    if occurrence is not None:
-        if occurrence is not work.event:
-            _record(work, occurrence)
-        scoring.score_occurrence(work, occurrence)
+    if not reaction.moves and _is_quiet(work):
+        work.changed.clear()
+        return
     seen: set[str] = set()
     while work.changed:
         scoring.score_facts(work, _advance(work, seen))
@@ -216,10 +232,7 @@ def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
         scoring.regrade(work, seen)
     carry = _advance(work, seen)
     if work.news:
-        _move(work, occurrence, seen, carry)
-        # Edges are over once every stratum has seen them.
-        if work.before:
-            work.before = {k: v for k, v in work.before.items() if k in carry}
+        _move(work, occurrence if reaction.moves else None, seen, carry)
     work.changed = carry & work.ruleset.watched if carry else carry
 
 
@@ -230,14 +243,13 @@ def _move(
 
     What they change is added to ``carry``, for the next round.
     """
-    heard = occurrence is not None and occurrence.type in work.ruleset.moving_types
-    if not heard and seen.isdisjoint(work.ruleset.moving_facts):
+    if occurrence is None and seen.isdisjoint(work.ruleset.moving_facts):
         return
     lifecycle.stages_for_facts(work, seen)
-    if occurrence is not None and heard:
+    if occurrence is not None:
         lifecycle.stages_for_occurrence(work, occurrence)
     carry |= _advance(work, seen)
-    if occurrence is not None and heard:
+    if occurrence is not None:
         journeys.journeys_for_occurrence(work, occurrence)
     journeys.journeys_for_facts(work, seen)
     carry |= work.changed

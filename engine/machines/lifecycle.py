@@ -14,7 +14,7 @@ def start(work: Work) -> None:
 
 def stages_for_facts(work: Work, changed: set[str]) -> None:
     """Enter the stages whose condition came true."""
-    for stage in work.ruleset.state_stages.woken(changed):
+    for stage in work.ruleset.state_stages.woken(changed, work):
         judge(work, stage)
 
 

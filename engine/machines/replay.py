@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -14,10 +14,14 @@ from engine.network.ruleset import Ruleset
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An event of a lead's log; ``decided_at`` is the ``now`` of its decision."""
+    """An event of a lead's log; ``decided_at`` is the ``now`` of its decision.
+
+    ``ruleset`` is the version that decided it.
+    """
 
     event: Event
     decided_at: int
+    ruleset: str = ""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -28,15 +32,20 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 def replay(
-    ruleset: Ruleset, id: str, log: Iterable[Entry], until: int, teams: Teams | None = None
+    ruleset: Ruleset,
+    id: str,
+    log: Iterable[Entry],
+    until: int,
+    teams: Teams | None = None,
+    start: Lead | None = None,
 ) -> Replayed | None:
     """Return the lead ``id`` as of ``until`` by these rules; None when it was not there yet.
 
-    The answers of the team machine are in the log, so nobody is asked again. Deadlines that
-    have come since the last entry are met as if the clock alone went on; what they ask of
-    ``teams`` is answered.
+    ``start`` is the lead as it was before ``log``, None for all of its log. The answers of the
+    team machine are in the log, so nobody is asked again. Deadlines that have come since the
+    last entry are met as if the clock alone went on; what they ask of ``teams`` is answered.
     """
-    lead: Lead | None = None
+    lead = start
     events: list[Event] = []
     decisions: list[Decision] = []
     for entry in log:
@@ -54,6 +63,23 @@ def replay(
         events += (each.event for each in turn.entries)
         decisions += (each.decision for each in turn.entries)
     return Replayed(lead, Past(events, *_told(decisions)))
+
+
+def rebuild(
+    rulesets: Mapping[str, Ruleset], id: str, log: Iterable[Entry], start: Lead | None = None
+) -> Lead | None:
+    """Return the lead at the end of its log, each event decided by the rules that decided it then.
+
+    None for an empty log without a ``start``. Raises KeyError for a version that is not among
+    ``rulesets``.
+    """
+    lead = start
+    for entry in log:
+        ruleset = rulesets[entry.ruleset]
+        if lead is None:
+            lead = new_lead(ruleset, id, min(entry.event.at, entry.decided_at))
+        lead = decide(ruleset, lead, entry.event, entry.decided_at).lead
+    return lead
 
 
 def _clock(ruleset: Ruleset, lead: Lead, teams: Teams, until: int) -> Iterator[Turn]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.language.definitions import Dimension
 from engine.machines.state import Event, LedgerLine, Number
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Rule
 from engine.network.ruleset import tidy
+from engine.network.wake import Lookup
 
 EXPIRY = "expiry"
 
 
-def score_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
-    """Fire the event rules that an occurrence matches."""
-    if occurrence.bot:
-        return
-    for rule in work.ruleset.event_rules.woken(occurrence.type, occurrence.properties):
+def score_occurrence(work: Work, occurrence: Event | Occurrence, rules: Lookup[Rule]) -> None:
+    """Fire the event rules of its type that an occurrence matches."""
+    for rule in rules.find(occurrence.properties):
         if rule.where is not None and not rule.where(work):
             continue
         if rule.when is not None and not rule.when.holds(work):
@@ -26,7 +27,7 @@ def score_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
 
 def score_facts(work: Work, changed: set[str]) -> None:
     """Look again at every rule that reads what changed."""
-    for rule in work.ruleset.state_rules.woken(changed):
+    for rule in work.ruleset.state_rules.woken(changed, work):
         judge(work, rule)
 
 
@@ -37,22 +38,26 @@ def judge(work: Work, rule: Rule) -> None:
         holds = True
     else:
         holds = when.holds(work)
-        work.arm(rule.timer, when.deadline(work) if when.deadline else None)
-        if not work.news and when.deadline and rule.definition.repeat:
-            return  # what the clock takes is judged when history is complete
+        if when.deadline is not None:
+            work.arm(rule.timer, when.deadline(work))
+            if not work.news and rule.definition.repeat:
+                return  # what the clock takes is judged when history is complete
     if rule.definition.repeat is not None:
         _judge_repeated(work, rule, holds)
-    elif rule.definition.exclusive:
+    elif rule.group:
         _judge_group(work, rule, holds)
     else:
         _hold(work, rule, _points(work, rule) if holds else 0)
 
 
-def hear(work: Work, window: str) -> None:
-    """An event came: whoever held for want of it holds no more."""
+def hear(work: Work, silences: Iterable[Rule], at: int) -> None:
+    """An event came: whoever held for want of it holds no more.
+
+    One from before the lead's creation lets a silence begin earlier than was thought.
+    """
     lead = work.lead
-    for rule in work.ruleset.silences.by_name.get(window, ()):
-        if rule.key in lead.truths or rule.key in lead.holds:
+    for rule in silences:
+        if rule.key in lead.truths or rule.key in lead.holds or at < lead.created_at:
             judge(work, rule)
 
 
@@ -68,7 +73,7 @@ def _hold(work: Work, rule: Rule, points: Number) -> None:
     if given:
         _line(work, rule, -given, "withdrawn")
     if points:
-        _fire(work, rule)
+        work.decision.fired.append(rule.id)
         _line(work, rule, points)
 
 
@@ -78,7 +83,7 @@ def _judge_group(work: Work, rule: Rule, holds: bool) -> None:
         work.forget("truths", rule.key)
     elif rule.key not in work.lead.truths:
         work.writable("truths")[rule.key] = work.now
-    group = work.ruleset.exclusive[f"{rule.definition.model}.{rule.definition.exclusive}"]
+    group = work.ruleset.exclusive[rule.group or ""]
     held = [r for r in group if r.key in work.lead.truths]
     best = max(held, key=lambda r: (_points(work, r), -r.order), default=None)
     for member in group:
@@ -107,24 +112,24 @@ def _judge_repeated(work: Work, rule: Rule, holds: bool) -> None:
 
 
 def _points(work: Work, rule: Rule) -> Number:
-    definition = rule.definition
-    if definition.points_fact is None:
+    if rule.points_fact is None:
         return rule.points
-    value = work.read(definition.points_fact)
-    return tidy(definition.points * value) if value is not None else 0
+    value = work.read(rule.points_fact)
+    return tidy(rule.definition.points * value) if value is not None else 0
 
 
 def _give(work: Work, rule: Rule, at: int) -> None:
     """Give an occurrence's points, and remember when they go."""
-    points = _points(work, rule)
-    life = rule.definition.expires or rule.definition.half_life
-    if rule.definition.expires is not None and at + rule.definition.expires <= work.now:
+    life = rule.life
+    if life is not None and rule.definition.expires and at + life <= work.now:
         return
-    _fire(work, rule)
-    _line(work, rule, points)
-    if life is not None and points:
-        work.lead.grants = [*work.lead.grants, [at + life, rule.key, points]]
-        work.arm(EXPIRY, min(g[0] for g in work.lead.grants))
+    points = rule.points if rule.points_fact is None else _points(work, rule)
+    work.decision.fired.append(rule.id)
+    if points:
+        _line(work, rule, points)
+        if life is not None:
+            work.lead.grants = [*work.lead.grants, [at + life, rule.key, points]]
+            work.arm(EXPIRY, min(g[0] for g in work.lead.grants))
 
 
 def expire(work: Work) -> None:
@@ -162,7 +167,7 @@ def adopt(work: Work) -> None:
     for name in [t for t in work.lead.timers if t.startswith("rule:")]:
         if name.removeprefix("rule:") not in work.ruleset.rules:
             work.arm(name, None)
-    for rule in work.ruleset.initial_rules:
+    for rule in work.ruleset.held_rules.possible(work):
         judge(work, rule)
     # Bands may have moved; named without `before`, so that no edge fires for it.
     work.changed.update(f"score.{model}.total" for model in work.ruleset.models)
@@ -190,36 +195,36 @@ def _may_repeat(work: Work, rule: Rule, at: int) -> bool:
 
     A period is half-open, (at - per, at]; late occurrences are judged at their own time.
     """
-    repeat = rule.definition.repeat
-    if repeat is None or repeat.at_most is None:
+    at_most, per = rule.at_most, rule.per
+    if at_most is None:
         return True
-    scored = work.lead.counts.get(rule.key, [])
-    if repeat.per is None:
-        near = scored
+    scored = work.lead.counts.get(rule.key)
+    if not scored:
+        work.writable("counts")[rule.key] = [at]
+        return True
+    if per is None:
+        near = len(scored)
+    elif scored[-1] <= at - per:
+        near = 0
     else:
-        near = [t for t in scored if abs(t - at) < repeat.per]
-        scored = [t for t in scored if t > at - 2 * repeat.per]
-    if len(near) >= repeat.at_most:
+        near = sum([at - per < t < at + per for t in scored])
+    if near >= at_most:
         return False
-    work.writable("counts")[rule.key] = sorted([*scored, at])
+    kept = [*scored, at] if per is None else [*(t for t in scored if t > at - 2 * per), at]
+    if scored[-1] > at:
+        kept.sort()
+    work.writable("counts")[rule.key] = kept
     return True
 
 
-def _fire(work: Work, rule: Rule) -> None:
-    work.decision.fired.append(rule.definition.id)
-
-
 def _line(work: Work, rule: Rule, points: Number, reason: str = "") -> None:
-    if not points:
-        return
-    definition = rule.definition
     line = LedgerLine(
-        work.now, definition.model, definition.dimension, definition.id, points, work.event.id,
+        work.now, rule.model, rule.dimension, rule.id, points, work.event.id,
         rule.place, work.ruleset.version, reason,
     )  # fmt: skip
     work.add_line(line, rule.fact, rule.total)
     if rule.limits is not None:
-        _cap(work, definition.model, rule.limits, rule.fact)
+        _cap(work, rule.model, rule.limits, rule.fact)
 
 
 def _cap(work: Work, model: str, dimension: Dimension, fact: str) -> None:
@@ -252,9 +257,9 @@ def regrade(work: Work, changed: set[str]) -> None:
         if fact not in changed:
             continue
         total = work.facts.get(fact, 0)
-        if fact in work.before:
+        if fact in work.before and "score_changed" in work.ruleset.reactions:
             work.occur("score_changed", model=model.id, **{"from": work.before[fact], "to": total})
-        name = next((g.grade for g in model.grades if total >= g.floor), None)
+        name = work.ruleset.grade(model.id, total)
         old = work.facts.get(f"grade.{model.id}")
         if name != old:
             work.set_fact(f"grade.{model.id}", name)
@@ -264,7 +269,8 @@ def regrade(work: Work, changed: set[str]) -> None:
 def _show_grade(work: Work, model: str, old: str | None, new: str | None) -> None:
     details = {"model": model, "from": old, "to": new}
     work.happen("grade", **details, score=work.facts.get(f"score.{model}.total", 0))
-    work.occur("grade_changed", **details)
+    if "grade_changed" in work.ruleset.reactions:
+        work.occur("grade_changed", **details)
     if model == work.ruleset.default_model and "override.grade" not in work.facts:
         work.set_fact("grade", new)
 

@@ -13,13 +13,15 @@ import msgspec
 Number = int | float
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Something that happened to a lead; the only thing that ever changes one.
 
     ``lead`` holds fields by catalogue name, nested ones flattened with dots
     (``source.utm_source``, ``consent.marketing``), already checked and normalised;
     ``at`` is the event's own time. ``history`` marks back-fills, which are no news.
-    ``by`` is who did it, where a person did; ``bot`` marks suspected scanners.
+    ``by`` is who did it, where a person did; ``bot`` marks suspected scanners. ``client``
+    is whose browser it came from (``ip``, ``agent``), ``raw`` what was sent where another form
+    is stored, and ``screened`` the verdict of intake: rule, do, reason, flags, matched, bot.
     """
 
     id: str
@@ -31,9 +33,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     history: bool = False
     by: str | None = None
     bot: bool = False
+    client: dict[str, str] = {}
+    raw: dict[str, Any] = {}
+    screened: dict[str, Any] = {}
 
 
-class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True):
+class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A lead's way through one journey. ``done`` dates every step passed, by step id."""
 
     journey: str
@@ -46,7 +51,7 @@ class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True):
     entered_by: str = ""  # the id of the event that led in; part of delivery keys
 
 
-class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
+class Clock(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One SLA clock of an assignment: running, met, breached or stopped."""
 
     sla: str
@@ -56,7 +61,7 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_at: int | None = None
 
 
-class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
+class Assignment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who got a lead, by which rule, and everything that was considered.
 
     ``tried`` lists the routing rules in order with their outcome, ``considered`` the
@@ -73,7 +78,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     considered: list[dict[str, Any]] = []
 
 
-class Lead(msgspec.Struct, omit_defaults=True):
+class Lead(msgspec.Struct, omit_defaults=True, gc=False):
     """A lead's whole state.
 
     ``facts`` is everything rules can read, by canonical name: ``lead.X``,
@@ -83,7 +88,8 @@ class Lead(msgspec.Struct, omit_defaults=True):
     that will expire, as [instant, rule key, points]. ``timers`` are named deadlines; the
     host wakes the lead at the earliest. ``unjudged`` keeps what history changed, as it was
     before, until the next live event. ``profile_at`` is the time of the newest event that
-    brought fields: an older one only fills gaps.
+    brought fields: an older one only fills gaps. ``consents`` has the latest word on each
+    topic with its evidence, ``mail`` the latest deliveries and clicks, to tell scanners.
     """
 
     id: str
@@ -102,6 +108,8 @@ class Lead(msgspec.Struct, omit_defaults=True):
     assignment: Assignment | None = None
     unjudged: dict[str, Any] = {}
     profile_at: int = 0
+    consents: dict[str, dict[str, Any]] = {}
+    mail: dict[str, list[list[Any]]] = {}
     ruleset: str = ""  # the version it was last decided with
     asked: int = 0  # how often the lead was sent to routing; part of request keys
 
@@ -111,7 +119,7 @@ class Lead(msgspec.Struct, omit_defaults=True):
         return min(self.timers.values()) if self.timers else None
 
 
-class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True):
+class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One change of a score; the score of a model is the sum of its lines."""
 
     at: int
@@ -125,7 +133,7 @@ class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
+class Happening(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Something the engine did or decided, for the timeline: ``kind`` and its details."""
 
     at: int
@@ -133,7 +141,7 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any] = {}
 
 
-class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Something to be done outside by an action plugin.
 
     ``key`` is the idempotency key, derived from lead, event and step, so that a repeated
@@ -155,7 +163,7 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Task(msgspec.Struct, frozen=True, omit_defaults=True):
+class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A to-do for a person; ``owner`` None means whoever has the lead later."""
 
     id: str
@@ -169,7 +177,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     step: str | None = None
 
 
-class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+class Request(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A lead's question to the team machine: ``assign`` it, or ``release`` it to a pool."""
 
     key: str
@@ -179,7 +187,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Decision(msgspec.Struct):
+class Decision(msgspec.Struct, gc=False):
     """What one event did to one lead. ``fired`` lists rule ids in order of firing."""
 
     lead: Lead

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -115,7 +114,7 @@ def _pick(route: Route, team: Team, free: Sequence[Member], book: TeamBook) -> M
 def _book(teams: Teams, route: Route, chosen: Member, free: Sequence[Member]) -> Teams:
     """Return team state with one more lead for ``chosen``."""
     team = route.team or ""
-    book = copy.deepcopy(teams.books.get(team, TeamBook()))
+    book = _copy(teams.books.get(team, TeamBook()))
     book.served += 1
     book.turns[chosen.id] = book.served
     book.loads[chosen.id] = book.loads.get(chosen.id, 0) + 1
@@ -126,12 +125,16 @@ def _book(teams: Teams, route: Route, chosen: Member, free: Sequence[Member]) ->
     return Teams({**teams.books, team: book})
 
 
+def _copy(book: TeamBook) -> TeamBook:
+    return TeamBook(book.served, book.turns.copy(), book.credits.copy(), book.loads.copy())
+
+
 def _forget_load(teams: Teams, lead: Lead) -> Teams:
     """Return team state without this lead among its owner's open ones."""
     team, owner = lead.facts.get("team"), lead.facts.get("owner")
     if team not in teams.books or owner is None:
         return teams
-    book = copy.deepcopy(teams.books[team])
+    book = _copy(teams.books[team])
     book.loads[owner] = max(0, book.loads.get(owner, 0) - 1)
     return Teams({**teams.books, team: book})
 

@@ -36,17 +36,24 @@ class Turn(msgspec.Struct, frozen=True):
 
 def take_turn(ruleset: Ruleset, lead: Lead, teams: Teams, event: Event, now: int) -> Turn:
     """Run ``event`` and everything that follows from it at once; inputs stay unchanged."""
-    entries: list[Entry] = []
-    waiting = [event]
-    while waiting and len(entries) < MAX_ANSWERS:
-        current = waiting.pop(0)
-        decision = decide(ruleset, lead, current, now)
+    return follow(ruleset, lead, teams, Entry(event, decide(ruleset, lead, event, now)), now)
+
+
+def follow(ruleset: Ruleset, lead: Lead, teams: Teams, first: Entry, now: int) -> Turn:
+    """Return the turn that begins with ``first``, which is what ``lead`` has just decided."""
+    entries = [first]
+    teams = _closed(ruleset, teams, lead, first.decision.lead)
+    lead = first.decision.lead
+    asked = list(first.decision.requests)
+    while asked and len(entries) < MAX_ANSWERS:
+        request = asked.pop(0)
+        teams, answer = team.assign(ruleset, teams, lead, request, now)
+        event = _answer(request, answer, now)
+        decision = decide(ruleset, lead, event, now)
         teams = _closed(ruleset, teams, lead, decision.lead)
         lead = decision.lead
-        entries.append(Entry(current, decision))
-        for request in decision.requests:
-            teams, answer = team.assign(ruleset, teams, lead, request, now)
-            waiting.append(_answer(request, answer, now))
+        entries.append(Entry(event, decision))
+        asked += decision.requests
     return Turn(lead, teams, entries)
 
 

@@ -5,10 +5,10 @@ It is also what compiled conditions read (`engine.network.condition.Facts`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from engine.language.diagnostic import Source
 from engine.machines.state import (
@@ -51,8 +51,10 @@ class Work:
 
     def __init__(self, ruleset: Ruleset, lead: Lead, event: Event, now: int) -> None:
         self.original = lead
-        copied = replace(lead, updated_at=max(lead.updated_at, now), ruleset=ruleset.version)
-        self.lead = copied
+        self.lead = copied = lead.__copy__()
+        copied.ruleset = ruleset.version
+        if now > copied.updated_at:
+            copied.updated_at = now
         self.facts = lead.facts
         self.windows = lead.windows
         self.ruleset = ruleset
@@ -73,12 +75,10 @@ class Work:
 
     def set_fact(self, name: str, value: Any) -> None:
         """Write one fact; None removes it. Rules that read it wake when it changed."""
-        facts = self.facts
-        old = facts.get(name)
+        old = self.facts.get(name)
         if old == value and type(old) is type(value):
             return
-        if facts is self.original.facts:
-            facts = self.facts = self.lead.facts = dict(facts)
+        facts = self.writable_facts()
         if name not in self.before:
             self.before[name] = old
         self.changed.add(name)
@@ -93,6 +93,10 @@ class Work:
             return self.properties.get(name.removeprefix("event."))
         return self.facts.get(name)
 
+    def held(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The rules that hold at present, as the wake index asks for them."""
+        return self.lead.holds, self.lead.truths
+
     def writable(self, name: str) -> dict[str, Any]:
         """Return one of the lead's maps to write in; it is copied the first time."""
         mine: dict[str, Any] = getattr(self.lead, name)
@@ -101,11 +105,17 @@ class Work:
             setattr(self.lead, name, mine)
         return mine
 
-    def set_window(self, key: str, state: Any) -> None:
-        """Write a window's new state."""
+    def writable_windows(self) -> dict[str, Any]:
+        """Return the states of windows to write in; they are copied the first time."""
         if self.windows is self.original.windows:
-            self.windows = self.lead.windows = dict(self.windows)
-        self.windows[key] = state
+            self.windows = self.lead.windows = self.windows.copy()
+        return self.windows
+
+    def writable_facts(self) -> dict[str, Any]:
+        """Return the facts to write in, past ``set_fact``; they are copied the first time."""
+        if self.facts is self.original.facts:
+            self.facts = self.lead.facts = self.facts.copy()
+        return self.facts
 
     def add_points(
         self,
@@ -129,14 +139,14 @@ class Work:
     def add_line(self, line: LedgerLine, fact: str, total: str) -> None:
         """Write a ledger line and the two scores it changes."""
         self.decision.ledger.append(line)
-        facts = self.facts
-        if facts is self.original.facts:
-            facts = self.facts = self.lead.facts = dict(facts)
+        facts, before, points = self.writable_facts(), self.before, line.points
         for name in (fact, total):
             old = facts.get(name, 0)
-            facts[name] = tidy(old + line.points)
-            self.before.setdefault(name, old)
-            self.changed.add(name)
+            new = old + points
+            facts[name] = new if new.__class__ is int else tidy(new)
+            before.setdefault(name, old)
+        self.changed.add(fact)
+        self.changed.add(total)
 
     def came_true(self, key: str, when: Compiled) -> bool:
         """Whether a watched condition holds now and did not when last looked at.
@@ -167,7 +177,7 @@ class Work:
 
     def occur(self, kind: str, **properties: Any) -> None:
         """Let rules react to something of the engine's own, if any listens."""
-        if kind in self.ruleset.listened or kind in self.ruleset.windows_of:
+        if kind in self.ruleset.reactions:
             self.queue.append(Occurrence(kind, self.event.id, self.now, properties))
 
     def arm(self, name: str, due: int | None) -> None:

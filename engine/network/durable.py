@@ -28,10 +28,11 @@ from engine.network.durable_terms import (
     Literal,
     Reference,
     Terms,
+    is_plain,
+    is_short,
 )
 from engine.network.predicates import moment
 
-CODE: Final = "durable-cannot"
 HINT: Final = "write it with eq, in or numbers on fields and properties, or use our own network"
 KIND: Final = "kind"  # the attribute that holds the event's type
 LEAD: Final = "lead"  # 1 on every message: something for `$nex` to stand beside
@@ -45,9 +46,18 @@ MAX_ATTRIBUTES: Final = 250
 
 
 class DurableCannot(LeadrulesError, ValueError):
-    """An event or a lead with a value that durable-rules would read as another."""
+    """An event or a lead with a value that durable-rules would read as another.
 
-    code = CODE
+    ``fact`` names the field or property; only the message holds the value.
+    """
+
+    code = "durable-cannot"
+
+    def __init__(self, fact: str, family: str, value: Any) -> None:
+        said = repr(value)
+        shown = said if len(said) <= 80 else f"{said[:77]}..."
+        super().__init__(f"durable-rules cannot read {fact} = {shown} as a {family}")
+        self.fact = fact
 
 
 class DurableRules(msgspec.Struct, frozen=True):
@@ -96,17 +106,18 @@ def _written(fact: str, family: str, value: Any) -> Any:
     if family == "boolean":
         fits = isinstance(value, bool)
     elif family == "number":
-        fits = type(value) in (int, float) and _plain(value)
+        fits = type(value) in (int, float) and is_plain(value)
     else:
-        fits = isinstance(value, str) and not (family == "text" and is_escaped(value))
+        fits = isinstance(value, str) and is_short(value)
+        fits = fits and not (family == "text" and is_escaped(value))
     if not fits:
-        raise DurableCannot(f"durable-rules cannot read {fact} = {value!r} as a {family}")
+        raise DurableCannot(fact, family, value)
     return moment(value) if family == "moment" else value
 
 
-def _plain(number: float) -> bool:
-    """Whether JSON writes a number in digits alone: no e-notation, inf or nan."""
-    return not set("en") & set(repr(number))
+def rule_key(rule: ScoreRule) -> str:
+    """Return a scoring rule's key in a compiled ruleset: MODEL.DIMENSION.ID."""
+    return f"{rule.model}.{rule.dimension}.{rule.id}"
 
 
 class _Compiler:
@@ -127,13 +138,13 @@ class _Compiler:
         except Cannot as cannot:
             self.attributes = attributes
             text = f'durable-rules cannot carry the rule "{rule.id}": {cannot.why}'
-            self.refused.error(CODE, text, cannot.source, rule=rule.id, hint=HINT)
+            self.refused.error("durable-cannot", text, cannot.source, rule=rule.id, hint=HINT)
             return
         for chain in chains:
             name = f"r{len(self.rules)}"
             tests = [_test(each) for each in chain]
             self.definition[name] = {"all": [{"m": {"$and": tests}}]}
-            self.rules[name] = f"{rule.model}.{rule.dimension}.{rule.id}"
+            self.rules[name] = rule_key(rule)
 
     def _name(self, fact: str, family: str) -> str:
         """A short name of our own: names are compared by a hash, and ``.`` and ``$`` mean much."""

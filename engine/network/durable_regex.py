@@ -17,6 +17,7 @@ _SPECIAL: Final = frozenset(".*+?(){}|")
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f]')
 _GROUP: Final = re.compile(r"\(([^()]*)\)")
 _ANYTHING: Final = ".*"
+_LONGEST: Final = 500  # characters to search for; there is room for 4,096 states
 
 
 def is_escaped(text: str) -> bool:
@@ -30,7 +31,7 @@ def search(text: str, *, start: bool = False, end: bool = False) -> str | None:
     None where that pattern is not certain to be understood.
     """
     parts = [_character(c) for c in text]
-    if not text or None in parts or (not start and _overlap(text) > 1):
+    if not 0 < len(text) <= _LONGEST or None in parts or (not start and _overlap(text) > 1):
         return None
     middle = "".join(p for p in parts if p)
     return f"{'' if start else _ANYTHING}{middle}{'' if end else _ANYTHING}"

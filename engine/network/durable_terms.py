@@ -7,6 +7,7 @@ only what ``not`` turns around has to say ``$nex``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from itertools import product
 from math import prod
@@ -17,6 +18,10 @@ from engine.language.diagnostic import Source
 from engine.network.durable_regex import search, searches
 
 MAX_ALTERNATIVES: Final = 200
+# 2.0.28 keeps the length of a text, in bytes of JSON, in 16 bits; whole numbers meet as 64-bit
+# integers or as doubles.
+MAX_TEXT: Final = 65_000
+MAX_WHOLE: Final = 2**53
 Chain = tuple["Literal", ...]
 Literal = tuple[str, str, Any]  # durable's operator, attribute, constant or Reference
 
@@ -45,6 +50,23 @@ _WHY: Final = {
     "includes_any": "tests on lists are outside of what it evaluates correctly",
     "includes_all": "tests on lists are outside of what it evaluates correctly",
 }
+
+
+def is_plain(number: float) -> bool:
+    """Whether JSON writes a number in digits alone, and 64 bits hold it exactly."""
+    if isinstance(number, int):
+        return abs(number) <= MAX_WHOLE
+    return not set("en") & set(repr(number))  # no e-notation, inf or nan
+
+
+def is_short(text: str) -> bool:
+    """Whether a text is UTF-8 and of a length that durable-rules can count."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half of a character
+        return False
+    # JSON may write one byte as six.
+    return 6 * size <= MAX_TEXT or len(json.dumps(text, ensure_ascii=False).encode()) <= MAX_TEXT
 
 
 class Reference(str):
@@ -132,10 +154,11 @@ class Terms:
         return [(each,) for each in tests] if inside else [tuple(tests)]
 
     def _compare(self, test: Test, op: str, value: Any, positive: bool) -> Literal:
-        if isinstance(value, float) and "e" in repr(value):
-            raise Cannot(f"it reads no number in e-notation such as {value!r}", test.source)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # equal tests are to look equal
+        if isinstance(value, int | float) and not is_plain(value):
+            why = f"it reads no number in e-notation or beyond 2^53, such as {value!r}"
+            raise Cannot(why, test.source)
         op = op if positive else _INVERSE[op]
         if isinstance(value, bool):  # true and false are the only values
             value, op = value is (op == "eq"), "eq"

@@ -48,6 +48,11 @@ class Ruleset:
         # Facts that were made from another one and are gone when that one changes.
         self.derived_from = _derived(definitions.catalogue)
         self.graded = tuple((f"score.{m.id}.total", m) for m in definitions.models if m.grades)
+        self.scores = tuple(
+            f"score.{m.id}.{name}"
+            for m in definitions.models
+            for name in (*(d.id for d in m.dimensions), "total")
+        )
         self._bands = {m.id: _bands(m) for m in definitions.models}
         self.screen = Screen(definitions.intake, ConditionCompiler(definitions.calendars))
         self._compile_scoring(definitions, compiler)
@@ -89,8 +94,10 @@ class Ruleset:
         self.state_rules = FactIndex(_state_rule(r) for r in states if r.silence is None)
         # An absence that does not hold cannot come true by an event, only by the clock.
         self.silences = _silences(states)
-        # What a new lead, or one that comes from another ruleset, is judged by.
+        # What a lead that comes from another ruleset is judged by, and what a new one is
+        # judged by beside what wakes with its first facts.
         self.held_rules = FactIndex(map(_state_rule, states))
+        self.initial_rules = self.held_rules.everything.always
         self.exclusive = _groups(rules)
 
     def _compile_lifecycle(self, definitions: Definitions, compiler: ConditionCompiler) -> None:

@@ -181,17 +181,17 @@ class FactIndex(Generic[Item]):
 
     def woken(self, changed: Set[str], lead: Memory) -> Sequence[Item]:
         """Return the rules to look at, each once, in the order of the configuration."""
-        names = self.names & changed
-        if not names:
+        if self.names.isdisjoint(changed):
             return ()
         found: list[Item] = []
-        for name in names:
-            if name in self.readers:
-                found += self.readers[name].find(lead.facts)
-            if name in self.edges and name in lead.before:
-                found += self.edges[name].crossed(lead.before[name], lead.facts.get(name))
-        if not self.watched.isdisjoint(names):
-            found += [item for item, reads in self._holding(lead) if not names.isdisjoint(reads)]
+        for name in changed:
+            readers, edges = self.readers.get(name), self.edges.get(name)
+            if readers is not None:
+                found += readers.find(lead.facts)
+            if edges is not None and name in lead.before:
+                found += edges.crossed(lead.before[name], lead.facts.get(name))
+        if not self.watched.isdisjoint(changed):
+            found += [i for i, reads in self._holding(lead) if not reads.isdisjoint(changed)]
         return _once(found)
 
     def possible(self, lead: Memory) -> Sequence[Item]:

@@ -55,7 +55,7 @@ class Window:
             return at if state is None or at > state else state
         if self.kind == "count":
             return (state or 0) + 1
-        value = properties.get(self.of)
+        value = properties.get(self.of or "")
         if value is None or state is None:
             return value if value is not None else state
         return round(state + value, DECIMALS) if self.kind == "sum" else max(state, value)

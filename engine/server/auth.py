@@ -1,7 +1,8 @@
-"""Who may use the server: the holder of the administrator's token, or anybody on this machine.
+"""Who may use the server: holders of tokens, or anybody on this machine.
 
-Only a token's SHA-256 is kept. Without a token the server is open to programs and browsers of
-the machine it runs on, and refuses what a strange web page would make such a browser send.
+Only a token's SHA-256 is kept: it is random, so that no slower hash is needed. Without a
+token the server is open to programs and browsers of the machine it runs on, and refuses what
+a strange web page would make such a browser send.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
 from starlette.datastructures import Headers
 
 from engine.host.runtime import Runtime
+from engine.language.serving import Token
 from engine.server.problems import Problem
+from engine.server.roles import ADMIN, STRANGER, Principal
 from engine.store import meta
 
 TOKEN_VARIABLE: Final = "LEADRULES_TOKEN"
@@ -30,16 +32,31 @@ _FREE_PATHS: Final = ("/-/healthy", "/-/ready")
 _FREE_BELOW: Final = ("/channels/", "/console/static/")
 _CONSOLE: Final = "/console/"
 _USUAL: Final = re.compile(r"(?:http:)?//(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
+Held = tuple[Principal, int | None]
 
 
-class Access(msgspec.Struct, frozen=True):
-    """Who may do what. ``digest`` is the SHA-256 of the token; None: open on this machine."""
+class Access:
+    """Who may do what, by the SHA-256 of tokens. Never changed after it is made."""
 
-    digest: bytes | None
+    def __init__(self, admin: bytes | None, tokens: Iterable[Token] = ()) -> None:
+        self._admin = admin
+        self._held: dict[bytes, Held] = {}
+        if admin is not None:
+            self._held[admin] = (ADMIN, None)
+        for token in tokens:
+            principal = Principal(token.name, token.role, token.member)
+            for secret in token.secrets:
+                self._held[bytes.fromhex(secret.sha256)] = (principal, secret.expires)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Access) and self._held == other._held
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._held))
 
     @classmethod
     def token(cls, token: str) -> Access:
-        """Return access for the holder of ``token``."""
+        """Return access for the holder of the administrator's ``token``."""
         return cls(digest_of(token))
 
     @classmethod
@@ -47,37 +64,56 @@ class Access(msgspec.Struct, frozen=True):
         """Return access for everybody on this machine."""
         return cls(None)
 
-    def refusal(self, method: str, path: str, headers: Headers) -> Problem | None:
-        """Return why a request is refused, None when it is allowed."""
-        if path in _FREE_PATHS or path.startswith(_FREE_BELOW):
-            return None
-        if self.digest is None:
-            return _refuse_strange_pages(method, headers)
-        if self._holds_token(method, path, headers):
-            return None
-        challenge = "Bearer"
-        if _is_console(method, path):
-            challenge = 'Basic realm="leadrules", charset="UTF-8"'
-        return Problem(
-            401,
-            "unauthorized",
-            f"send the administrator's token: Authorization: Bearer ${TOKEN_VARIABLE}",
-            headers={"WWW-Authenticate": challenge},
-        )
+    @property
+    def is_open(self) -> bool:
+        """Whether this machine needs no token."""
+        return not self._held
 
-    def _holds_token(self, method: str, path: str, headers: Headers) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._matches(given.strip())
+    def having(self, tokens: Iterable[Token]) -> Access:
+        """Return the same administrator's access with other tokens beside it."""
+        return Access(self._admin, tokens)
+
+    def admit(self, method: str, path: str, headers: Headers) -> Principal | Problem:
+        """Return who asks, or why nobody may."""
+        if is_free(path):
+            return STRANGER
+        if self.is_open:
+            return _refuse_strange_pages(method, headers) or ADMIN
+        given = headers.get("authorization", "")
+        return self._holder(given, method, path) or _unauthorized(method, path)
+
+    def _holder(self, given: str, method: str, path: str) -> Principal | None:
+        scheme, _, value = given.partition(" ")
+        scheme = scheme.lower()
         # A browser asks for a password. It sends it along with whatever a strange page makes it
         # post, so it is good for looking only.
-        if scheme.lower() == "basic" and _is_console(method, path):
-            return self._matches(_password(given.strip()))
-        return False
+        if scheme == "basic" and _is_console(method, path):
+            return self.holder(_password(value.strip()))
+        return self.holder(value.strip()) if scheme == "bearer" else None
 
-    def _matches(self, token: str) -> bool:
-        assert self.digest is not None
-        return hmac.compare_digest(digest_of(token), self.digest)
+    def holder(self, token: str) -> Principal | None:
+        """Return whose token this is, None for nobody's.
+
+        The table is asked by hash, whose timing tells a guesser nothing of any token.
+        """
+        held = self._held.get(digest_of(token))
+        if held is None:
+            return None
+        principal, expires = held
+        return None if expires is not None and time.time() * 1_000 >= expires else principal
+
+
+def is_free(path: str) -> bool:
+    """Whether a path is for everybody."""
+    return path in _FREE_PATHS or path.startswith(_FREE_BELOW)
+
+
+def _unauthorized(method: str, path: str) -> Problem:
+    challenge = "Bearer"
+    if _is_console(method, path):
+        challenge = 'Basic realm="leadrules", charset="UTF-8"'
+    message = f"send a token that counts: Authorization: Bearer ${TOKEN_VARIABLE}"
+    return Problem(401, "unauthorized", message, headers={"WWW-Authenticate": challenge})
 
 
 def _is_console(method: str, path: str) -> bool:
@@ -131,22 +167,23 @@ def is_loopback(host: str) -> bool:
 
 
 async def configure(
-    runtime: Runtime, host: str, environ: Mapping[str, str]
+    runtime: Runtime, host: str, environ: Mapping[str, str], tokens: Iterable[Token] = ()
 ) -> tuple[Access, str | None]:
     """Return who may use a server that listens at ``host``, and a token if one was just made.
 
-    The token of the environment counts; else the one made earlier for this database; else a
-    loopback address is open, and for any other one a token is made, of which only the hash is
-    kept.
+    The token of the environment counts; else the one made earlier for this database; else,
+    where ``tokens`` are configured, they alone; else a loopback address is open, and for any
+    other one a token is made, of which only the hash is kept.
     """
+    configured = list(tokens)
     given = environ.get(TOKEN_VARIABLE, "").strip()
     if given:
-        return Access.token(given), None
+        return Access(digest_of(given), configured), None
     kept = await runtime.write(lambda connection: meta.get(connection, _META_KEY))
     if kept is not None:
-        return Access(bytes.fromhex(kept)), None
-    if is_loopback(host):
-        return Access.open(), None
+        return Access(bytes.fromhex(kept), configured), None
+    if configured or is_loopback(host):
+        return Access(None, configured), None
     token = secrets.token_urlsafe(32)
     digest = digest_of(token)
     await runtime.write(lambda connection: meta.put(connection, _META_KEY, digest.hex()))

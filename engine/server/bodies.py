@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from starlette.datastructures import Headers
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from engine.server.problems import Problem
+from engine.server.unpacking import unpacked
 
 MAX_BODY: Final = 1_000_000
 MAX_DEPTH: Final = 32
@@ -20,21 +23,35 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """Return the body; raises Problem 413 when it is announced or comes larger than ``limit``."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    """Return the body of a request; see `received`."""
+    return await received(request.receive, dict(request.scope["headers"]), limit)
+
+
+async def received(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """Return a body, unpacked; raises Problem.
+
+    413 when it is announced or comes larger than ``limit``, before or after unpacking, and 415
+    for an encoding that nobody here knows.
+    """
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise Problem(400, "cut-off", "the connection ended before the body did") from None
-    return b"".join(chunks)
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "cut-off", "the connection ended before the body did")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    encoding = headers.get(b"content-encoding")
+    return unpacked(body, encoding.decode("latin-1"), limit) if encoding else body
 
 
 def _too_large(limit: int) -> Problem:

@@ -56,6 +56,7 @@ def _endpoints(channel: Channel, route: Route) -> Iterator[Endpoint]:
             handler=endpoint,
             summary=route.summary or f"Channel {channel.name}",
             tag="channels",
+            scope="free",
             fails=(413, 422, 429),
         )
 

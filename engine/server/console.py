@@ -67,7 +67,9 @@ async def style(request: Request) -> Response:
     return Response(text, media_type="text/css", headers={"cache-control": "max-age=300"})
 
 
-def _page(path: str, handler: Any, summary: str, media: str = "text/html") -> Endpoint:
+def _page(
+    path: str, handler: Any, summary: str, media: str = "text/html", scope: str = "read"
+) -> Endpoint:
     return Endpoint(
         method="GET",
         path=path,
@@ -75,6 +77,7 @@ def _page(path: str, handler: Any, summary: str, media: str = "text/html") -> En
         summary=summary,
         tag="console",
         media=media,
+        scope=scope,
         gives={"type": "string"},
     )
 
@@ -82,5 +85,11 @@ def _page(path: str, handler: Any, summary: str, media: str = "text/html") -> En
 ENDPOINTS: Final = (
     _page("/", home, "Leads to the console"),
     _page("/console/", overview, "The overview"),
-    _page("/console/static/console.css", style, "The console's style", media="text/css"),
+    _page(
+        "/console/static/console.css",
+        style,
+        "The console's style",
+        media="text/css",
+        scope="free",
+    ),
 )

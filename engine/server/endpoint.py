@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.host.delivery import Deliverer
 from engine.host.plugins import Plugins
 from engine.host.runtime import Runtime
 from engine.language.nearest import did_you_mean
@@ -33,8 +34,9 @@ LIMIT: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One route. ``query`` maps the parameters it knows to their schemas.
 
-    ``takes`` is the schema of its body, ``gives`` that of a good answer, ``media`` its type;
-    ``fails`` are the statuses of errors beyond those every route has.
+    ``scope`` is what it asks of a role (see roles.py), by default ``read`` for GET and ``operate``
+    for all else. ``takes`` is the schema of its body, ``gives`` that of a good answer, ``media``
+    its type; ``fails`` are the statuses of errors beyond those every route has.
     """
 
     method: str
@@ -47,6 +49,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     gives: Schema = msgspec.field(default_factory=lambda: {"type": "object"})
     media: str = "application/json"
     fails: tuple[int, ...] = ()
+    scope: str | None = None
+
+    @property
+    def needs(self) -> str:
+        """The scope that a role must have to come here."""
+        return self.scope or ("read" if self.method == "GET" else "operate")
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -56,6 +64,7 @@ class Services(msgspec.Struct, frozen=True):
     plugins: Plugins
     metrics: Metrics
     reports: Mapping[str, Report]
+    deliverer: Deliverer
     max_body: int = MAX_BODY
 
 

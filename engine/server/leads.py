@@ -22,18 +22,20 @@ from engine.server.endpoint import (
     services,
 )
 from engine.server.events import count, refuse_if_all_bad, result_of
+from engine.server.ownership import acting, check_lead, narrowed, principal
 from engine.server.problems import Json, Problem
+from engine.store.listing import SORTS
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
 _LIST_QUERY: Final[dict[str, Schema]] = {
     "q": TEXT,
     **dict.fromkeys(FILTERS, TEXT),
+    "sort": {"enum": list(SORTS)},
     "limit": LIMIT,
     "cursor": TEXT,
 }
 _PAGE_QUERY: Final[dict[str, Schema]] = {"limit": LIMIT, "cursor": TEXT}
 _EXPLAIN_QUERY: Final[dict[str, Schema]] = {"rule": TEXT, "why_not": TEXT, "at": TEXT}
-MADE_BY: Final = "admin"  # who acts with the administrator's token and names nobody
 
 
 async def list_leads(request: Request) -> Json:
@@ -42,11 +44,20 @@ async def list_leads(request: Request) -> Json:
     page = await reading(
         services(request).runtime.reader.leads,
         text=query.get("q"),
-        filters={name: query[name] or None for name in FILTERS if name in query},
+        filters=narrowed(request, {n: query[n] or None for n in FILTERS if n in query}),
         limit=limit_of(query),
         cursor=query.get("cursor"),
+        sort=_sort(query),
     )
     return Json(page_of(request, page))
+
+
+def _sort(query: dict[str, str]) -> str | None:
+    sort = query.get("sort")
+    if sort is not None and sort not in SORTS:
+        hint = did_you_mean(sort[:80], SORTS)
+        raise Problem(400, "bad-sort", f"{sort[:80]!r} is no order of leads; {hint}")
+    return sort
 
 
 async def lead_id(request: Request) -> str:
@@ -55,6 +66,10 @@ async def lead_id(request: Request) -> str:
     found = await reading(services(request).runtime.reader.find, named)
     if found is None:
         raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
+    if principal(request).member is not None:
+        lead = await reading(services(request).runtime.reader.lead, found)
+        check_lead(request, named, (lead or {}).get("owner"))
+    request.state.lead = found
     return found
 
 
@@ -89,7 +104,7 @@ async def act(
     event = {
         "type": type,
         "lead": {"id": id},
-        "by": data.get("by") or MADE_BY,
+        "by": acting(request, data.get("by")),
         "properties": {name: value for name, value in properties.items() if value is not None},
         **({"id": data["id"]} if "id" in data else {}),
     }
@@ -158,6 +173,7 @@ def _verb(name: str, handler: Any, summary: str, takes: Schema, *fails: int) -> 
         handler=handler,
         summary=summary,
         tag="leads",
+        scope="work",
         takes=takes,
         gives={"$ref": "#/components/schemas/Result"},
         fails=(404, 413, 422, 429, *fails),
@@ -173,6 +189,7 @@ ENDPOINTS: Final = (
         handler=list_leads,
         summary="Search leads, latest change first",
         tag="leads",
+        scope="leads",
         query=_LIST_QUERY,
         gives=_PAGE,
     ),
@@ -182,6 +199,7 @@ ENDPOINTS: Final = (
         handler=get_timeline,
         summary="Everything that happened to a lead, newest first",
         tag="leads",
+        scope="leads",
         query=_PAGE_QUERY,
         gives=_PAGE,
         fails=(404,),
@@ -192,6 +210,7 @@ ENDPOINTS: Final = (
         handler=get_explanation,
         summary="Why a lead has its score, grade, stage and owner",
         tag="leads",
+        scope="leads",
         query=_EXPLAIN_QUERY,
         gives={"$ref": "#/components/schemas/Explanation"},
         fails=(404,),
@@ -202,6 +221,7 @@ ENDPOINTS: Final = (
         handler=get_lead,
         summary="A lead, by its id or any of its identities",
         tag="leads",
+        scope="leads",
         gives={"$ref": "#/components/schemas/Lead"},
         fails=(404,),
     ),

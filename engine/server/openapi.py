@@ -51,15 +51,19 @@ SCHEMAS: Final[dict[str, Any]] = {
             channel=_TEXT,
             history={"type": "boolean", "description": "A back-fill: counted, and no news"},
             by={**_TEXT, "description": "Who did it, where a person did"},
+            client={**_object(ip=_TEXT, agent=_TEXT), "description": "Whose browser it came from"},
         ),
         "additionalProperties": False,
     },
-    "Result": _object(["id", "lead"], id=_MAYBE, lead=_MAYBE, **_STANDING, error=_object()),
+    "Result": _object(
+        ["id", "lead"], id=_MAYBE, lead=_MAYBE, **_STANDING, error=_object(), quarantined=_object()
+    ),
     "Results": _object(
         ["accepted", "duplicates", "rejected", "results"],
         accepted={"type": "integer"},
         duplicates={"type": "integer"},
         rejected={"type": "integer"},
+        quarantined={"type": "integer"},
         results={"type": "array", "items": {"$ref": "#/components/schemas/Result"}},
     ),
     "Lead": _object(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 import engine
 from engine.errors import LeadrulesError
@@ -14,6 +13,10 @@ from engine.language.diagnostic import Diagnostic
 from engine.server.endpoint import Endpoint, reading, services
 from engine.server.openapi import describe
 from engine.server.problems import Json, Problem
+from engine.server.reloading import reload as load_anew
+
+# Starlette adds a charset of its own to text/plain without one.
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def healthy(request: Request) -> Response:
@@ -34,14 +37,16 @@ async def ready(request: Request) -> Response:
 
 async def status(request: Request) -> Response:
     """Version, last reload, queue, and how late timers are."""
-    figures = await reading(services(request).runtime.status)
-    return Json({"version": engine.__version__, **figures})
+    service = services(request)
+    figures = await reading(service.runtime.status)
+    connections = service.deliverer.status()
+    return Json({"version": engine.__version__, **figures, "connections": connections})
 
 
 async def reload(request: Request) -> Response:
     """Load the configuration anew: all of it, or with an error nothing."""
     runtime = services(request).runtime
-    found = await asyncio.to_thread(runtime.reload)
+    found = await load_anew(runtime)
     errors = [d for d in found if d.severity == "error"]
     shown = [diagnostic_item(d) for d in found]
     if errors:
@@ -73,11 +78,11 @@ async def list_plugins(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Counters and gauges."""
+    """Counters, gauges and histograms."""
     service = services(request)
-    figures = await reading(service.runtime.status)
-    text = service.metrics.render(figures)
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+    lanes = service.deliverer.status()
+    text = await reading(service.metrics.render, service.runtime, lanes)
+    return Response(text, media_type=_PROMETHEUS)
 
 
 async def openapi(request: Request) -> Response:
@@ -92,12 +97,18 @@ def _get(path: str, handler: Any, summary: str, **more: Any) -> Endpoint:
 
 
 ENDPOINTS: Final = (
-    _get("/-/healthy", healthy, "Whether the process answers"),
-    _get("/-/ready", ready, "Whether rules are loaded and the database is open", fails=(503,)),
+    _get("/-/healthy", healthy, "Whether the process answers", scope="free"),
+    _get(
+        "/-/ready",
+        ready,
+        "Whether rules are loaded and the database is open",
+        fails=(503,),
+        scope="free",
+    ),
     _get("/-/status", status, "Rules, queue, counts, and how late timers are"),
     _get("/-/plugins", list_plugins, "Channels and actions"),
     _get("/metrics", metrics, "Prometheus metrics", media="text/plain", gives={"type": "string"}),
-    _get("/openapi.json", openapi, "This description"),
+    _get("/openapi.json", openapi, "This description", scope="any"),
     Endpoint(
         method="POST",
         path="/-/reload",

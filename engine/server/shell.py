@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import traceback
-import uuid
 from collections.abc import MutableMapping
 from typing import Any, Final
 
@@ -12,9 +11,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import LeadrulesError
-from engine.server.auth import Access
-from engine.server.metrics import Metrics
+from engine.server.endpoint import Services
+from engine.server.ingest import ingest
+from engine.server.policy import Policies, Policy
 from engine.server.problems import Problem, as_problem
+from engine.server.requests import HEADER, REQUEST_ID, Names
+from engine.server.roles import Principal
 
 logger = logging.getLogger("leadrules.server")
 
@@ -29,62 +31,141 @@ HEADERS: Final = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "cache-control": "no-store",
 }
 _ENCODED: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_JSON: Final = (b"content-type", b"application/json")
+_PREFLIGHT_S: Final = "600"
 
 
 class Shell:
     """The outermost layer of our own. Whatever happens inside, the client gets one shape."""
 
-    def __init__(self, app: ASGIApp, access: Access, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, services: Services, policies: Policies) -> None:
         self._app = app
-        self._access = access
-        self._metrics = metrics
+        self._services = services
+        self._policies = policies
+        self._names = Names()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                _add_headers(message)
-                self._count(scope, message["status"])
-            await send(message)
-
-        refusal = self._access.refusal(scope["method"], scope["path"], Headers(scope=scope))
-        if refusal is not None:
-            await refusal.response()(scope, receive, send_with_headers)
-            return
+        policy = self._policies.current()
+        visit = _Visit(self, policy, scope, send)
+        REQUEST_ID.set(visit.id.decode())
+        who = policy.admit(scope, visit.headers)
         try:
-            await self._app(scope, receive, send_with_headers)
+            if visit.is_preflight:
+                await visit.answer_preflight()
+            elif isinstance(who, Problem):
+                await visit.refuse(who)
+            elif scope["path"] == "/v1/events" and scope["method"] == "POST":
+                await self._ingest(visit, who, receive)
+            else:
+                scope["principal"] = who
+                await self._app(scope, receive, visit.send)
         except Exception as error:
-            problem = _problem_of(error, scope)
-            if started:
-                return  # half an answer is out; the server closes the connection
-            await problem.response()(scope, receive, send_with_headers)
+            problem = _problem_of(error, scope, visit.id.decode())
+            if not visit.started:  # else half an answer is out; the server closes the connection
+                await visit.refuse(problem)
 
-    def _count(self, scope: Scope, status: int) -> None:
+    async def _ingest(self, visit: _Visit, who: Principal, receive: Receive) -> None:
+        if not who.may("ingest"):
+            raise forbidden(who)
+        body = await ingest(self._services, who, dict(visit.scope["headers"]), receive)
+        head = [_JSON, (b"content-length", b"%d" % len(body))]
+        await visit.send({"type": "http.response.start", "status": 200, "headers": head})
+        await visit.send({"type": "http.response.body", "body": body})
+
+    def count(self, scope: Scope, status: int) -> None:
+        """Count an answer that begins."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.count("leadrules_http_requests_total", method=method, status=str(status))
+        self._services.metrics.request(method, status)
+
+    def name(self, scope: Scope) -> bytes:
+        """Return a request's id."""
+        return self._names.name(scope["headers"])
 
 
-def _add_headers(message: MutableMapping[str, Any]) -> None:
+class _Visit:
+    """One request on its way; ``send`` adds what every answer has."""
+
+    __slots__ = ("_origin", "_policy", "_send", "_shell", "headers", "id", "scope", "started")
+
+    def __init__(self, shell: Shell, policy: Policy, scope: Scope, send: Send) -> None:
+        self._shell = shell
+        self._policy = policy
+        self._send = send
+        self.scope = scope
+        self.headers = Headers(scope=scope)
+        self.id = shell.name(scope)
+        self.started = False
+        self._origin = policy.allowed_origin(scope["path"], self.headers)
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks if a page of an allowed origin may post."""
+        return (
+            self._origin is not None
+            and self.scope["method"] == "OPTIONS"
+            and "access-control-request-method" in self.headers
+        )
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; a start gets its headers and is counted."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            _add_headers(message, [(HEADER, self.id), *self._for_other_sites()])
+            self._shell.count(self.scope, message["status"])
+        await self._send(message)
+
+    def _for_other_sites(self) -> list[tuple[bytes, bytes]]:
+        if not self._policy.origins:
+            return []
+        told = [(b"vary", b"Origin")]
+        if self._origin is not None:
+            told.append((b"access-control-allow-origin", self._origin.encode("latin-1")))
+        return told
+
+    async def answer_preflight(self) -> None:
+        """Say what such a page may send; without cookies, for nothing here reads any."""
+        allowed = {
+            "access-control-allow-methods": "POST, GET",
+            "access-control-allow-headers": "content-type, authorization",
+            "access-control-max-age": _PREFLIGHT_S,
+        }
+        head = [(name.encode(), value.encode()) for name, value in allowed.items()]
+        await self.send({"type": "http.response.start", "status": 204, "headers": head})
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def refuse(self, problem: Problem) -> None:
+        """Answer with an error."""
+        await problem.response()(self.scope, _nothing, self.send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def forbidden(who: Principal) -> Problem:
+    """Return the answer to somebody whose role does not reach this far."""
+    return Problem(403, "forbidden", f'a token of the role "{who.role}" may not do this')
+
+
+def _add_headers(message: MutableMapping[str, Any], own: list[tuple[bytes, bytes]]) -> None:
     """Add what the answer does not say itself; names in ASGI are in lower case."""
     headers = list(message.get("headers", ()))
     said = {name for name, _ in headers}
-    message["headers"] = headers + [each for each in _ENCODED if each[0] not in said]
+    message["headers"] = [*headers, *own, *(each for each in _ENCODED if each[0] not in said)]
 
 
-def _problem_of(error: Exception, scope: Scope) -> Problem:
+def _problem_of(error: Exception, scope: Scope, id: str) -> Problem:
     if isinstance(error, LeadrulesError):
         return as_problem(error)
-    id = uuid.uuid4().hex[:12]
     # The exception's own text may quote a lead; its type and the lines that led to it do not.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s in %s, id %s\n%s", type(error).__name__, scope["method"], id, frames)

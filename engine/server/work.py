@@ -1,4 +1,4 @@
-"""To-dos, the outbox, and reports."""
+"""To-dos and reports."""
 
 from __future__ import annotations
 
@@ -22,19 +22,13 @@ from engine.server.endpoint import (
     services,
 )
 from engine.server.leads import act
+from engine.server.ownership import principal
 from engine.server.problems import Json, Problem
 
 TASK_STATUSES: Final = ("open", "done")
-DELIVERY_STATUSES: Final = ("queued", "leased", "delivered", "failed", "dead", "blocked")
 _TASKS_QUERY: Final[dict[str, Schema]] = {
     "owner": TEXT,
     "status": {"enum": list(TASK_STATUSES)},
-    "lead": TEXT,
-    "limit": LIMIT,
-    "cursor": TEXT,
-}
-_DELIVERIES_QUERY: Final[dict[str, Schema]] = {
-    "status": {"enum": list(DELIVERY_STATUSES)},
     "lead": TEXT,
     "limit": LIMIT,
     "cursor": TEXT,
@@ -54,13 +48,21 @@ async def list_tasks(request: Request) -> Json:
     query = query_of(request, _TASKS_QUERY)
     page = await reading(
         services(request).runtime.reader.tasks,
-        owner=query.get("owner"),
+        owner=_owner(request, query.get("owner")),
         status=_status(query, TASK_STATUSES),
         lead=query.get("lead"),
         limit=limit_of(query),
         cursor=query.get("cursor"),
     )
     return Json(page_of(request, page))
+
+
+def _owner(request: Request, asked: str | None) -> str | None:
+    """A salesperson sees their own to-dos."""
+    member = principal(request).member
+    if member is None or asked in (None, member):
+        return member or asked
+    raise Problem(403, "forbidden", f"{member} sees their own to-dos")
 
 
 async def complete_task(request: Request) -> Json:
@@ -71,24 +73,15 @@ async def complete_task(request: Request) -> Json:
     task = await reading(reader.task, id)
     if task is None:
         raise NotFound(f"there is no task {id[:200]!r}")
+    member = principal(request).member
+    if member is not None and task["owner"] != member:
+        raise NotFound(f"there is no task {id[:200]!r}")
+    request.state.lead = task["lead"]
     # One event a task, whoever completes it and however often.
     data["id"] = "task_completed:" + hashlib.sha256(id.encode()).hexdigest()[:40]
     properties = {"task": id, "outcome": data.get("outcome")}
     await act(request, "task_completed", data, properties, task["lead"])
     return Json(await reading(reader.task, id))
-
-
-async def list_deliveries(request: Request) -> Json:
-    """The outbox, newest first."""
-    query = query_of(request, _DELIVERIES_QUERY)
-    page = await reading(
-        services(request).runtime.reader.deliveries,
-        status=_status(query, DELIVERY_STATUSES),
-        lead=query.get("lead"),
-        limit=limit_of(query),
-        cursor=query.get("cursor"),
-    )
-    return Json(page_of(request, page))
 
 
 async def get_report(request: Request) -> Json:
@@ -107,6 +100,7 @@ ENDPOINTS: Final = (
     Endpoint(
         method="GET",
         path="/v1/tasks",
+        scope="leads",
         handler=list_tasks,
         summary="To-dos, the most urgent first",
         tag="work",
@@ -116,6 +110,7 @@ ENDPOINTS: Final = (
     Endpoint(
         method="POST",
         path="/v1/tasks/{id:path}/complete",
+        scope="work",
         handler=complete_task,
         summary="Close a to-do",
         tag="work",
@@ -125,15 +120,6 @@ ENDPOINTS: Final = (
             "properties": {"outcome": TEXT, "by": TEXT},
         },
         fails=(404, 413, 422, 429),
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/deliveries",
-        handler=list_deliveries,
-        summary="The outbox, newest first",
-        tag="work",
-        query=_DELIVERIES_QUERY,
-        gives={"$ref": "#/components/schemas/Page"},
     ),
     Endpoint(
         method="GET",

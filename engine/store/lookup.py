@@ -27,11 +27,14 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def seen(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Seen]:
-    """Return those of ``ids`` that the log has."""
+    """Return those of ``ids`` that the log has, or had before retention removed them."""
     found = connection.execute(
         "SELECT e.id, e.lead, l.score, l.grade, l.stage, l.owner"
-        " FROM json_each(?) j CROSS JOIN events e ON e.id = j.value"
-        " LEFT JOIN leads l ON l.id = e.lead",
+        " FROM json_each(?1) j CROSS JOIN events e ON e.id = j.value"
+        " LEFT JOIN leads l ON l.id = e.lead"
+        " UNION ALL SELECT r.id, r.lead, l.score, l.grade, l.stage, l.owner"
+        " FROM json_each(?1) j CROSS JOIN removed_events r ON r.id = j.value"
+        " LEFT JOIN leads l ON l.id = r.lead",
         (rows.to_json(ids),),
     )
     return {id: Seen(lead, tidy(score), *rest) for id, lead, score, *rest in found}

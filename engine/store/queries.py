@@ -6,15 +6,6 @@ from typing import Final
 
 from engine.store.rows import EVENT_COLUMNS
 
-LEADS: Final = """
-SELECT id, updated_at, state FROM leads WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT ?
-"""
-LEADS_AFTER: Final = "(updated_at, id) < (?, ?)"
-LEADS_TEXT: Final = """
-(name LIKE ? ESCAPE '\\' OR company LIKE ? ESCAPE '\\' OR id IN (
-    SELECT lead FROM identities WHERE kind IN ('email', 'phone') AND value LIKE ? ESCAPE '\\'))
-"""
-
 FIND: Final = """
 SELECT id FROM leads WHERE id = ?1
 UNION ALL SELECT lead FROM identities WHERE value IN (?1, ?2, ?3)
@@ -65,25 +56,31 @@ ORDER BY at DESC, rank DESC, line DESC LIMIT ?5
 
 # A to-do without an owner is for whoever has the lead.
 TASKS: Final = """
-SELECT * FROM (
-    SELECT t.id, t.lead, t.title, coalesce(t.owner, l.owner) AS owner, t.due, t.priority,
-        t.status, t.outcome, t.created_at, t.completed_at, t.journey, t.step, l.name, l.company,
-        coalesce(t.due, 9223372036854775807) AS due_key
-    FROM tasks t LEFT JOIN leads l ON l.id = t.lead
-)
-WHERE {where} ORDER BY due_key, id LIMIT ?
+SELECT t.id, t.lead, t.title, coalesce(t.owner, l.owner) AS owner, t.due, t.priority,
+    t.status, t.outcome, t.created_at, t.completed_at, t.journey, t.step, l.name, l.company,
+    coalesce(t.due, 9223372036854775807) AS due_key
+FROM tasks t LEFT JOIN leads l ON l.id = t.lead
+WHERE {where} ORDER BY coalesce(t.due, 9223372036854775807), t.id LIMIT ?
 """
-TASKS_AFTER: Final = "(due_key, id) > (?, ?)"
+TASKS_AFTER: Final = "(coalesce(t.due, 9223372036854775807), t.id) > (?, ?)"
+TASKS_OF: Final = """
+t.id IN (SELECT id FROM tasks WHERE owner = ? UNION ALL SELECT w.id FROM leads o
+    JOIN tasks w ON w.lead = o.id WHERE o.owner = ? AND w.owner IS NULL)
+"""
 
 DELIVERIES: Final = """
 SELECT rowid AS line, key, lead, connection, message, audience, to_address, journey, step, params,
-    status, reason, attempts, due, created_at, finished_at, provider_id, subject, body
+    status, reason, attempts, due, created_at, finished_at, provider_id, subject, body,
+    deadline_at, retries, retried_by
 FROM deliveries WHERE {where} ORDER BY rowid DESC LIMIT ?
 """
 DELIVERIES_AFTER: Final = "rowid < ?"
 
 FUNNEL: Final = """
-SELECT stage, source, count(*) AS leads FROM leads GROUP BY stage, source ORDER BY stage, source
+SELECT stage, source, count(*) AS leads FROM (
+    SELECT stage, source FROM leads UNION ALL SELECT stage, source FROM forgotten
+)
+GROUP BY stage, source ORDER BY stage, source
 """
 # Leads that came from one source, stand in one stage and have entered the same ones, as one row.
 STAGE_ENTRIES: Final = """
@@ -92,6 +89,7 @@ SELECT source, stage AS now, entered, count(*) AS leads FROM (
         SELECT json_group_array(key) FROM json_each(CAST(l.state AS TEXT), '$.stages')
     ) AS entered
     FROM leads l
+    UNION ALL SELECT source, stage, stages FROM forgotten
 )
 GROUP BY source, stage, entered
 """
@@ -101,4 +99,5 @@ SELECT (SELECT coalesce(max(seq), 0) FROM events) AS events, (SELECT count(*) FR
     (SELECT count(*) FROM tasks WHERE status = 'open') AS open_tasks,
     (SELECT min(wake_at) FROM leads WHERE wake_at IS NOT NULL) AS next_wake
 """
+OVERDUE: Final = "SELECT count(*), min(wake_at) FROM leads WHERE wake_at < ?"
 DELIVERY_COUNTS: Final = "SELECT status, count(*) FROM deliveries GROUP BY status"

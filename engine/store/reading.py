@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from engine.machines.state import Happening, Lead, Teams
-from engine.store import lookup, queries, rows, shapes
+from engine.store import (
+    audit,
+    enrichments,
+    holding,
+    lookup,
+    queries,
+    retention,
+    rows,
+    shapes,
+    snapshots,
+)
 from engine.store.database import connect_reader
+from engine.store.listing import Wanted, find_leads
 from engine.store.pages import Page, from_cursor, page
 from engine.store.shapes import Item
+from engine.store.snapshots import Snapshot
 
 _NEWEST: Final = (2**63 - 1, 9, 0)
 _CHUNK: Final = 1_000
@@ -53,20 +65,18 @@ class Reader:
         filters: Mapping[str, str | None] | None = None,
         limit: int = 50,
         cursor: str | None = None,
+        sort: str | None = None,
     ) -> Page:
-        """Return leads, latest change first.
+        """Return leads, latest change first; those found by ``text`` newest first.
 
-        ``text`` is looked for in name, company, e-mail and phone; ``filters`` by grade, stage,
-        owner, team, pool or source, where None means "has none".
+        ``text`` is looked for in name, company, e-mail, phone and id; ``filters`` by grade,
+        stage, owner, team, pool or source, where None means "has none". ``sort`` is updated,
+        created or score, each highest first.
         """
-        where = _equal(filters or {}, ("grade", "stage", "owner", "team", "pool", "source"))
-        if text:
-            where.append((queries.LEADS_TEXT, (_like(text),) * 3))
-        if cursor:
-            where.append((queries.LEADS_AFTER, from_cursor(cursor, (int, str))))
-        found = self._select(queries.LEADS, where, limit)
-        records = [shapes.lead_record(rows.lead_state(r["state"]), self.model) for r in found]
-        return page(found, limit, records, "updated_at", "id")
+        wanted = Wanted(text=text, filters=filters or {}, sort=sort)
+        found = find_leads(self._connection, wanted, limit, cursor)
+        states = (rows.lead_state(row["state"]) for row in found.rows)
+        return Page([shapes.lead_record(state, self.model) for state in states], found.next)
 
     def lead(self, id: str) -> Item | None:
         """Return a lead's record as the API shows it, None when there is none."""
@@ -77,6 +87,10 @@ class Reader:
         """Return a lead's whole state, None when there is none."""
         row = self._connection.execute(queries.STATE, (id,)).fetchone()
         return rows.lead_state(row["state"]) if row else None
+
+    def states(self, ids: Sequence[str]) -> dict[str, Lead]:
+        """Return the whole states of those leads that there are, by id."""
+        return lookup.leads(self._connection, ids)
 
     def find(self, text: str) -> str | None:
         """Return the id of the lead that ``text`` means, None when nothing fits.
@@ -124,8 +138,10 @@ class Reader:
         cursor: str | None = None,
     ) -> Page:
         """Return to-dos, the most urgent first; those without a date come last."""
-        given = {"owner": owner, "status": status, "lead": lead}
+        given = {"t.status": status, "t.lead": lead}
         where = _equal({k: v for k, v in given.items() if v is not None}, tuple(given))
+        if owner is not None:
+            where.append((queries.TASKS_OF, (owner, owner)))
         if cursor:
             where.append((queries.TASKS_AFTER, from_cursor(cursor, (int, str))))
         found = self._select(queries.TASKS, where, limit)
@@ -133,18 +149,19 @@ class Reader:
 
     def task(self, id: str) -> Item | None:
         """Return one to-do, None when there is none."""
-        found = self._select(queries.TASKS, [("id = ?", (id,))], 1)
+        found = self._select(queries.TASKS, [("t.id = ?", (id,))], 1)
         return shapes.task(found[0]) if found else None
 
     def deliveries(
         self,
         status: str | None = None,
         lead: str | None = None,
+        connection: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
         """Return deliveries, newest first."""
-        given = {"status": status, "lead": lead}
+        given = {"status": status, "lead": lead, "connection": connection}
         where = _equal({k: v for k, v in given.items() if v is not None}, tuple(given))
         if cursor:
             where.append((queries.DELIVERIES_AFTER, from_cursor(cursor, (int,))))
@@ -159,6 +176,28 @@ class Reader:
     def teams(self) -> Teams:
         """Return the running state of the teams: loads and turns."""
         return lookup.teams(self._connection)
+
+    # --- intake ------------------------------------------------------------------------------
+
+    def quarantine(self, status: str, limit: int = 100, cursor: str | None = None) -> Page:
+        """Return the events that intake held, the newest first."""
+        return holding.quarantine(self._connection, status, limit, cursor)
+
+    def rejected(self, limit: int = 100, cursor: str | None = None) -> Page:
+        """Return the events that intake rejected, the newest first."""
+        return holding.rejected(self._connection, limit, cursor)
+
+    def held_arrivals(self, id: str) -> list[str]:
+        """Return an event that waits in quarantine and those behind it, as JSON."""
+        return holding.arrivals(self._connection, id)
+
+    def screened(self) -> Item:
+        """Return {quarantined, rejected}: how many wait, and how many were turned away."""
+        return dict(holding.counts(self._connection))
+
+    def enrichments(self, lead: str) -> list[Item]:
+        """Return what enrichers were asked about a lead."""
+        return enrichments.of_lead(self._connection, lead)
 
     # --- figures -----------------------------------------------------------------------------
 
@@ -182,6 +221,33 @@ class Reader:
         counts = dict(self._connection.execute(queries.COUNTS).fetchone())
         by_status = self._connection.execute(queries.DELIVERY_COUNTS)
         return {**counts, "deliveries": dict(tuple(row) for row in by_status)}
+
+    def last_decided_at(self) -> int | None:
+        """Return the instant of the newest decision, None for an empty log."""
+        return lookup.last_decided_at(self._connection)
+
+    def overdue(self, now: int) -> tuple[int, int | None]:
+        """Return how many leads were to be woken before ``now``, and since when the first."""
+        found = self._connection.execute(queries.OVERDUE, (now,)).fetchone()
+        return found[0], found[1]
+
+    def deeds(
+        self,
+        who: str | None = None,
+        lead: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return what people and programs did through the API, newest first."""
+        return audit.deeds(self._connection, who, lead, limit, cursor)
+
+    def last_sweep(self) -> Item | None:
+        """Return {at, removed} of retention's last pass, None before the first."""
+        return retention.last(self._connection)
+
+    def snapshot(self, lead: str) -> Snapshot | None:
+        """Return where the replay of a lead begins, None for its first event."""
+        return snapshots.snapshot(self._connection, lead)
 
     def log(self, after: int = 0) -> Iterator[rows.Logged]:
         """Yield the events behind number ``after`` in the order of their decisions."""
@@ -208,8 +274,3 @@ def _equal(
 ) -> list[tuple[str, tuple[Any, ...]]]:
     """Return a term for each filter. Column names come from ``allowed`` only."""
     return [(f"{name} IS ?", (filters[name],)) for name in allowed if name in filters]
-
-
-def _like(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"

@@ -10,9 +10,11 @@ import msgspec
 PREFIX: Final = "receipt:"
 
 _MISSING: Final = """
-SELECT key, lead, connection, message, audience, journey, step, status, reason FROM deliveries d
-WHERE status IN ('delivered', 'failed', 'dead') AND attempts > 0
-    AND NOT EXISTS (SELECT 1 FROM events WHERE id = ? || d.key)
+SELECT key, lead, connection, message, audience, journey, step, status, reason, retries
+FROM deliveries d
+WHERE status IN ('delivered', 'failed', 'dead', 'expired') AND receipted = 0
+    AND NOT EXISTS (SELECT 1 FROM events
+        WHERE id = ? || d.key || iif(d.retries > 0, ':' || d.retries, ''))
 ORDER BY d.rowid
 """
 
@@ -29,6 +31,12 @@ class Finished(msgspec.Struct, frozen=True):
     step: str | None
     status: str
     reason: str
+    retries: int = 0
+
+    @property
+    def receipt_id(self) -> str:
+        """The id of the receipt's event: another one each time a person had it tried again."""
+        return f"{PREFIX}{self.key}:{self.retries}" if self.retries else PREFIX + self.key
 
 
 def missing(connection: sqlite3.Connection) -> list[Finished]:

@@ -25,6 +25,9 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
 
     lead: dict[str, Any] = {}
     properties: dict[str, Any] = {}
+    client: dict[str, str] = {}
+    raw: dict[str, Any] = {}
+    screened: dict[str, Any] = {}
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -60,7 +63,9 @@ def from_json(text: str | bytes) -> Any:
 
 def event_row(event: Event, lead: str, decided_at: int, ruleset: str) -> Row:
     """Return an event as `EVENT_COLUMNS` has it."""
-    body = _encode(Body(event.lead, event.properties)).decode()
+    body = _encode(
+        Body(event.lead, event.properties, event.client, event.raw, event.screened)
+    ).decode()
     return (
         *(event.id, lead, event.type, event.at, decided_at, event.channel),
         *(event.history, event.by, event.bot, body, ruleset),
@@ -80,6 +85,9 @@ def logged(row: sqlite3.Row) -> Logged:
         history=bool(row["history"]),
         by=row["by"],
         bot=bool(row["bot"]),
+        client=body.client,
+        raw=body.raw,
+        screened=body.screened,
     )
     return Logged(row["seq"], row["lead"], row["decided_at"], row["ruleset"], event)
 
@@ -110,6 +118,11 @@ def state_row(lead: Lead, model: str) -> Row:
     )
 
 
+def encoded(lead: Lead) -> bytes:
+    """Return the state column of a lead."""
+    return _encode(lead)
+
+
 def lead_state(state: bytes) -> Lead:
     """Return the lead whose state column this is."""
     return _decode_lead(state)
@@ -138,14 +151,17 @@ def happening_row(lead: str, event: str, happening: Happening) -> Row:
     return lead, happening.at, happening.kind, event, _encode(happening.data).decode()
 
 
-def delivery_row(delivery: Delivery) -> Row:
-    """Return a delivery as a row; a blocked one is finished at once."""
+def delivery_row(delivery: Delivery, queued_at: int, deadline_at: int | None) -> Row:
+    """Return a delivery as a row; a blocked one is finished at once.
+
+    ``queued_at`` and ``deadline_at`` are instants of the computer's time.
+    """
     finished = None if delivery.status == "queued" else delivery.at
     return (
         *(delivery.key, delivery.lead, delivery.connection, delivery.message),
         *(delivery.audience, delivery.to, delivery.journey, delivery.step),
         *(_encode(delivery.params).decode(), delivery.status, delivery.reason),
-        *(delivery.at, delivery.at, finished),
+        *(delivery.at, delivery.at, finished, queued_at, deadline_at),
     )
 
 

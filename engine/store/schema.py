@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
+
+from engine.store import audit, backfill, holding
 
 _FIRST: Final = """
 CREATE TABLE events (
@@ -123,6 +126,160 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
 """
 
 
+# What the API and reports read, beside the state that it is derived from.
+_PROJECTIONS: Final = """
+CREATE TABLE enrolments (
+    lead TEXT NOT NULL,
+    journey TEXT NOT NULL,
+    entered_at INTEGER NOT NULL,
+    entered_by TEXT NOT NULL,
+    step TEXT,
+    arrived_at INTEGER NOT NULL,
+    left_at INTEGER,
+    reason TEXT,
+    PRIMARY KEY (lead, journey, entered_at, entered_by)
+) WITHOUT ROWID;
+CREATE INDEX enrolments_journey ON enrolments (journey, entered_at);
+CREATE INDEX enrolments_step ON enrolments (journey, step) WHERE left_at IS NULL;
+
+CREATE TABLE journey_steps (
+    number INTEGER PRIMARY KEY,
+    lead TEXT NOT NULL,
+    journey TEXT NOT NULL,
+    step TEXT NOT NULL,
+    arrived_at INTEGER NOT NULL,
+    left_at INTEGER,
+    outcome TEXT
+);
+CREATE INDEX journey_steps_lead ON journey_steps (lead, journey);
+CREATE INDEX journey_steps_step ON journey_steps (journey, step, arrived_at);
+
+CREATE TABLE assignments (
+    number INTEGER PRIMARY KEY,
+    lead TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    type TEXT NOT NULL,
+    owner TEXT,
+    team TEXT,
+    pool TEXT,
+    rule TEXT,
+    reason TEXT NOT NULL,
+    tried TEXT NOT NULL,
+    considered TEXT NOT NULL,
+    "by" TEXT
+);
+CREATE INDEX assignments_lead ON assignments (lead, number);
+CREATE INDEX assignments_owner ON assignments (owner, at);
+
+CREATE TABLE transitions (
+    number INTEGER PRIMARY KEY,
+    lead TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    "from" TEXT,
+    "to" TEXT NOT NULL,
+    reason TEXT,
+    rule TEXT,
+    event TEXT,
+    "by" TEXT
+);
+CREATE INDEX transitions_lead ON transitions (lead, number);
+CREATE INDEX transitions_to ON transitions ("to", at);
+
+CREATE TABLE grade_changes (
+    number INTEGER PRIMARY KEY,
+    lead TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    model TEXT,
+    "from" TEXT,
+    "to" TEXT,
+    score REAL,
+    reason TEXT,
+    event TEXT,
+    "by" TEXT
+);
+CREATE INDEX grade_changes_lead ON grade_changes (lead, number);
+
+CREATE TABLE clocks (
+    lead TEXT NOT NULL,
+    clock TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    sla TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    ended_at INTEGER,
+    PRIMARY KEY (lead, started_at, clock)
+) WITHOUT ROWID;
+CREATE INDEX clocks_running ON clocks (due) WHERE status = 'running';
+
+CREATE TABLE timers (
+    lead TEXT NOT NULL,
+    name TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    PRIMARY KEY (lead, name)
+) WITHOUT ROWID;
+"""
+# `searched` is what the index is made of; the triggers keep both in step.
+_SEARCH: Final = """
+CREATE TABLE searched (
+    number INTEGER PRIMARY KEY,
+    lead TEXT NOT NULL UNIQUE,
+    words TEXT NOT NULL,
+    contacts TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE search USING fts5 (
+    words, contacts, content = 'searched', content_rowid = 'number', tokenize = 'ascii'
+);
+CREATE TRIGGER searched_insert AFTER INSERT ON searched BEGIN
+    INSERT INTO search (rowid, words, contacts) VALUES (new.number, new.words, new.contacts);
+END;
+CREATE TRIGGER searched_delete AFTER DELETE ON searched BEGIN
+    INSERT INTO search (search, rowid, words, contacts)
+    VALUES ('delete', old.number, old.words, old.contacts);
+END;
+CREATE TRIGGER searched_update AFTER UPDATE ON searched BEGIN
+    INSERT INTO search (search, rowid, words, contacts)
+    VALUES ('delete', old.number, old.words, old.contacts);
+    INSERT INTO search (rowid, words, contacts) VALUES (new.number, new.words, new.contacts);
+END;
+"""
+_LISTS: Final = """
+CREATE INDEX leads_score ON leads (coalesce(score, 0.0), id);
+CREATE INDEX leads_created ON leads (created_at, id);
+CREATE INDEX tasks_due ON tasks (coalesce(due, 9223372036854775807), id);
+CREATE INDEX tasks_open ON tasks (status, coalesce(due, 9223372036854775807), id);
+CREATE INDEX tasks_owner ON tasks (owner);
+DROP INDEX tasks_status;
+"""
+_RETENTION: Final = """
+CREATE TABLE snapshots (
+    lead TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    state BLOB NOT NULL
+);
+CREATE TABLE removed_events (
+    id TEXT PRIMARY KEY,
+    lead TEXT NOT NULL
+) WITHOUT ROWID;
+ALTER TABLE deliveries ADD COLUMN receipted INTEGER NOT NULL DEFAULT 0;
+"""
+# The statuses stand in the indexes' conditions word for word as in the statements that use them.
+_LANES: Final = """
+ALTER TABLE deliveries ADD COLUMN queued_at INTEGER;
+ALTER TABLE deliveries ADD COLUMN deadline_at INTEGER;
+ALTER TABLE deliveries ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN retried_by TEXT;
+UPDATE deliveries SET queued_at = unixepoch() * 1000;
+DROP INDEX deliveries_open;
+CREATE INDEX deliveries_queued ON deliveries (connection, due) WHERE status = 'queued';
+CREATE INDEX deliveries_urgent ON deliveries (connection, deadline_at)
+    WHERE status = 'queued' AND deadline_at IS NOT NULL;
+CREATE INDEX deliveries_leased ON deliveries (connection, leased_until) WHERE status = 'leased';
+"""
+_END_OF_STATEMENT: Final = re.compile(r";\n(?=\n*(?:CREATE|ALTER|DROP|UPDATE|\Z))")
+
+
 def migrations() -> Migrations:
     """Return all steps from an empty file to the present schema, in order.
 
@@ -132,8 +289,42 @@ def migrations() -> Migrations:
 
     @steps()
     def first(db: Database) -> None:
-        for statement in _FIRST.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
+        _run(db, _FIRST)
+
+    @steps()
+    def projections(db: Database) -> None:
+        _run(db, _PROJECTIONS)
+        backfill.projections(db.conn)
+
+    @steps()
+    def search(db: Database) -> None:
+        _run(db, _SEARCH)
+        backfill.search(db.conn)
+
+    @steps()
+    def lists(db: Database) -> None:
+        _run(db, _LISTS)
+
+    @steps()
+    def retention(db: Database) -> None:
+        _run(db, _RETENTION)
+
+    @steps()
+    def delivery_lanes(db: Database) -> None:
+        _run(db, _LANES)
+
+    @steps()
+    def intake(db: Database) -> None:
+        _run(db, holding.SCHEMA)
+
+    @steps()
+    def accountability(db: Database) -> None:
+        _run(db, audit.SCHEMA)
 
     return steps
+
+
+def _run(db: Database, script: str) -> None:
+    for statement in _END_OF_STATEMENT.split(script):
+        if statement.strip():
+            db.execute(statement)

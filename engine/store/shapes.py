@@ -83,9 +83,11 @@ def delivery(row: sqlite3.Row) -> Item:
     return {
         "id": row["key"],
         **{name: row[name] for name in (*same, "attempts", "provider_id", "subject", "body")},
+        **{name: row[name] for name in ("retries", "retried_by")},
         "to": row["to_address"],
         "params": rows.from_json(row["params"]),
         "due": when(row["due"]),
+        "deadline": when(row["deadline_at"]),
         "created_at": when(row["created_at"]),
         "finished_at": when(row["finished_at"]),
     }

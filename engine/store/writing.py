@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from engine.machines.directory import Identity
-from engine.machines.state import Decision, Event, Happening, Lead, TeamBook
-from engine.store import rows
+from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
+from engine.store import rows, search
+from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
 
 _EVENT: Final = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
@@ -36,8 +37,8 @@ _HAPPENING: Final = "INSERT INTO happenings (lead, at, kind, event, data) VALUES
 # A repeated decision repeats its keys; the first one counts.
 _DELIVERY: Final = """
 INSERT INTO deliveries (key, lead, connection, message, audience, to_address, journey, step,
-    params, status, reason, due, created_at, finished_at)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING
+    params, status, reason, due, created_at, finished_at, queued_at, deadline_at)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING
 """
 _TASK: Final = """
 INSERT INTO tasks (id, lead, title, owner, due, priority, created_at, journey, step)
@@ -50,10 +51,23 @@ WHERE id = ? AND lead = ? AND status = 'open'
 _TEAM: Final = "INSERT OR REPLACE INTO teams (id, state) VALUES (?,?)"
 
 
-class Rows:
-    """The rows of one transaction, in the order of their making."""
+def never(delivery: Delivery) -> int | None:
+    """Return that a delivery may wait."""
+    return None
 
-    def __init__(self) -> None:
+
+class Rows:
+    """The rows of one transaction, in the order of their making.
+
+    ``wall`` is the computer's time, ``deadline`` gives the ms after which a delivery is not to
+    be sent any more. ``queued`` maps the connections that get something to do to the earliest
+    deadline among it.
+    """
+
+    def __init__(self, wall: int = 0, deadline: Callable[[Delivery], int | None] = never) -> None:
+        self._wall = wall
+        self._deadline = deadline
+        self.queued: dict[str, int | None] = {}
         self.events: list[Row] = []
         self.identities: list[Row] = []
         self.ledger: list[Row] = []
@@ -61,6 +75,8 @@ class Rows:
         self.deliveries: list[Row] = []
         self.tasks: list[Row] = []
         self.tasks_done: list[Row] = []
+        self.linked: set[str] = set()
+        self._projections = ProjectionRows()
 
     def log(self, event: Event, lead: str, now: int, ruleset: str) -> None:
         """Add an event to the log; one about a task closes that task."""
@@ -72,15 +88,28 @@ class Rows:
     def link(self, identities: tuple[Identity, ...], lead: str) -> None:
         """Let identities mean a lead from now on."""
         self.identities.extend((kind, value, lead) for kind, value in identities)
+        if identities:
+            self.linked.add(lead)
 
-    def decided(self, event: Event, decision: Decision) -> None:
-        """Add what a decision brought."""
+    def decided(self, event: Event, decision: Decision, before: Lead | None = None) -> None:
+        """Add what a decision brought; ``before`` is the lead as it was, None for a new one."""
         lead = decision.lead.id
+        self._projections.decided(before, event, decision)
         self.ledger.extend(rows.ledger_row(lead, line) for line in decision.ledger)
         for happening in decision.happenings:
             self.happened(lead, event.id, happening)
-        self.deliveries.extend(map(rows.delivery_row, decision.deliveries))
+        for delivery in decision.deliveries:
+            self._deliver(delivery)
         self.tasks.extend(map(rows.task_row, decision.tasks))
+
+    def _deliver(self, delivery: Delivery) -> None:
+        within = self._deadline(delivery)
+        deadline_at = None if within is None else self._wall + within
+        self.deliveries.append(rows.delivery_row(delivery, self._wall, deadline_at))
+        if delivery.status == "queued":
+            known = self.queued.get(delivery.connection)
+            given = [at for at in (known, deadline_at) if at is not None]
+            self.queued[delivery.connection] = min(given, default=None)
 
     def happened(self, lead: str, event: str, happening: Happening) -> None:
         """Add one happening, for the timeline."""
@@ -99,26 +128,36 @@ class Rows:
         ):
             if values:
                 connection.executemany(statement, values)
+        self._projections.write(connection)
 
 
 def write_leads(
-    connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead], model: str
+    connection: sqlite3.Connection,
+    leads: Iterable[Lead],
+    stored: Mapping[str, Lead],
+    model: str,
+    linked: Collection[str] = (),
 ) -> None:
-    """Write whole states; ``model`` is the default scoring model.
+    """Write whole states, deadlines and what leads are found by; after their `Rows`.
 
-    ``stored`` holds leads as the database has them, as far as they are known; the more, the
-    quicker.
+    ``model`` is the default scoring model. ``stored`` holds leads as the database has them, as
+    far as they are known; the more, the quicker. ``linked`` names leads that got identities.
     """
-    whole, states = [], []
+    whole, states, texts = [], [], []
     # In order of id, neighbours in the index are written together.
-    for lead in sorted(leads, key=lambda lead: lead.id):
+    ordered = sorted(leads, key=lambda lead: lead.id)
+    for lead in ordered:
         before = stored.get(lead.id)
+        if before is None or lead.id in linked or not search.same_text(before, lead):
+            texts.append(lead)
         if before is not None and rows.same_profile(before, lead):
             states.append(rows.state_row(lead, model))
         else:
             whole.append(rows.lead_row(lead, model))
     connection.executemany(_LEAD, whole)
     connection.executemany(_LEAD_STATE, states)
+    write_timers(connection, ordered, stored)
+    search.refresh(connection, texts)
 
 
 def write_teams(connection: sqlite3.Connection, books: dict[str, TeamBook]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 from collections.abc import Callable, Mapping
@@ -20,11 +21,13 @@ from engine.plugin import (
     ActionContext,
     Delivered,
     Failed,
+    Limits,
     OutgoingDelivery,
     Result,
-    Retry,
     hookimpl,
 )
+from plugins.actions.smtp_answers import outcome_of
+from plugins.actions.smtp_pool import CannotOpen, Letter, Pool, Session, Unclear
 
 TIMEOUT_S: Final = 20.0
 IMPLICIT_TLS_PORT: Final = 465
@@ -35,6 +38,7 @@ _START_TLS: Final[Mapping[str, bool | None]] = {
     "implicit": False,
     "none": False,
 }
+_WIRE: Final = SMTP_POLICY.clone(cte_type="7bit")
 
 
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -66,52 +70,59 @@ PARAMS: Final[Mapping[str, Any]] = {
 
 
 class EmailAction(Action):
-    """Sends one e-mail to one recipient; a repeated delivery carries the same Message-ID."""
+    """Sends one e-mail to one recipient; a repeated delivery carries the same Message-ID.
+
+    Connections stay open between messages, at most as many as deliveries run at once.
+    """
 
     name = "email"
     address = "lead.email"
     receipt = "email_sent"
     params_schema = PARAMS
     connection_schema = SETTINGS
+    limits = Limits(concurrency=5)
+
+    def __init__(self) -> None:
+        self._pools: dict[str, Pool] = {}
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
         try:
-            return await _send(compose(delivery, settings), settings)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            return _all_refused(error)
-        except aiosmtplib.SMTPAuthenticationError as error:
-            # The connection's fault, not the message's: it goes out once the password is right.
-            return Retry(f"the server refused the login: {error.code} {error.message}")
-        except aiosmtplib.SMTPResponseException as error:
-            return _answer(error.code, error.message)
-        except aiosmtplib.SMTPNotSupported as error:
-            return Failed(f"the server can't do it: {error}")
-        except (aiosmtplib.SMTPException, OSError) as error:
-            host, port = settings["host"], _port(settings)
-            return Retry(f"{host}:{port} does not take it: {type(error).__name__}: {error}")
+            message = compose(delivery, settings)
+            refused = await self._pool(context).send(_letter(message))
         except (ValueError, MessageError) as error:  # a broken address, a line break in a header
             return Failed(f"the message can't be written: {error}")
+        except (CannotOpen, Unclear, aiosmtplib.SMTPException, OSError) as error:
+            return outcome_of(error, f"{settings['host']}:{_port(settings)}")
+        return Delivered(str(message["Message-ID"]), refused)
+
+    def _pool(self, context: ActionContext) -> Pool:
+        """Return the connections for these settings, new ones after they changed."""
+        settings = context.connection
+        key = repr((sorted(settings.items()), context.concurrency))
+        pool = self._pools.get(key)
+        if pool is None or pool.loop is not asyncio.get_running_loop():
+            pool = self._pools[key] = Pool(lambda: _session(settings), context.concurrency)
+        return pool
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pools, self._pools = self._pools, {}
+        running = asyncio.get_running_loop()
+        await asyncio.gather(*(pool.close() for pool in pools.values() if pool.loop is running))
 
 
-async def _send(message: EmailMessage, settings: Mapping[str, Any]) -> Result:
-    sent: Delivered | None = None
-    try:
-        async with _client(settings) as client:
-            refused, _ = await client.send_message(message)
-            # Nothing raised, so the server took it; `refused` names those it did not take.
-            reasons = {who: str(why) for who, why in refused.items()}
-            sent = Delivered(str(message["Message-ID"]), reasons)
-    except (aiosmtplib.SMTPException, OSError):
-        if sent is None:
-            raise
-    # What went wrong while saying goodbye undoes nothing.
-    return sent
+def _letter(message: EmailMessage) -> Letter:
+    """Return what goes over the wire: seven bits, which every server takes."""
+    sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
+    utf8 = not f"{sender}{recipient}".isascii()
+    policy = _WIRE.clone(utf8=True) if utf8 else _WIRE
+    return Letter(sender, recipient, message.as_bytes(policy=policy), utf8)
 
 
-def _client(settings: Mapping[str, Any]) -> aiosmtplib.SMTP:
+def _session(settings: Mapping[str, Any]) -> Session:
     tls = _tls(settings)
-    return aiosmtplib.SMTP(
+    return Session(
         hostname=settings["host"],
         port=_port(settings),
         username=settings.get("username"),
@@ -136,7 +147,7 @@ def _port(settings: Mapping[str, Any]) -> int:
 
 def compose(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> EmailMessage:
     """Return the message; raises ValueError or MessageError for what mail does not allow."""
-    message = EmailMessage(policy=SMTP_POLICY)
+    message = EmailMessage(policy=_WIRE)
     message["From"] = _address(settings["from"])
     message["To"] = _address(delivery.to or "")
     reply_to = delivery.params.get("reply_to") or settings.get("reply_to")
@@ -170,19 +181,6 @@ def message_id(key: str, sender: str) -> str:
     digest = hashlib.sha256(key.encode()).hexdigest()[:40]
     domain = parseaddr(sender)[1].rpartition("@")[2] or "leadrules.invalid"
     return f"<{digest}@{domain}>"
-
-
-def _all_refused(error: aiosmtplib.SMTPRecipientsRefused) -> Result:
-    """Return Retry when any recipient was refused for now only."""
-    first = error.recipients[0]
-    worst = min(error.recipients, key=lambda each: each.code, default=first)
-    return _answer(worst.code, worst.message)
-
-
-def _answer(code: int, text: str) -> Result:
-    """Read an SMTP answer: 5xx is final, everything else may pass."""
-    reason = f"{code} {text}"
-    return Failed(reason) if code >= 500 else Retry(reason)
 
 
 @hookimpl

@@ -26,6 +26,7 @@ from engine.plugin import (
 
 EVENT: Final = "form_submitted"
 HONEYPOT: Final = "_gotcha"
+MAX_AGENT: Final = 1_000
 MAX_ID: Final = 100
 _TRUE: Final = frozenset({"1", "on", "true", "yes", "given", "是", "同意"})
 _FALSE: Final = frozenset({"0", "off", "false", "no", "否"})
@@ -74,6 +75,7 @@ async def submit(request: ChannelRequest) -> Accepted | Rejection:
         "lead": filled.lead,
         "properties": {**filled.properties, "form": form},
         "channel": "form",
+        "client": _client(request),
     }
     if filled.consent:
         filled.lead["consent"] = {
@@ -85,6 +87,12 @@ async def submit(request: ChannelRequest) -> Accepted | Rejection:
         # The prefix keeps a stranger from using up the ids of other channels.
         event["id"] = f"form:{form}:{once[:MAX_ID]}"
     return Accepted((event,), _reply(filled))
+
+
+def _client(request: ChannelRequest) -> dict[str, str]:
+    """Return whose browser sends: who fills in a form is the lead."""
+    said = {"ip": request.client, "agent": request.headers.get("user-agent", "")[:MAX_AGENT]}
+    return {name: text for name, text in said.items() if text}
 
 
 def _inputs(request: ChannelRequest) -> list[tuple[str, Any]] | None:

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import CONFIG, Ran
 
 Command = Callable[..., Ran]
+NOW = "--now=2026-03-02T09:00:00+08:00"
 
 
 def break_scoring(config: Path) -> None:
@@ -23,9 +24,34 @@ def break_scoring(config: Path) -> None:
 
 def test_the_default_configuration_is_clean(leadrules: Command) -> None:
     """One line, exit code 0."""
-    ran = leadrules("validate", CONFIG)
+    ran = leadrules("validate", CONFIG, NOW)
     assert ran.code == 0
     assert ran.out == "0 errors, 0 warnings in 7 files (20 rules)\n"
+
+
+def test_a_year_without_official_holidays_is_a_warning(leadrules: Command, config: Path) -> None:
+    """Nobody needs to ask lint for it; it fails no run unless warnings are to."""
+    file = config / "routing.yaml"
+    assert "calendar: cn" in file.read_text("utf-8")
+    ran = leadrules("validate", config, "--now", "2032-03-01T09:00:00+08:00")
+    assert ran.code == 0
+    assert 'warning[unofficial-calendar] the calendar "cn" has official data up to 2026' in ran.out
+    assert "routing.yaml:" in ran.out
+    strict = leadrules(
+        *("validate", config, "--fail-on", "warning", "--now", "2032-03-01T09:00:00+08:00")
+    )
+    assert strict.code == 1
+
+
+def test_a_comment_hides_what_time_has_made_wrong(leadrules: Command, config: Path) -> None:
+    """The comments that lint takes are taken by validate, too."""
+    file = config / "routing.yaml"
+    text = file.read_text("utf-8")
+    hidden = "  # leadrules: ignore[unofficial-calendar] 只差一天也无妨"
+    lines = [line + hidden if "calendar: cn" in line else line for line in text.splitlines()]
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    ran = leadrules("validate", config, "--now", "2032-03-01T09:00:00+08:00")
+    assert "routing.yaml" not in ran.out
 
 
 def test_all_mistakes_are_shown_with_their_lines(leadrules: Command, config: Path) -> None:

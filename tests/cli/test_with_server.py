@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,3 +135,25 @@ def test_a_missing_database_is_2(leadrules: Command, tmp_path: Path) -> None:
     assert ran.code == 2
     assert "none.db" in ran.err
     assert not (tmp_path / "none.db").exists()
+
+
+def test_serve_warns_of_a_year_without_official_holidays(config: Path, tmp_path: Path) -> None:
+    """The server starts, and has said which deadlines are guessed."""
+    calendars = "calendars: {cn: {official_until: 2020}}\n"
+    (config / "calendars.yaml").write_text(calendars, "utf-8")
+    database = tmp_path / "leads.db"
+    arguments = ["serve", "--config", str(config), "--db", str(database), "--port", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine.cli.main", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        cwd=CONFIG.parent,
+    )
+    assert process.stderr is not None
+    started = process.stderr.readline()
+    process.terminate()
+    out, _ = process.communicate(timeout=30)
+    assert "http://" in started
+    assert 'warning[unofficial-calendar] the calendar "cn" has official data up to 2020' in out
+    assert "in rule" in out

@@ -7,7 +7,7 @@ durable-rules cannot carry, each with a word of the reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from engine.host.durable import DurableProcess, missing
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import HOUR, parse_offset
+from engine.language.operators import OPERATORS
 from engine.language.reader import read_document
 from engine.machines.state import Event
 from tests.conformance.networks import Durable, model, ours, rules_of
@@ -75,3 +76,23 @@ def test_what_durable_rules_cannot_carry_is_refused_with_the_reason(file: Path) 
         assert finding.source.file == "scoring.yaml"
         assert finding.source.line > 0
         assert reasons[finding.rule] in finding.message
+
+
+def _words(said: Any) -> Iterator[str]:
+    """Yield the keys of a condition, on all its levels."""
+    for item in said if isinstance(said, list) else ():
+        yield from _words(item)
+    for key, value in said.items() if isinstance(said, dict) else ():
+        yield key
+        yield from _words(value)
+
+
+def test_the_suite_leaves_no_kind_of_condition_out() -> None:
+    """Every operator and every kind of entry stands in a case, carried or refused by name."""
+    rules = [rule for file in CASES for rule in _read(file)["rules"]]
+    found = {
+        word for rule in rules for part in ("where", "when") for word in _words(rule.get(part))
+    }
+    operators = {op for family in OPERATORS.values() for op in family}
+    entries = {"all", "any", "not", "count", "sum", "max", "last", "absent", "time"}
+    assert (operators | entries) - found == set()

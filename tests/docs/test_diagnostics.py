@@ -13,7 +13,11 @@ _CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 _PLACES = (
     *sorted((ROOT / "engine" / "language").rglob("*.py")),
     *sorted((ROOT / "engine" / "workbench").rglob("*.py")),
-    *(ROOT / "engine" / "host" / name for name in ("plugins.py", "door.py", "fields.py")),
+    *(
+        ROOT / "engine" / "host" / name
+        for name in ("plugins.py", "door.py", "fields.py", "network.py")
+    ),
+    ROOT / "engine" / "network" / "durable.py",
 )
 _MAKERS = {"error", "warning", "_error", "_failure", "Diagnostic"}
 # Calls that put what is not known behind "unknown-", and which argument says it.

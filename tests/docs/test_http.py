@@ -13,18 +13,42 @@ from starlette.testclient import TestClient
 
 from engine.host.plugins import Plugins
 from engine.reports.index import REPORTS
-from engine.server import channels, console, events, leads, operations, work
+from engine.server import (
+    accountability,
+    channels,
+    console,
+    deliveries,
+    events,
+    leads,
+    operations,
+    quarantine,
+    work,
+)
 from engine.server.bodies import MAX_BODY, MAX_DEPTH, MAX_FORM_FIELDS
+from engine.server.deliveries import STATUSES as DELIVERY_STATUSES
 from engine.server.endpoint import MAX_LIMIT
 from engine.server.events import MAX_EVENTS
-from engine.server.work import DELIVERY_STATUSES, TASK_STATUSES
+from engine.server.work import TASK_STATUSES
 from tests.docs.pages import code, headings, read, section
 from tests.serving import form, served, wait_for, write_config
 
 ROUTES = [
     (endpoint.method, re.sub(r":\w+\}", "}", endpoint.path), endpoint)
     for endpoint in (
-        *(e for room in (events, leads, work, operations, console) for e in room.ENDPOINTS),
+        *(
+            e
+            for room in (
+                events,
+                accountability,
+                quarantine,
+                leads,
+                work,
+                deliveries,
+                operations,
+                console,
+            )
+            for e in room.ENDPOINTS
+        ),
         *channels.endpoints_of(Plugins(entry_points=False)),
     )
 ]

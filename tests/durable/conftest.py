@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from _pytest.terminal import TerminalReporter
+
+from tests.durable.small import write
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
@@ -12,3 +17,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             for name, value in getattr(report, "user_properties", ()):
                 if name == "differential":
                     terminalreporter.write_line(f"durable-rules {name} test: {value}")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration that durable-rules can carry, and asks for it."""
+    return write(tmp_path / "config")

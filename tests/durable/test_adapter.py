@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from engine.host.durable import DurableFailed, DurableProcess, missing
+from engine.host.durable import WORKER, DurableFailed, DurableProcess, missing
 from engine.network.durable import (
     MAX_ABSENT,
     MAX_ATTRIBUTES,
@@ -98,6 +102,10 @@ def test_many_events_times_many_alternatives_are_too_many() -> None:
         ({"lead.phone.valid": True}, {}, {"lead.phone.valid": 1}),
         ({"lead.city": "上海"}, {}, {"lead.city": ["上海"]}),
         ({"lead.city": {"contains": "n"}}, {}, {"lead.city": "a\nb"}),
+        ({"lead.city": "上海"}, {}, {"lead.city": "上" * 21_667}),
+        ({"lead.city": "上海"}, {}, {"lead.city": "\ud800"}),
+        ({"lead.amount": 1}, {}, {"lead.amount": 2**53 + 1}),
+        ({"lead.amount": 1}, {}, {"lead.amount": float("inf")}),
     ],
 )
 def test_a_value_that_would_be_misread_is_an_error(
@@ -106,6 +114,18 @@ def test_a_value_that_would_be_misread_is_an_error(
     """Nothing is sent that durable-rules would take for another value."""
     with pytest.raises(DurableCannot, match="durable-rules cannot read lead"):
         message(_compiled({"when": when}), "chat_started", properties, facts)
+
+
+def test_a_text_is_as_long_as_it_can_count() -> None:
+    """The longest field fits unless JSON escapes too much of it; what is searched for is short."""
+    compiled = _compiled({"when": {"lead.need": "VIP"}})
+    fits, long = "上" * 20_000, '上\x01"' * 6_600
+    assert message(compiled, "", {}, {"lead.need": fits})["p0"] == fits
+    with pytest.raises(DurableCannot, match=r"lead.need = '上.*\.\.\. as a string"):
+        message(compiled, "", {}, {"lead.need": long})
+    name = "".join(map(chr, range(0x4E00, 0x4E00 + 501)))
+    searched = _compiled(*({"when": {"lead.city": {"contains": name[:n]}}} for n in (500, 501)))
+    assert set(searched.rules.values()) == {"default.d.r0"}
 
 
 def test_a_message_holds_what_the_rules_read_and_nothing_else() -> None:
@@ -145,6 +165,41 @@ class TestProcess:
         with DurableProcess(compiled) as process:
             sent = message(compiled, "chat_started", {}, {"lead.employees": 7})
             assert process.matches([sent]) == [{"default.d.r7"}]
+
+    def test_the_longest_texts_are_read_to_their_end(self) -> None:
+        """Texts at our bounds are searched up to their last character."""
+        long, name = "制" * 19_500, "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
+        compiled = _compiled(
+            {"when": {"lead.need": {"ends_with": "制业"}}},
+            {"when": {"lead.address": {"contains": name}}},
+        )
+        with DurableProcess(compiled) as process:
+            for need, address, fired in (
+                (f"{long}业", f"{long}{name}", {"default.d.r0", "default.d.r1"}),
+                (f"{long}金", f"{long}{name[:-1]}", set()),
+            ):
+                facts = {"lead.need": need, "lead.address": address}
+                assert process.matches([message(compiled, "", {}, facts)]) == [fired]
+
+    def test_none_of_our_names_are_taken_for_another(self) -> None:
+        """Names are compared by a 32-bit hash; all that we give are told apart."""
+        names = [f"lead.consent.t{number}" for number in range(MAX_ATTRIBUTES)]
+        compiled = _compiled(*({"when": {name: "given"}} for name in names))
+        with DurableProcess(compiled) as process:
+            sent = [message(compiled, "", {}, {name: "given"}) for name in names]
+            wanted = [{f"default.d.r{number}"} for number in range(MAX_ATTRIBUTES)]
+            assert process.matches(sent) == wanted
+
+    def test_an_orphan_that_hangs_ends_by_itself(self) -> None:
+        """Where nobody is left to kill it, the system does."""
+        rules = _by_hand({f"r{number}": {"p": number} for number in range(512)})
+        command = [sys.executable, "-P", str(WORKER), "1"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as orphan:
+            assert orphan.stdin is not None
+            lines = (json.dumps(each) for each in (rules.definition, [{"p": 1}]))
+            orphan.stdin.write("".join(f"{line}\n" for line in lines).encode())
+            orphan.stdin.flush()
+            assert orphan.wait(10) == -signal.SIGALRM
 
     def test_more_leads_than_it_has_sessions(self) -> None:
         """A session is gone after its lead, so the 1,025th is as good as the first."""

@@ -14,6 +14,7 @@ from engine.language.instants import parse_instant
 from engine.language.lint.registry import Check
 from engine.language.lint.running import Linted, lint
 from engine.language.load import load_folder
+from engine.language.schemas.modeline import modeline_text
 
 HERE = Path(__file__).parent
 # A day for which no calendar has official data.
@@ -44,8 +45,15 @@ def examples(check: Check) -> Iterator[Example]:
 
 
 def lay(files: dict[str, str], folder: Path) -> Path:
-    """Write the base configuration with ``files`` over it."""
+    """Write the base configuration with ``files`` over it.
+
+    Where one of them names its schema, the base does so too.
+    """
     shutil.copytree(HERE / "_base", folder)
+    if any("# yaml-language-server" in text for text in files.values()):
+        for base in folder.glob("*.yaml"):
+            line = modeline_text(f"../schemas/{base.stem}.schema.json")
+            base.write_text(f"{line}\n{base.read_text('utf-8')}", "utf-8")
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -58,7 +66,7 @@ def texts(folder: Path) -> dict[str, str]:
     return {
         p.relative_to(folder).as_posix(): p.read_text("utf-8")
         for p in files
-        if p.parent != folder / "fixed"
+        if folder / "fixed" not in p.parents
     }
 
 

@@ -44,8 +44,9 @@ def test_fixes_give_the_expected_files(case: Path, tmp_path: Path) -> None:
         text, count = mended(Path(file).read_text("utf-8"), groups)
         assert count == len(groups)
         Path(file).write_text(text, encoding="utf-8")
-    for wanted in (case / "fixed").iterdir():
-        assert (folder / wanted.name).read_text("utf-8") == wanted.read_text("utf-8")
+    for wanted in (p for p in (case / "fixed").rglob("*") if p.is_file()):
+        mine = folder / wanted.relative_to(case / "fixed")
+        assert mine.read_text("utf-8") == wanted.read_text("utf-8")
     left = [f.diagnostic.code for f in linted(folder).found]
     assert left == [f.diagnostic.code for f in found if not f.edits]
 

@@ -102,6 +102,20 @@ def test_fix_keeps_line_ends(leadrules: Callable[..., Ran], bad: Path) -> None:
     assert raw.count(b"\n") == raw.count(b"\r\n") > 0
 
 
+def test_a_line_that_a_fix_adds_ends_like_the_others(
+    leadrules: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """In a file with Windows line ends a new line has one, too."""
+    folder = lay(texts(HERE / "schema-modeline" / "bad-places"), tmp_path / "config")
+    file = folder / "routing.yaml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert leadrules("lint", folder, NOW, "--fix").err == "fixed 3 in 3 files\n"
+    raw = file.read_bytes()
+    wanted = "# yaml-language-server: $schema=../schemas/routing.schema.json\r\n# 分配规则\r\n"
+    assert raw.startswith(wanted.encode())
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+
+
 def test_fixing_again_and_again_settles(leadrules: Callable[..., Ran], tmp_path: Path) -> None:
     """Fixes that touch each other are done in turn, within one run."""
     files = {

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.language.definitions import All, AnyOf, Condition, FieldRef, Not
+from engine.language.definitions import All, AnyOf, Condition, FieldRef, Not, Route, Sla
 from engine.language.definitions import Test as FactTest
 from engine.language.diagnostic import Source
+from engine.language.lint.candidates import Candidates
+from engine.language.lint.checks import shadowed_route, shadowed_sla, unreachable_route
+from engine.language.lint.context import Context
 from engine.language.lint.logic import Logic
 from engine.language.lint.values import Numbers, above, below, names, numbers, points
 from engine.language.load import load_folder
@@ -203,3 +206,92 @@ def test_complements() -> None:
     for each in (numbers(), points([1, 2]), above(3), names("a"), names("a").complement()):
         assert each.complement().complement() == each
     assert numbers().complement().empty()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.none() | CONDITIONS, min_size=1, max_size=8), CONDITIONS)
+def test_candidates_leave_out_nothing_that_is_implied(
+    conditions: list[Condition | None], condition: Condition
+) -> None:
+    """What a condition implies is among its candidates, which are fewer to compare with."""
+    if not logic().possible(condition):
+        return
+    found = Candidates(logic(), conditions).implied_by(condition)
+    implied = [i for i, other in enumerate(conditions) if logic().implies(condition, other)]
+    assert set(implied) <= set(found)
+    assert found == sorted(set(found))
+
+
+class Everything:
+    """The slow way: every condition is a candidate."""
+
+    def __init__(self, logic: Logic, conditions: list[Condition | None]) -> None:
+        self.count = len(conditions)
+
+    def implied_by(self, condition: Condition | None) -> list[int]:
+        return list(range(self.count))
+
+
+def in_order(conditions: list[Condition | None], targets: list[str]) -> Context:
+    """Return what the checks look at: routes and SLAs with these conditions, in this order."""
+    definitions = load_folder(HERE / "_base").definitions
+    assert definitions is not None
+    routes, slas = [], []
+    for i, (when, target) in enumerate(zip(conditions, targets, strict=True)):
+        team, pool = (None, target) if target == "public" else (target, None)
+        plain = {"by": None, "member": None, "source": AT}
+        strategy = "round_robin" if team else None
+        route = Route(id=f"路{i}", when=when, team=team, pool=pool, strategy=strategy, **plain)
+        routes.append(route)
+        slas.append(Sla(id=f"时{i}", when=when, clocks=(), calendar="always", rungs=(), source=AT))
+    routing = msgspec.structs.replace(definitions.routing, rules=tuple(routes), slas=tuple(slas))
+    return Context(msgspec.structs.replace(definitions, routing=routing), {}, {}, (), 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.none() | CONDITIONS, st.sampled_from(["east", "west", "public"])), max_size=7
+    )
+)
+def test_the_fast_way_finds_what_comparing_all_pairs_finds(
+    rules: list[tuple[Condition | None, str]],
+) -> None:
+    """Shadowed routes and SLAs and unreachable routes, to the word and in the same order."""
+    context = in_order([when for when, _ in rules], [target for _, target in rules])
+    for check in (shadowed_route, shadowed_sla, unreachable_route):
+        fast = list(check.check(context))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(check, "Candidates", Everything)
+            assert list(check.check(context)) == fast
+
+
+def test_candidates_are_few() -> None:
+    """Of a thousand conditions with one name each, only those with that name are compared."""
+    tests = [named("lead.city", f"城市{i}") for i in range(1000)]
+    wide = AnyOf(items=(tests[7], named("lead.source.name", "展会")), source=AT)
+    large = FactTest(fact="lead.employees", op="gte", operand=5, family="number", source=AT)
+    candidates = Candidates(logic(), [*tests, wide, large, None])
+    assert candidates.implied_by(tests[7]) == [7, 1000, 1002]
+    assert candidates.implied_by(All(items=(tests[7], large), source=AT)) == [7, 1000, 1001, 1002]
+    assert candidates.implied_by(None) == [1002]
+
+
+def named(fact: str, name: str) -> FactTest:
+    """Return the test that a fact has a name."""
+    return FactTest(fact=fact, op="eq", operand=name, family="string", source=AT)
+
+
+def test_what_cannot_be_decided_has_no_candidates() -> None:
+    """A condition of more ways than are looked at implies nothing, and nothing implies it."""
+    many = All(
+        items=tuple(
+            AnyOf(items=(named(f"lead.a{i}", "甲"), named(f"lead.b{i}", "乙")), source=AT)
+            for i in range(10)
+        ),
+        source=AT,
+    )
+    assert logic().ways(many, True) is None
+    assert Candidates(logic(), [None, many]).implied_by(many) == []
+    fails = Not(item=many, source=AT)
+    assert Candidates(logic(), [fails, None]).implied_by(named("lead.a0", "丙")) == [1]

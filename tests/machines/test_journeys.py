@@ -96,6 +96,42 @@ def test_an_exit_ends_the_journey_at_once(tmp_path: Path) -> None:
     assert "journey:care" not in game.lead.timers
 
 
+FILTERED = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {event: opportunity_lost, where: {reason: {contains: 竞品}}}
+    goal: {event: order_placed, where: {amount: {gte: 10000}}}
+    steps:
+      - {id: hold, wait: {event: [order_placed, opportunity_lost], within: 30d}, then: thanks}
+      - {id: thanks, set: {tags: {add: [有动静]}}}
+      - {id: rest, wait: 30d}
+"""
+
+
+def test_only_the_events_that_where_lets_through_end_a_journey(tmp_path: Path) -> None:
+    """A small order is no goal, and a waiting step hears it; a large one is."""
+    game = Play(rules(tmp_path, journeys=FILTERED))
+    game.event("0d", "form_submitted", EMAIL)
+    game.event("1h", "order_placed", amount=9999)
+    assert game.lead.journeys["care"].left_at is None
+    assert game.lead.facts["journey.care"] == "rest"
+    assert game.lead.facts["lead.tags"] == ["有动静"]
+    game.event("2h", "opportunity_lost", reason="预算取消")
+    assert game.lead.journeys["care"].left_at is None
+    game.event("3h", "order_placed", amount=10000)
+    assert game.lead.journeys["care"].reason == "goal: order_placed"
+
+
+def test_an_exit_looks_at_the_properties_of_its_event(tmp_path: Path) -> None:
+    """A loss to a competitor ends the journey, whatever else is waited for."""
+    game = Play(rules(tmp_path, journeys=FILTERED))
+    game.event("0d", "form_submitted", EMAIL)
+    game.event("1h", "opportunity_lost", reason="选择了竞品")
+    assert game.lead.journeys["care"].reason == "exit: opportunity_lost"
+    assert game.lead.facts.get("lead.tags") is None
+
+
 def test_a_goal_ends_the_journey_and_is_named(tmp_path: Path) -> None:
     """Reaching the goal is recorded as such."""
     game = play(tmp_path)

@@ -18,16 +18,27 @@ from engine.network.screening import Entering, Screen
 PLACE = Source("intake.yaml", 1, 1)
 
 
-def listed(name: str, kind: str, *entries: str, fields: tuple[str, ...] = ("lead.need", "event.*")) -> ListFile:
+def listed(
+    name: str, kind: str, *entries: str, fields: tuple[str, ...] = ("lead.need", "event.*")
+) -> ListFile:
     """A list of these entries."""
-    return ListFile(name=name, kind=kind, file="x", entries={e: e for e in entries}, fields=fields, source=PLACE)
+    return ListFile(
+        name=name, kind=kind, file="x", entries={e: e for e in entries}, fields=fields, source=PLACE
+    )
 
 
 def rule(id: str, do: str, fact: str, *events: str, operand: Any = True) -> ScreenRule:
     """A rule on one fact that must be equal to the operand."""
     when = definitions.Test(fact=fact, op="eq", operand=operand, family="boolean", source=PLACE)
     return ScreenRule(
-        id=id, events=events, where=None, when=when, do=do, reason=f"因为 {id}", flag=id, source=PLACE
+        id=id,
+        events=events,
+        where=None,
+        when=when,
+        do=do,
+        reason=f"因为 {id}",
+        flag=id,
+        source=PLACE,
     )
 
 
@@ -37,13 +48,15 @@ def screen(*rules: ScreenRule, lists: tuple[ListFile, ...] = (), **more: Any) ->
     return Screen(intake, ConditionCompiler({}))
 
 
-def entering(lead: dict[str, Any] | None = None, type: str = "form_submitted", **more: Any) -> Entering:
+def entering(
+    lead: dict[str, Any] | None = None, type: str = "form_submitted", **more: Any
+) -> Entering:
     """An event that brings these fields."""
     return Entering(type, lead or {}, more.pop("properties", {}), more.pop("client", {}), **more)
 
 
 def test_flags_gather_and_the_first_other_rule_decides() -> None:
-    """flag goes on; the first reject or quarantine ends it, and what stands below is not asked."""
+    """Flag goes on; the first reject or quarantine ends it, and what stands below is not asked."""
     found = screen(
         rule("a", "flag", "lead.x"), rule("b", "flag", "lead.y"), rule("c", "flag", "lead.x"),
         rule("q", "quarantine", "lead.x"), rule("r", "reject", "lead.x"), rule("d", "flag", "lead.x"),
@@ -67,7 +80,9 @@ def test_what_of_a_list_matched_is_recorded() -> None:
     """The entries that led to a verdict are told as the list writes them."""
     words = listed("spam", "words", "代开发票", "发票")
     made = screen(rule("r", "reject", "listed.spam"), lists=(words,))
-    assert made.judge(entering({"need": "可代 开＊发票"}), 0)["matched"] == {"spam": ["代开发票", "发票"]}
+    assert made.judge(entering({"need": "可代 开＊发票"}), 0)["matched"] == {
+        "spam": ["代开发票", "发票"]
+    }
     assert made.judge(entering(properties={"text": "发票"}), 0)["matched"] == {"spam": ["发票"]}
     assert made.judge(entering({"need": "报价", "name": "发票"}), 0) == {}
 
@@ -147,7 +162,10 @@ def test_words_are_found_as_people_mean_them(word: str, text: str, found: bool) 
     assert bool(Words({word: word}).find(text)) is found
 
 
-@given(st.lists(st.text("代开发票诈骗", min_size=1, max_size=3), min_size=1, max_size=6), st.text("代开发票诈骗好", max_size=12))
+@given(
+    st.lists(st.text("代开发票诈骗", min_size=1, max_size=3), min_size=1, max_size=6),
+    st.text("代开发票诈骗好", max_size=12),
+)
 def test_no_overlapping_word_is_missed(words: list[str], text: str) -> None:
     """Exactly the words that stand in the text are found, however they overlap."""
     assert set(Words({w: w for w in words}).find(text)) == {w for w in words if w in text}

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.host.delivery import MAX_ATTEMPTS, Deliverer, backoff
+from engine.host.delivery import Deliverer
+from engine.host.limits import ATTEMPTS, backoff
 from engine.host.plugins import Plugins
 from engine.host.runtime import Runtime
 from engine.plugin import Action, ActionContext, Delivered, OutgoingDelivery, Result, Retry
@@ -86,7 +87,9 @@ async def house(
     plugins = Plugins({"mine": registering(notes)})
     config = write_config(folder / "config", port, notify="notes")
     runtime = start_runtime(config, folder / "leads.db", plugins)
-    deliverer = Deliverer(runtime, plugins, backoff=lambda attempt: wait_ms, perform_s=perform_s)
+    deliverer = Deliverer(
+        runtime, plugins, backoff=lambda attempt: wait_ms, perform_s=perform_s, rest_s=0.01
+    )
     deliverer.start()
     try:
         yield House(runtime, notes)
@@ -191,7 +194,7 @@ def test_given_up_at_last(tmp_path: Path) -> None:
         async with house(tmp_path, wait_ms=1) as h:
             await h.post(form(company="阀门厂"))
             dead = await h.delivery("email", "dead")
-        assert dead["attempts"] == MAX_ATTEMPTS
+        assert dead["attempts"] == ATTEMPTS
         assert "given up after 8 attempts" in dead["reason"]
 
     run(story)
@@ -367,6 +370,8 @@ def change(folder: Path, statement: str) -> None:
 
 
 def test_backoff_doubles_and_ends_at_an_hour() -> None:
-    """Waits grow from half a minute to an hour, a fifth more or less."""
+    """Waits have full jitter: anything up to a bound that grows from half a minute to an hour."""
     for attempt, seconds in [(1, 30), (2, 60), (5, 480), (8, 3_600), (50, 3_600)]:
-        assert 0.8 * seconds <= backoff(attempt) / 1_000 <= 1.2 * seconds
+        waits = [backoff(attempt) / 1_000 for _ in range(300)]
+        assert 0 <= min(waits) < 0.2 * seconds
+        assert 0.8 * seconds < max(waits) <= seconds

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from engine.plugin import ActionContext, Delivered, Failed, OutgoingDelivery, Result, Retry
+from engine.plugin import (
+    ActionContext,
+    Delivered,
+    Failed,
+    Misconfigured,
+    OutgoingDelivery,
+    Result,
+    Retry,
+)
 from plugins.actions.email import EmailAction, message_id
 from tests.serving import Mailbox, mail_server
 
@@ -38,7 +46,9 @@ def send(port: int, connection: dict[str, Any] | None = None, **delivery: Any) -
     context = ActionContext(connection={**settings, **(connection or {})}, now=SENT_AT)
 
     async def run() -> Result:
-        result = await EmailAction().perform(outgoing, context)
+        action = EmailAction()
+        result = await action.perform(outgoing, context)
+        await action.close()
         await asyncio.sleep(0.05)  # lets connections close that were given up
         return result
 
@@ -105,6 +115,7 @@ def test_refused_recipient(
     result = send(smtp_port)
     assert isinstance(result, kind)
     assert result.reason == answer
+    assert getattr(result, "about", "recipient") == "recipient"
     assert not mailbox.messages
 
 
@@ -178,7 +189,7 @@ def login(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -
 
 @pytest.mark.parametrize(
     ("password", "ca", "kind"),
-    [("secret", True, Delivered), ("wrong", True, Retry), ("secret", False, Retry)],
+    [("secret", True, Delivered), ("wrong", True, Misconfigured), ("secret", False, Misconfigured)],
 )
 def test_starttls_and_login(
     mailbox: Mailbox,
@@ -187,7 +198,7 @@ def test_starttls_and_login(
     ca: bool,
     kind: type[Result],
 ) -> None:
-    """A login goes over TLS with a certificate we trust; a wrong one waits to be put right."""
+    """A login goes over TLS with a certificate we trust; else the connection is to be put right."""
     options = {"tls_context": tls_context(certificate), "require_starttls": True}
     with mail_server(mailbox, authenticator=login, auth_required=True, **options) as port:
         settings = {"tls": "starttls", "username": "news", "password": password}
@@ -200,5 +211,5 @@ def test_starttls_and_login(
 
 def test_required_starttls_is_never_given_up(smtp_port: int, mailbox: Mailbox) -> None:
     """A server without STARTTLS gets no message that must be encrypted."""
-    assert isinstance(send(smtp_port, connection={"tls": "starttls"}), Failed | Retry)
+    assert isinstance(send(smtp_port, connection={"tls": "starttls"}), Misconfigured)
     assert not mailbox.seen

@@ -84,6 +84,28 @@ def test_bad_queries(client: TestClient, query: str, code: str, word: str) -> No
     assert word in error["message"]
 
 
+def test_search_by_two_characters_and_orders(client: TestClient) -> None:
+    """Two characters find a company, last digits a number; every order has pages of its own."""
+    for n, company in enumerate(("金泰阀门厂", "华瑞机械", "金泰精密")):
+        event = form(n, company=company, phone=f"1380013800{n}")
+        assert client.post("/v1/events", json=event).json()["accepted"] == 1
+    found = lambda query: [  # noqa: E731
+        item["fields"]["company"] for item in client.get(f"/v1/leads?{query}").json()["items"]
+    ]
+    assert found("q=金泰") == ["金泰精密", "金泰阀门厂"]
+    assert found("q=泰阀") == found("q=8000") == found("q=138-0013-8000") == ["金泰阀门厂"]
+    assert found("q=华瑞 阀门") == []
+    for sort in ("updated", "created", "score"):
+        whole = found(f"sort={sort}")
+        page = client.get(f"/v1/leads?sort={sort}&limit=2").json()
+        rest = client.get(page["next"]).json()
+        assert [i["fields"]["company"] for i in (*page["items"], *rest["items"])] == whole
+        assert rest["next"] is None
+    error = error_of(client.get("/v1/leads?sort=scor"), 400)
+    assert error["code"] == "bad-sort"
+    assert '"score"' in error["message"]
+
+
 def test_timeline(client: TestClient, lead: str) -> None:
     """A timeline has everything that happened, newest first, by the client's own ids."""
     items: list[dict[str, Any]] = []

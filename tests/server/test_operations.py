@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
+import time
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from engine.host.plugins import Plugins
@@ -14,7 +19,8 @@ from engine.server.app import create_app
 from engine.server.auth import Access
 from tests.plugins.test_registry import plugin
 from tests.server.test_events import error_of
-from tests.serving import form, served
+from tests.server.test_process import post, server
+from tests.serving import form, served, wait_for
 
 PRIVATE = "王芳 13800138000"
 
@@ -78,24 +84,100 @@ def test_broken_reload(
     status = client.get("/-/status").json()["last_reload"]
     assert status["ok"] is False
     assert status["errors"] >= 1
-    assert "leadrules_config_last_reload_successful 0" in client.get("/metrics").text
+    assert "leadrules_config_last_reload_successful 0.0" in client.get("/metrics").text
 
 
 def test_metrics(client: TestClient) -> None:
-    """Figures are Prometheus text, and hold nothing of any lead."""
-    client.post("/v1/events", json=form(1))
+    """Figures are what Prometheus' own parser reads, and hold nothing of any lead."""
+    client.post("/v1/events", json=form(1, company="金泰阀门"))
     client.post("/v1/events", json=form(1))
     client.get("/v1/leads/w1@acme.cn")
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = answer.text.splitlines()
-    assert 'leadrules_events_total{channel="api",result="accepted"} 1' in lines
-    assert 'leadrules_events_total{channel="api",result="duplicate"} 1' in lines
-    assert "leadrules_leads 1" in lines
-    sample = re.compile(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+')
-    for line in lines:
-        assert line.startswith(("# HELP ", "# TYPE ")) or sample.fullmatch(line), line
+    found = samples(answer.text)
+    assert found["leadrules_events_total", ("api", "accepted")] == 1
+    assert found["leadrules_events_total", ("api", "duplicate")] == 1
+    assert found["leadrules_leads", ()] == 1
+    assert found["leadrules_commit_seconds_count", ()] >= 1
+    assert found["leadrules_decide_seconds_bucket", ("+Inf",)] >= 1
+    assert found["leadrules_batch_events_sum", ()] >= 2
+    assert found["leadrules_overdue_leads", ()] == 0
+    assert found["leadrules_connection_state", ("notify", "closed")] == 1
+    assert found["leadrules_config_last_reload_successful", ()] == 1
+    assert found["leadrules_rule_hits_total", ("rule", "asked")] == 1
+    assert found["leadrules_rule_hits_total", ("journey", "welcome")] == 1
+    assert found["leadrules_rule_hits_total", ("route", "all")] == 1
+    assert found["leadrules_rule_hits_total", ("route", "rest")] == 0
+    assert found["leadrules_rules_never_fired", ()] >= 1
     assert "acme" not in answer.text
+    assert "金泰" not in answer.text
+
+
+def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Return every sample by name and label values."""
+    families = text_string_to_metric_families(text)
+    return {(s.name, tuple(s.labels.values())): s.value for f in families for s in f.samples}
+
+
+def test_hits_outlive_the_process(config: Path, tmp_path: Path) -> None:
+    """How often a rule has fired is counted since the database began."""
+    for n in (1, 2):
+        with served(config, tmp_path / "leads.db") as client:
+            client.post("/v1/events", json=form(n))
+            found = samples(client.get("/metrics").text)
+            assert found["leadrules_rule_hits_total", ("rule", "asked")] == n
+
+
+def test_a_scrape_costs_little(config: Path, tmp_path: Path) -> None:
+    """With 1,000 rules a scrape takes a moment, and no more for being asked again and again."""
+    rule = "      - {{id: r{0}, dimension: fit, when: {{lead.employees: {0}}}, points: 1}}\n"
+    text = (config / "scoring.yaml").read_text("utf-8")
+    many = "".join(rule.format(n) for n in range(1_000))
+    (config / "scoring.yaml").write_text(text.replace("    grades:", many + "    grades:"), "utf-8")
+    with served(config, tmp_path / "leads.db") as client:
+        client.get("/metrics")
+        began = time.perf_counter()
+        for _ in range(5):
+            text = client.get("/metrics").text
+        assert (time.perf_counter() - began) / 5 < 0.5
+    assert text.count("leadrules_rule_hits_total{") > 1_000
+
+
+@pytest.mark.parametrize("by", ["signal", "watch"])
+def test_reload_keeps_what_runs(config: Path, tmp_path: Path, by: str) -> None:
+    """By signal or by watching, a good edit counts and a bad one does not; journeys go on."""
+    config_text = (config / "scoring.yaml").read_text("utf-8")
+    with server(config, tmp_path / "leads.db", watch=by == "watch") as running:
+
+        def edit(old: str, new: str) -> None:
+            (config / "scoring.yaml").write_text(config_text.replace(old, new), "utf-8")
+            if by == "signal":
+                running.process.send_signal(signal.SIGHUP)
+
+        def last() -> dict[str, Any]:
+            found: dict[str, Any] = httpx.get(f"{running.url}/-/status").json()
+            return found
+
+        post(running.url, form(1, company="金泰阀门"))
+        lead = httpx.get(f"{running.url}/v1/leads/w1@acme.cn").json()
+        path = f"{running.url}/v1/leads/w1@acme.cn/explain"
+        before = httpx.get(path).json()
+        version = last()["ruleset"]
+        edit("points: 30", "pionts: 30")
+        wait_for(lambda: not last()["last_reload"]["ok"], 15)
+        assert last()["ruleset"] == version
+        assert httpx.get(f"{running.url}/-/ready").status_code == 200
+        metrics = httpx.get(f"{running.url}/metrics").text
+        assert "leadrules_config_last_reload_successful 0.0" in metrics
+        edit("points: 30", "points: 50")
+        wait_for(lambda: last()["last_reload"]["ok"] and last()["ruleset"] != version, 15)
+        after = httpx.get(path).json()
+        assert after["deadlines"] == before["deadlines"]
+        assert after["journeys"] == before["journeys"]
+        assert httpx.get(f"{running.url}/v1/leads/w1@acme.cn").json()["score"] == lead["score"]
+        post(running.url, form(2))
+        assert httpx.get(f"{running.url}/v1/leads/w2@acme.cn").json()["score"] == 50
+        assert running.end() == 0
 
 
 def test_plugins(client: TestClient) -> None:
@@ -134,7 +216,7 @@ def test_defects(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     client.app.state.services.reports["broken"] = broken  # type: ignore[attr-defined]
     with caplog.at_level(logging.ERROR):
         error = error_of(client.get("/v1/reports/broken"), 500)
-    (id,) = re.findall(r"under ([0-9a-f]{12})", error["message"])
+    (id,) = re.findall(r"under ([0-9a-f-]+)", error["message"])
     assert id in caplog.text
     assert "RuntimeError" in caplog.text
     assert PRIVATE not in caplog.text + str(error)

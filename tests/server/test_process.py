@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -18,7 +19,9 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
+from engine.server.patience import Impatient, cut_off_slow
 from tests.serving import Mailbox, form, mail_server, wait_for, write_config
 
 PROGRAM = """
@@ -27,7 +30,8 @@ from pathlib import Path
 from engine.errors import LeadrulesError
 from engine.server.run import serve
 try:
-    found = serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    watch = "watch" in sys.argv[5:]
+    found = serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), watch=watch)
 except LeadrulesError as error:
     print("refused:", error.code, error)
     sys.exit(2)
@@ -62,12 +66,18 @@ class Served:
 
 @contextmanager
 def process(
-    config: Path, database: Path, host: str = "127.0.0.1", port: int = 0, token: str = ""
+    config: Path,
+    database: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str = "",
+    watch: bool = False,
 ) -> Iterator[Served]:
     """Run a server; its output goes to a file beside the database."""
     log = database.with_suffix(f".{time.monotonic_ns()}.log")
     environ = {**os.environ, "LEADRULES_TOKEN": token, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-c", PROGRAM, str(config), host, str(port), str(database)]
+    command += ["watch"] if watch else []
     root = Path(__file__).parents[2]
     with log.open("w") as out:
         running = subprocess.Popen(
@@ -264,3 +274,53 @@ def test_hostile_bytes(running: Served) -> None:
         assert answer.status_code == 400
     post(running.url, form())
     assert "Traceback" not in running.log
+
+
+def test_slow_connections_are_cut_off() -> None:
+    """Whoever dribbles a request, or says nothing at all, is cut off; who waits idle is not."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        head = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def story() -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        config = uvicorn.Config(answer, http=Impatient, lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        silent, nothing = await asyncio.open_connection("127.0.0.1", port)
+        dribbling, drip = await asyncio.open_connection("127.0.0.1", port)
+        slow_body, body = await asyncio.open_connection("127.0.0.1", port)
+        good, ask = await asyncio.open_connection("127.0.0.1", port)
+        ask.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await good.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        body.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhal")
+        drip.write(b"GET / HTTP/1.1\r\nX-Slow: ")
+        for _ in range(8):
+            drip.write(b"a")
+            await asyncio.sleep(0.05)
+        assert cut_off_slow(server.server_state.connections, 60) == 0
+        assert cut_off_slow(server.server_state.connections, 0.3) == 3
+        for cut in (silent, dribbling, slow_body):
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(cut.read(), 5) == b""
+        ask.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await good.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        for writer in (nothing, drip, body, ask):
+            writer.close()
+        server.should_exit = True
+        await serving
+
+    asyncio.run(story())

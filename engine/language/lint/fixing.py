@@ -28,10 +28,11 @@ def mended(text: str, groups: Iterable[Sequence[Edit]]) -> tuple[str, int]:
     bom = _BOM if text.startswith(_BOM) else ""
     body = text.removeprefix(_BOM)
     starts = _line_starts(body)
+    newline = "\r\n" if "\r\n" in body else "\n"
     chosen: list[tuple[int, int, str]] = []
     count = 0
     for group in groups:
-        spans = [(*_range(starts, e.span), e.text) for e in group]
+        spans = [(*_range(starts, e.span), e.text.replace("\n", newline)) for e in group]
         if all(not _touch(one, other) for one in spans for other in chosen):
             chosen += spans
             count += 1

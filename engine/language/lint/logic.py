@@ -28,6 +28,8 @@ from engine.language.lint.literals import (
 )
 from engine.language.lint.values import Names, Numbers, anything, names, numbers
 
+Way = tuple[Literal, ...]  # literals that hold together
+
 _ALWAYS_THERE: Final = ("stage", "score.", "count ", "sum ", "absent ")
 _NEVER_NEGATIVE: Final = ("count ", "last ", "absent ")
 
@@ -47,6 +49,7 @@ class Logic:
         self._enums = _enums(definitions)
         # By identity, for hashing a tree costs as much as taking it apart; each is kept alive.
         self._apart: dict[tuple[int, bool], tuple[Condition, Alternatives]] = {}
+        self._alone: dict[tuple[int, bool], tuple[Condition, bool]] = {}
         self._whole = frozenset(
             f"lead.{f.name}" for f in definitions.catalogue.fields.values() if f.type == "integer"
         )
@@ -74,7 +77,28 @@ class Logic:
         """Whether a lead may be without this fact."""
         return self._domain(fact).optional
 
+    def ways(self, condition: Condition | None, wanted: bool) -> list[Way] | None:
+        """Return the ways in which a condition may hold or, not ``wanted``, fail.
+
+        None where there are too many to say. A condition that is None always holds.
+        """
+        if condition is None:
+            return [()] if wanted else []
+        try:
+            return [way for way in self._alternatives(condition, wanted) if self._agree(way)]
+        except TooMany:
+            return None
+
     def _any(self, conditions: Sequence[tuple[Condition, bool]]) -> bool:
+        """Whether all may hold or fail as wanted; of one alone the answer is kept."""
+        if len(conditions) != 1:
+            return self._joined(conditions)
+        key = (id(conditions[0][0]), conditions[0][1])
+        if key not in self._alone:
+            self._alone[key] = (conditions[0][0], self._joined(conditions))
+        return self._alone[key][1]
+
+    def _joined(self, conditions: Sequence[tuple[Condition, bool]]) -> bool:
         try:
             found: Alternatives = join([self._alternatives(c, wanted) for c, wanted in conditions])
         except TooMany:

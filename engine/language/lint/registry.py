@@ -18,13 +18,17 @@ from engine.language.lint.finding import Finding
 
 
 class Check(msgspec.Struct, frozen=True):
-    """A check: ``page`` is Markdown; a ``late`` one judges the ignores, after all others."""
+    """A check: ``page`` is Markdown; a ``late`` one judges the ignores, after all others.
+
+    What a ``dated`` one finds comes with time and matters at once: `validate` and `serve` say it.
+    """
 
     code: str
     severity: Severity
     page: str
     run: Callable[[Context], Iterable[Finding]]
     late: bool = False
+    dated: bool = False
 
     @property
     def summary(self) -> str:
@@ -46,4 +50,5 @@ def _check(module: ModuleType) -> Check:
         page=inspect.cleandoc(module.__doc__ or ""),
         run=module.check,
         late=getattr(module, "LATE", False),
+        dated=getattr(module, "DATED", False),
     )

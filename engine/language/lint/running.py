@@ -38,24 +38,38 @@ def lint(
 
     What the loader warned about is among the findings, and can be ignored in the same way.
     """
-    texts = templates or {}
-    ignores = tuple(read_ignores({**loaded.sources, **texts}))
-    names = {file.replace("\\", "/").rpartition("/templates/")[2]: file for file in texts}
-    context = Context(
-        definitions,
-        _documents(loaded),
-        names,
-        ignores,
-        now,
-        ["\n".join(lines) for lines in texts.values()],
-        frozenset(c.code for c in checks()),
-    )
+    context = _context(loaded, definitions, now, templates or {})
     early = [Found(d) for d in loaded.diagnostics]
     early += _run(context, [c for c in checks() if not c.late])
     kept, context.used = _apply(context, early)
     late = _run(context, [c for c in checks() if c.late])
     ordered = sorted([*kept, *late], key=lambda f: (f.diagnostic.source, f.diagnostic.code))
     return Linted(tuple(ordered), len(early) - len(kept))
+
+
+def outdated(loaded: Loaded, definitions: Definitions, now: int) -> list[Diagnostic]:
+    """Return what time has made wrong, of which nobody should need to ask lint.
+
+    ``validate`` and ``serve`` say it too; comments hide it in the same way.
+    """
+    context = _context(loaded, definitions, now, {})
+    kept, _ = _apply(context, _run(context, [c for c in checks() if c.dated]))
+    return [found.diagnostic for found in kept]
+
+
+def _context(
+    loaded: Loaded, definitions: Definitions, now: int, texts: Mapping[str, Sequence[str]]
+) -> Context:
+    names = {file.replace("\\", "/").rpartition("/templates/")[2]: file for file in texts}
+    return Context(
+        definitions,
+        _documents(loaded),
+        names,
+        tuple(read_ignores({**loaded.sources, **texts})),
+        now,
+        ["\n".join(lines) for lines in texts.values()],
+        frozenset(c.code for c in checks()),
+    )
 
 
 def _documents(loaded: Loaded) -> dict[str, Document]:

@@ -94,7 +94,7 @@ def _of_routing(routing: Routing) -> Iterator[Site]:
 
 def _of_journey(journey: Journey) -> Iterator[Site]:
     yield from _some(journey.id, "beside" if journey.events else "turns", [journey.when])
-    yield from _some(journey.id, "where", [journey.where])
+    yield from _some(journey.id, "where", [journey.where, journey.exit_where, journey.goal_where])
     yield from _some(journey.id, "turns", [journey.exit_when, journey.goal_when])
     for step in journey.steps:
         yield from _some(journey.id, "where", [step.where])

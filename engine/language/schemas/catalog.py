@@ -43,7 +43,8 @@ def _field() -> dict[str, Schema]:
 
 
 def _event() -> Schema:
-    carried = record(_field(), description="A type, or a map with type, label and values.")
+    carried = record(_field(), ["type"], "A type, or a map with type, label and values.")
+    bare = {"if": {"type": "string"}, "then": {"enum": list(_TYPES)}}
     return record(
         {
             "label": ref("label"),
@@ -52,7 +53,7 @@ def _event() -> Schema:
             ),
             "behaviour": flag("Whether `any` means it too; by default if the group is behaviour."),
             "properties": mapping(
-                {**carried, "type": ["string", "object"]}, "What it carries, by name."
+                {**carried, "type": ["string", "object"], **bare}, "What it carries, by name."
             ),
         }
     )

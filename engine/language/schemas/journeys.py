@@ -56,7 +56,7 @@ def _reentry() -> Schema:
 
 
 def _over(description: str) -> Schema:
-    return record({"event": ref("events"), "when": ref("condition")}, description=description)
+    return hearing(record({**heard(), "when": ref("condition")}, description=description))
 
 
 def _step() -> Schema:

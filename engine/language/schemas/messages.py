@@ -16,6 +16,7 @@ def structure() -> Schema:
         "template": ref("template", "A file in templates/ (模板)."),
         "to": ref("path", "The fact that holds the address; by default what the action needs."),
         "stale_after": ref("duration", "Not sent when its moment is longer ago than this."),
+        "deadline": ref("duration", "Goes before all others, and never later than this (限时)."),
     }
     return {
         "title": "Messages",

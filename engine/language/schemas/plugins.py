@@ -30,7 +30,8 @@ def definitions(v: Vocabulary) -> dict[str, Schema]:
 def _connection(plugin: str, settings: Any) -> Schema:
     then = fitted(settings)
     if "properties" in then or "additionalProperties" in then:
-        then["properties"] = {"plugin": ref("plugin"), **then.get("properties", {})}
+        own = {"plugin": ref("plugin"), "limits": {}}
+        then["properties"] = {**own, **then.get("properties", {})}
     return {
         "if": {"properties": {"plugin": {"const": plugin}}, "required": ["plugin"]},
         "then": then,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine.language.schemas.forms import Schema, choice, mapping, ref, text, typed
+from engine.language.retention import KINDS, PATTERN
+from engine.language.schemas.forms import Schema, choice, mapping, number, record, ref, text, typed
+from engine.language.schemas.serving import serving
 
 
 def structure() -> Schema:
@@ -10,7 +12,7 @@ def structure() -> Schema:
     connection = typed(
         "object",
         "An action plugin and its parameters.",
-        properties={"plugin": ref("plugin")},
+        properties={"plugin": ref("plugin"), "limits": _limits()},
         required=["plugin"],
         allOf=[ref("connects")],
     )
@@ -22,6 +24,47 @@ def structure() -> Schema:
             "clock": choice(
                 ("system", "stream"), "stream: the newest event says what time it is, until now."
             ),
+            "network": choice(
+                ("own", "durable"), "durable: durable-rules answers the scoring conditions."
+            ),
             "connections": mapping(connection, "Uses of action plugins (连接), by name."),
+            "retention": _retention(),
+            **serving(),
         },
     }
+
+
+def _retention() -> Schema:
+    told = {
+        "events": "The log (日志); leads whose events go keep a snapshot to replay from.",
+        "ledger": "Lines of scores (评分明细); older ones become one line with their sum.",
+        "happenings": "What the timeline tells of the engine's own doings (动态).",
+        "deliveries": "Messages that are done (发送记录), their texts with them.",
+        "tasks": "To-dos that are done (已完成任务).",
+    }
+    return record(
+        {
+            kind: text(f"{told[kind]} Such as 90d, 52w or 3y.", pattern=f"^{PATTERN}$")
+            for kind in KINDS
+        },
+        description="How long what is no longer needed is kept (保留期限); by default for ever.",
+    )
+
+
+def _limits() -> Schema:
+    return record(
+        {
+            "concurrency": _whole("How many deliveries run at once (并发).", 1_000),
+            "per_second": number("How many begin in a second (每秒).", exclusiveMinimum=0),
+            "per_minute": number("How many begin in a minute (每分钟).", exclusiveMinimum=0),
+            "burst": _whole("How many may begin at one instant under these rates.", 10_000),
+            "attempts": _whole("After so many attempts a delivery is dead.", 100),
+            "max_age": ref("duration", "After so long a delivery is dead."),
+            "deadline": ref("duration", "Goes before others, and never later than this (限时)."),
+        },
+        description="What the provider allows (限流); by default as the plugin says.",
+    )
+
+
+def _whole(description: str, most: int) -> Schema:
+    return typed("integer", description, minimum=1, maximum=most)

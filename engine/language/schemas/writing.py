@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from engine.language.schemas.assembly import KINDS
 from engine.language.schemas.forms import Schema
+from engine.language.schemas.modeline import Modeline, find_modeline
 
 SUFFIX: Final = ".schema.json"
-_MODELINE: Final = re.compile(r"#\s*yaml-language-server\s*:.*\$schema=(\S+)")
 
 
 def as_text(schema: Schema) -> str:
@@ -41,20 +40,19 @@ def expected_folder(folder: Path) -> Path:
     """Return where the modelines in ``folder`` point; ``schemas`` beside it without any."""
     for kind in KINDS:
         for file in (folder / f"{kind}.yaml", *sorted((folder / kind).glob("*.yaml"))):
-            target = modeline(file)
-            if target is not None and "://" not in target:
-                return (file.parent / target).resolve().parent
+            found = _modeline(file)
+            if found is not None and found.is_relative:
+                return (file.parent / found.target).resolve().parent
     return folder.resolve().parent / "schemas"
 
 
 def modeline(file: Path) -> str | None:
     """Return the schema that the comments at the top of a file name."""
+    found = _modeline(file)
+    return found.target if found is not None else None
+
+
+def _modeline(file: Path) -> Modeline | None:
     if not file.is_file():
         return None
-    for line in file.read_text("utf-8", "replace").splitlines():
-        if line.strip() and not line.startswith("#"):
-            break
-        found = _MODELINE.match(line)
-        if found is not None:
-            return found[1]
-    return None
+    return find_modeline(file.read_text("utf-8", "replace").splitlines())

@@ -37,12 +37,15 @@ def build(
     for plugin, part in whole:
         for name, member in part.entries("fields"):
             field = _field(name, member.data)
-            _check_field(field, fields.get(name), owners.get(name), member, found)
+            _check_type(field, fields.get(name), owners.get(name), member, found)
+            _check_values(field, member, found)
             fields[name] = field
             if plugin is not None:
                 owners.setdefault(name, f'is a field of the plugin "{plugin}"')
         for name, member in part.entries("events"):
-            events[name] = _merged(_event(name, member.data or {}), events.get(name))
+            event = _event(name, member.data or {})
+            _check_event(event, events.get(name), member, found)
+            events[name] = _merged(event, events.get(name))
     return Catalogue(fields, events)
 
 
@@ -75,28 +78,41 @@ def _event(name: str, data: dict[str, Any]) -> EventType:
 
 
 def _merged(event: EventType, base: EventType | None) -> EventType:
-    """A built-in event keeps its properties and may get more."""
+    """An event keeps the types of its properties, and may get more of them, and labels."""
     if base is None:
         return event
-    properties = {**event.properties, **base.properties}
+    properties = {**base.properties, **event.properties}
     return EventType(event.name, properties, base.group, base.behaviour, event.label or base.label)
 
 
-def _check_field(
+def _check_event(event: EventType, base: EventType | None, part: Part, found: Diagnostics) -> None:
+    known = base.properties if base is not None else {}
+    owner = f'is a property of "{event.name}" already'
+    for name, field in event.properties.items():
+        where = part.child("properties").child(name)
+        _check_type(field, known.get(name), owner, where, found)
+        _check_values(field, where, found)
+
+
+def _check_type(
     field: Field, known: Field | None, owner: str | None, part: Part, found: Diagnostics
 ) -> None:
-    """Refuse another type for a field that is not this file's own (``owner``), and empty enums."""
+    """Refuse another type for what is not this file's own: ``owner`` says whose it is."""
     if known is not None and owner and (known.type != field.type or known.derived):
         found.error(
             "field-type",
             f'"{field.name}" {owner}, of type {known.type}; its type stays',
             part.key_source,
-            hint="give your field another name",
+            hint="give yours another name",
         )
+
+
+def _check_values(field: Field, part: Part, found: Diagnostics) -> None:
+    """Refuse enums that nothing can be."""
     if field.type == "enum" and not field.values:
         found.error(
             "enum-values",
             f'the enum "{field.name}" has no values',
             part.key_source,
-            hint="add values: [...]",
+            hint="write type: enum and values: [...]",
         )

@@ -9,10 +9,11 @@ from engine.language.catalogue import BadValue, convert
 from engine.language.definitions import Condition, Journey, Step
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
-from engine.language.sections.part import Builder, Part, span
+from engine.language.sections.part import Builder, Part, ids, span
 
 KINDS: Final = ("send", "do", "task", "wait", "branch", "set", "score", "route", "end")
 END: Final = "end"
+_OWN: Final = ("id", "enter", "exit", "goal", "reentry")
 
 
 class JourneysBuilder(Builder):
@@ -26,7 +27,7 @@ class JourneysBuilder(Builder):
     ) -> tuple[Journey, ...]:
         """Return the journeys of all files."""
         self.messages, self.connections = messages, connections
-        journeys = [p for whole in parts for p in whole.items("journeys")]
+        journeys = [p for whole in parts for p in whole.items("journeys", _OWN, ("steps",))]
         self.unique(journeys, "journey")
         return tuple(self._journey(p) for p in journeys)
 
@@ -35,12 +36,10 @@ class JourneysBuilder(Builder):
         enter, leave, goal = (part.child(k) for k in ("enter", "exit", "goal"))
         steps = list(part.items("steps"))
         self.unique(steps, "step")
-        names = [p.data["id"] for p in steps]
+        names = ids(part.get("steps"))
         events = self.events(enter, id)
         if not enter.data:
             self.error("empty-rule", enter, f'nothing leads into "{id}"', id, "add event: or when:")
-        exit_when, exit_events = self._over(leave, id)
-        goal_when, goal_events = self._over(goal, id)
         return Journey(
             id=id,
             label=part.get("label"),
@@ -48,19 +47,23 @@ class JourneysBuilder(Builder):
             events=events,
             where=self.where(enter, id, events),
             reentry=self._reentry(part, id),
-            exit_when=exit_when,
-            exit_events=exit_events,
-            goal_when=goal_when,
-            goal_events=goal_events,
+            **self._over("exit", leave, id),
+            **self._over("goal", goal, id),
             steps=tuple(s for s in (self._step(p, id, names) for p in steps) if s is not None),
             source=part.source,
         )
 
-    def _over(self, part: Part, id: str) -> tuple[Condition | None, tuple[str, ...]]:
-        if part.data is None:
-            return None, ()
+    def _over(self, name: str, part: Part, id: str) -> dict[str, Any]:
+        """Return what ends a journey: an event, or a condition, which is not about an event."""
         events = self.events(part, id)
-        return self.condition(part, "when", id, events), events
+        if part.data == {}:
+            text = f'nothing is said about the {name} of "{id}"'
+            self.error("empty-rule", part, text, id, "add event: or when:, or remove this line")
+        return {
+            f"{name}_events": events,
+            f"{name}_where": self.where(part, id, events),
+            f"{name}_when": self.condition(part, "when", id),
+        }
 
     def _reentry(self, part: Part, id: str) -> int | None:
         value = part.get("reentry", "never")

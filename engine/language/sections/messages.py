@@ -7,14 +7,19 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from engine.language.definitions import Connection, Message, Server
+from engine.language.definitions import Connection, Limits, Message, Server
+from engine.language.diagnostic import Diagnostics, Source
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.sections.part import Builder, Part
+from engine.language.sections.serving import ServingBuilder
+from engine.language.serving import Serving
 
 STALE_AFTER: Final = "2d"
 # Where an action finds its address when a message does not say.
 ADDRESSES: Final = {"email": "lead.email"}
+# Keys of a connection that are ours; all others are its plugin's.
+_RESERVED: Final = frozenset({"plugin", "limits"})
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -64,6 +69,7 @@ class MessagesBuilder(Builder):
             to=self._address(part, name) or ADDRESSES.get(plugin),
             stale_after=parse_duration(part.get("stale_after", STALE_AFTER)),
             source=part.key_source,
+            deadline=_duration(part.get("deadline")),
         )
 
     def _address(self, part: Part, name: str) -> str | None:
@@ -87,24 +93,35 @@ class ServerBuilder:
         """Return the settings; later files win."""
         settings: dict[str, Any] = {}
         connections: dict[str, Connection] = {}
+        places: dict[str, Source] = {}
         for part in parts:
             for name, member in part.entries():
                 settings[name] = self._fill(member)
+                places[name] = member.source
             for name, member in part.entries("connections"):
                 params = self._fill(member)
                 connections[name] = Connection(
                     name=name,
                     plugin=params["plugin"],
-                    params={k: v for k, v in params.items() if k != "plugin"},
+                    params={k: v for k, v in params.items() if k not in _RESERVED},
                     source=member.key_source,
+                    limits=_limits(params.get("limits") or {}),
                 )
             self._check_zone(part.child("zone"))
         return Server(
             database=settings.get("database", "leadrules.db"),
             connections=connections,
             zone=settings.get("zone", "Asia/Shanghai"),
+            serving=self._serving(parts),
             settings=settings,
+            network=settings.get("network", "own"),
+            network_source=places.get("network"),
         )
+
+    def _serving(self, parts: Sequence[Part]) -> Serving:
+        # A variable that is not set has been reported by then, and is not reported twice.
+        quiet = ServerBuilder(Diagnostics(), self.environ)
+        return ServingBuilder(self.found, quiet._fill).build(parts)
 
     def _fill(self, part: Part) -> Any:
         """Replace ``${NAME}`` and ``${NAME:-default}`` by the environment's values."""
@@ -145,3 +162,12 @@ class ServerBuilder:
                 part.source,
                 hint="write an IANA name such as Asia/Shanghai",
             )
+
+
+def _limits(written: Mapping[str, Any]) -> Limits:
+    durations = {name: _duration(written.get(name)) for name in ("max_age", "deadline")}
+    return Limits(**{**written, **durations})
+
+
+def _duration(written: str | None) -> int | None:
+    return None if written is None else parse_duration(written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from engine.language.conditions import ConditionParser
@@ -43,6 +43,19 @@ class Part:
         length = len(self.path)
         return all(path[:length] != self.path for path in self.bad)
 
+    def holds_up(self, own: Collection[str], inner: Collection[str]) -> bool:
+        """Whether what is wrong in this map leaves the rest of it to be looked at.
+
+        ``own`` are the keys without which it means nothing; members of what is under
+        ``inner`` are judged one by one, so that one of them never hides another's mistakes.
+        """
+        length = len(self.path)
+        under = [path[length:] for path in self.bad if path[:length] == self.path]
+        return all(
+            rest and rest[0] not in own and (len(rest) > 1 or rest[0] not in inner)
+            for rest in under
+        )
+
     def child(self, key: str | int) -> Part:
         """Return the part below; its data is None when there is none."""
         try:
@@ -56,22 +69,26 @@ class Part:
         found = self.data.get(key) if isinstance(self.data, dict) else None
         return default if found is None else found
 
-    def entries(self, key: str | None = None) -> Iterator[tuple[str, Part]]:
-        """Yield (name, part) of the sound members of a map."""
+    def entries(
+        self, key: str | None = None, own: Collection[str] = (), inner: Collection[str] = ()
+    ) -> Iterator[tuple[str, Part]]:
+        """Yield (name, part) of the members of a map that are sound, or with ``inner`` hold up."""
         part = self if key is None else self.child(key)
         if isinstance(part.data, dict):
             for name in part.data:
                 member = part.child(name)
-                if member.sound:
+                if member.holds_up(own, inner) if inner else member.sound:
                     yield name, member
 
-    def items(self, key: str) -> Iterator[Part]:
-        """Yield the sound items of a list."""
+    def items(
+        self, key: str, own: Collection[str] = (), inner: Collection[str] = ()
+    ) -> Iterator[Part]:
+        """Yield the items of a list that are sound, or with ``inner`` hold up."""
         part = self.child(key)
         if isinstance(part.data, list):
             for index in range(len(part.data)):
                 item = part.child(index)
-                if item.sound:
+                if item.holds_up(own, inner) if inner else item.sound:
                     yield item
 
 
@@ -118,7 +135,7 @@ class Builder:
         """Whether ``name`` is declared; writes a finding when it is not."""
         if name in names:
             return True
-        if self.scope.unseen(what):
+        if self.scope.unseen(what, name):
             return False
         hint = did_you_mean(name, names)
         self.error(f"unknown-{what}", part, f'there is no {what} "{name}"; {hint}', rule, hint)
@@ -143,6 +160,12 @@ class Builder:
                     "give one of the two another id",
                 )
             seen.setdefault(name, part)
+
+
+def ids(items: Any) -> list[str]:
+    """Return the ids in a list of maps, those of unsound ones too."""
+    maps = [item for item in items or () if isinstance(item, dict)]
+    return [item["id"] for item in maps if isinstance(item.get("id"), str)]
 
 
 def span(text: str) -> Span:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from engine.language.calendars import ALWAYS
 from engine.language.definitions import Away, Member, Pool, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
-from engine.language.sections.part import Builder, Part, span
+from engine.language.sections.part import Builder, Part, ids, span
 
 _AREAS = ("cities", "provinces", "industries", "products", "skills")
 _CLOCKS = ("notify", "accept", "first_contact")
+_OWN = ("id", "when", "calendar", *_CLOCKS)
 
 
 class RoutingBuilder(Builder):
@@ -18,7 +19,11 @@ class RoutingBuilder(Builder):
 
     def build(self, parts: Sequence[Part]) -> Routing:
         """Return the routing of all files."""
-        teams = {n: self._team(n, p) for whole in parts for n, p in whole.entries("teams")}
+        teams = {
+            n: self._team(n, p)
+            for whole in parts
+            for n, p in whole.entries("teams", inner=("members",))
+        }
         pools = {
             n: Pool(id=n, label=p.get("label"), source=p.key_source)
             for whole in parts
@@ -31,9 +36,15 @@ class RoutingBuilder(Builder):
             kind: {n for whole in parts for n in _keys(whole.get(kind))}
             for kind in ("teams", "pools")
         }
-        routes = tuple(self._route(p, teams) for p in rules)
-        self._must_end(rules, routes)
-        slas = [p for whole in parts for p in whole.items("sla")]
+        self.members = {
+            n: ids(team.get("members"))
+            for whole in parts
+            for n, team in (whole.get("teams") or {}).items()
+            if isinstance(team, dict)
+        }
+        routes = tuple(self._route(p) for p in rules)
+        self._must_end(parts, rules, routes)
+        slas = [p for whole in parts for p in whole.items("sla", _OWN, ("on_breach",))]
         self.unique(slas, "SLA")
         return Routing(
             teams=teams, rules=routes, slas=tuple(self._sla(p) for p in slas), pools=pools
@@ -85,7 +96,7 @@ class RoutingBuilder(Builder):
             self.error("date", part, str(error), None, "write a day such as 2026-02-14")
             return None
 
-    def _route(self, part: Part, teams: Mapping[str, Team]) -> Route:
+    def _route(self, part: Part) -> Route:
         id, assign = part.data["id"], part.child("assign")
         team, pool = assign.get("team"), assign.get("pool")
         if (team is None) == (pool is None):
@@ -93,7 +104,7 @@ class RoutingBuilder(Builder):
             self.error("assign", assign, text, id, "write team: or pool:")
         if team is not None:
             self.known(assign.child("team"), team, self.names["teams"], "team", id)
-            self._strategy(assign, teams.get(team), id)
+            self._strategy(assign, team, id)
         if pool is not None:
             self.known(assign.child("pool"), pool, self.names["pools"], "pool", id)
         by = assign.get("by")
@@ -111,20 +122,22 @@ class RoutingBuilder(Builder):
             source=part.source,
         )
 
-    def _strategy(self, assign: Part, team: Team | None, id: str) -> None:
+    def _strategy(self, assign: Part, team: str, id: str) -> None:
         needs = {"territory": "by", "designated": "member"}.get(assign.get("strategy", ""))
         if needs and assign.get(needs) is None:
             text = f"{assign.get('strategy')} needs {needs}"
             self.error("missing-key", assign, text, id, f"add {needs}:")
         member = assign.get("member")
-        if member is not None and team is not None:
-            names = [m.id for m in team.members]
-            self.known(assign.child("member"), member, names, "member", id)
+        if member is not None and team in self.members:
+            self.known(assign.child("member"), member, self.members[team], "member", id)
 
-    def _must_end(self, parts: Sequence[Part], routes: Sequence[Route]) -> None:
+    def _must_end(
+        self, wholes: Sequence[Part], parts: Sequence[Part], routes: Sequence[Route]
+    ) -> None:
         """The last rule must always match and always have room: a pool without condition."""
-        if not routes:
-            return
+        written = [rules for whole in wholes if (rules := whole.child("rules")).data]
+        if not routes or not written[-1].child(len(written[-1].data) - 1).sound:
+            return  # what is wrong with the last one has been said
         last = routes[-1]
         if last.when is not None or last.pool is None:
             self.error(

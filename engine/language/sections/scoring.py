@@ -11,6 +11,8 @@ from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.sections.part import Builder, Part
 
+_INNER = ("dimensions", "rules", "grades", "thresholds")
+
 
 class ScoringBuilder(Builder):
     """Builds scoring models."""
@@ -18,20 +20,24 @@ class ScoringBuilder(Builder):
     def build(self, parts: Sequence[Part]) -> tuple[Model, ...]:
         """Return the models of all files."""
         return tuple(
-            self._model(name, part) for whole in parts for name, part in whole.entries("models")
+            self._model(name, part)
+            for whole in parts
+            for name, part in whole.entries("models", inner=_INNER)
         )
 
     def _model(self, name: str, part: Part) -> Model:
         dimensions = tuple(_dimension(n, p) for n, p in part.entries("dimensions"))
         rules = list(part.items("rules"))
         self.unique(rules, "rule")
-        weights = {d.id: d.weight for d in dimensions}
+        # Names, not what was found sound: one broken dimension is not also an unknown one.
+        weights = dict.fromkeys(part.get("dimensions", {}), 1.0)
+        weights |= {d.id: d.weight for d in dimensions}
         return Model(
             id=name,
             dimensions=dimensions,
             rules=tuple(r for r in (self._rule(name, weights, p) for p in rules) if r is not None),
             grades=self._grades(part),
-            thresholds=part.get("thresholds", {}),
+            thresholds={n: p.data for n, p in part.entries("thresholds")},
             source=part.key_source,
         )
 

@@ -46,6 +46,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.language.definitions import Route
+from engine.language.lint.candidates import Candidates
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 
@@ -55,10 +56,12 @@ SEVERITY = "warning"
 def check(context: Context) -> Iterator[Finding]:
     """Find rules whose condition implies that of an earlier rule for a team."""
     routes = context.definitions.routing.rules
+    candidates = Candidates(context.logic, [r.when for r in routes])
     for index, route in enumerate(routes):
         if not context.logic.possible(route.when):
             continue  # contradictory-condition says so
-        earlier = next((r for r in routes[:index] if _shadows(context, r, route)), None)
+        before = (routes[i] for i in candidates.implied_by(route.when) if i < index)
+        earlier = next((r for r in before if _shadows(context, r, route)), None)
         if earlier is not None:
             yield Finding(
                 message=f'every lead that "{route.id}" is for meets "{earlier.id}" first; this one '

@@ -41,6 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.language.lint.candidates import Candidates
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 
@@ -50,10 +51,12 @@ SEVERITY = "error"
 def check(context: Context) -> Iterator[Finding]:
     """Find SLAs whose condition implies that of an earlier one."""
     slas, logic = context.definitions.routing.slas, context.logic
+    candidates = Candidates(logic, [s.when for s in slas])
     for index, sla in enumerate(slas):
         if not logic.possible(sla.when):
             continue
-        earlier = next((s for s in slas[:index] if logic.implies(sla.when, s.when)), None)
+        before = (slas[i] for i in candidates.implied_by(sla.when) if i < index)
+        earlier = next((s for s in before if logic.implies(sla.when, s.when)), None)
         if earlier is not None:
             yield Finding(
                 message=f'"{earlier.id}" holds for every lead that "{sla.id}" is for, and stands '

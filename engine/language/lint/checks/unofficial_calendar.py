@@ -2,7 +2,8 @@
 
 China's holidays and make-up working days (调休) are announced each autumn for the next year. Beyond
 the last year announced, a calendar goes by the lunar calendar and knows no make-up days, so
-deadlines in working time may be days off. The finding appears from December on.
+deadlines in working time may be days off. The finding appears from December on, with `validate` and
+`serve` too.
 
 ## Bad
 
@@ -52,6 +53,7 @@ from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 
 SEVERITY = "warning"
+DATED = True
 _AHEAD = 31 * DAY
 
 

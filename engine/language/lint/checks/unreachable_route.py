@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.language.lint.candidates import Candidates
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 
@@ -46,10 +47,12 @@ SEVERITY = "error"
 def check(context: Context) -> Iterator[Finding]:
     """Find rules whose condition implies that of an earlier rule for a pool."""
     routes, logic = context.definitions.routing.rules, context.logic
+    candidates = Candidates(logic, [r.when for r in routes])
     for index, route in enumerate(routes):
         if not logic.possible(route.when):
             continue  # contradictory-condition says so
-        pools = (r for r in routes[:index] if r.pool is not None)
+        before = (routes[i] for i in candidates.implied_by(route.when) if i < index)
+        pools = (r for r in before if r.pool is not None)
         earlier = next((r for r in pools if logic.implies(route.when, r.when)), None)
         if earlier is not None:
             yield Finding(

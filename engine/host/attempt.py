@@ -1,0 +1,190 @@
+"""One attempt at a delivery: its texts rendered, its recipient found, its action called."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+import msgspec
+
+from engine.host.limits import CONCURRENCY
+from engine.host.plugins import Plugins
+from engine.host.rendering import BadTemplate, Rendered, Renderer, find_member
+from engine.machines.state import Lead
+from engine.network.ruleset import Ruleset
+from engine.plugin import Action, ActionContext, Delivered, Failed, OutgoingDelivery, Result, Retry
+from engine.store.outbox import Leased
+
+logger = logging.getLogger("leadrules.delivery")
+
+PERFORM_S: Final = 30.0
+_LEAST_S: Final = 0.05
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What came of one attempt, and what was sent to whom.
+
+    ``asked`` says whether the action was called at all.
+    """
+
+    result: Result
+    receipt: str = Action.receipt
+    rendered: Rendered = Rendered()
+    to: str | None = None
+    asked: bool = False
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A delivery ready to be handed to its action."""
+
+    plugin: str
+    action: Action
+    outgoing: OutgoingDelivery
+    context: ActionContext
+    rendered: Rendered
+
+
+class Attempts:
+    """Makes attempts by the rules of the moment; ``perform_s`` bounds each call of an action."""
+
+    def __init__(self, plugins: Plugins, perform_s: float = PERFORM_S) -> None:
+        self._plugins = plugins
+        self._perform_s = perform_s
+        self._renderer: Renderer | None = None
+
+    def prepare(
+        self, ruleset: Ruleset, leased: Leased, lead: Lead | None, now: int
+    ) -> Prepared | Attempt:
+        """Return what to hand over, or why that is not possible."""
+        connection = ruleset.definitions.server.connections.get(leased.connection)
+        if connection is None:
+            return Attempt(Failed(f'there is no connection "{leased.connection}" any more'))
+        action = self._plugins.actions.get(connection.plugin)
+        if action is None:
+            return Attempt(Failed(f'there is no plugin "{connection.plugin}"'))
+        if lead is None:
+            return Attempt(Failed("the lead does not exist any more"), action.receipt)
+        try:
+            rendered = self._render(ruleset, leased, lead)
+            to = _address(ruleset, action, leased, lead)
+        except (BadTemplate, _NoAddress) as error:
+            return Attempt(Failed(str(error)), action.receipt)
+        context = ActionContext(
+            connection=connection.params,
+            now=now,
+            concurrency=connection.limits.concurrency or CONCURRENCY,
+        )
+        return Prepared(
+            connection.plugin, action, _outgoing(leased, rendered, to), context, rendered
+        )
+
+    def _render(self, ruleset: Ruleset, leased: Leased, lead: Lead) -> Rendered:
+        if self._renderer is None or self._renderer.ruleset is not ruleset:
+            self._renderer = Renderer(ruleset)
+        message = None
+        if leased.message is not None:
+            message = ruleset.definitions.messages.get(leased.message)
+            if message is None:
+                raise BadTemplate(f'there is no message "{leased.message}" any more')
+        return self._renderer.render(message, leased.params, lead)
+
+    async def perform(self, prepared: Prepared) -> Attempt:
+        """Call the action; whatever it does wrong costs this delivery only."""
+        result = await self._call(prepared)
+        return Attempt(
+            result, prepared.action.receipt, prepared.rendered, prepared.outgoing.to, asked=True
+        )
+
+    def _patience(self, prepared: Prepared) -> float:
+        """Return the seconds that an action gets: none beyond the delivery's deadline."""
+        deadline = prepared.outgoing.deadline
+        if deadline is None:
+            return self._perform_s
+        left = (deadline - prepared.context.now) / 1_000
+        return min(self._perform_s, max(left, _LEAST_S))
+
+    async def _call(self, prepared: Prepared) -> Result:
+        plugin, patience = prepared.plugin, self._patience(prepared)
+        try:
+            async with asyncio.timeout(patience):
+                result: object = await prepared.action.perform(prepared.outgoing, prepared.context)
+        except TimeoutError:
+            return Retry(f'plugin "{plugin}" gave no answer within {patience:g} s')
+        except OSError as error:
+            return Retry(f'plugin "{plugin}": {type(error).__name__}: {error}')
+        except Exception as error:
+            # What an exception says may hold an address; the log gets its type and place only.
+            logger.error("plugin %s raised %s", plugin, _where(error))
+            return Failed(f'plugin "{plugin}" raised {type(error).__name__}: {error}')
+        if not isinstance(result, Delivered | Retry | Failed):
+            logger.error("plugin %s returned a %s", plugin, type(result).__name__)
+            return Failed(
+                f'plugin "{plugin}" returned {type(result).__name__}; '
+                "it must be Delivered, Retry or Failed"
+            )
+        return result
+
+    def receipt_of(self, ruleset: Ruleset, connection: str) -> str:
+        """Return the event that tells of a delivery by this connection."""
+        found = ruleset.definitions.server.connections.get(connection)
+        action = self._plugins.actions.get(found.plugin) if found else None
+        return action.receipt if action else Action.receipt
+
+
+class _NoAddress(Exception):
+    """Nobody to send to."""
+
+
+def _address(ruleset: Ruleset, action: Action, leased: Leased, lead: Lead) -> str | None:
+    """Return the recipient: an address, or a salesperson's id for actions without addresses."""
+    if leased.audience == "owner":
+        return _of_owner(ruleset, action, leased.to or lead.facts.get("owner"))
+    if action.address is None:
+        return leased.to
+    address = leased.to or lead.facts.get(action.address)
+    if not address:
+        raise _NoAddress(f"the lead has no {action.address}")
+    return str(address)
+
+
+def _of_owner(ruleset: Ruleset, action: Action, id: str | None) -> str:
+    if not id:
+        raise _NoAddress("the lead has no owner to tell")
+    if action.address is None:
+        return id
+    member = find_member(ruleset, id)
+    if member is None or not member.email:
+        raise _NoAddress(f"the salesperson {id!r} has no e-mail address in routing.yaml")
+    return member.email
+
+
+def _outgoing(leased: Leased, rendered: Rendered, to: str | None) -> OutgoingDelivery:
+    return OutgoingDelivery(
+        key=leased.key,
+        lead=leased.lead,
+        connection=leased.connection,
+        audience=leased.audience,
+        attempt=leased.attempt,
+        created_at=leased.created_at,
+        deadline=leased.deadline_at,
+        to=to,
+        message=leased.message,
+        journey=leased.journey,
+        step=leased.step,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        params=rendered.params,
+    )
+
+
+def _where(error: BaseException) -> str:
+    """Return an exception's type and the place that raised it."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return type(error).__name__
+    code = place.tb_frame.f_code
+    return f"{type(error).__name__} at {code.co_filename}:{place.tb_lineno}"

@@ -1,0 +1,171 @@
+"""The gate between the door and the machines: who is turned away, who is held, who is a bot.
+
+Works within the writer's transaction, so that what is said to the sender is stored.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from engine.host.door import Arrival
+from engine.host.outcome import Outcome, error, refused
+from engine.language.intake import QUARANTINE, REJECT
+from engine.machines import bots
+from engine.machines.directory import Identity
+from engine.machines.profile import ENRICHED
+from engine.machines.state import Event, Lead
+from engine.network.ruleset import Ruleset
+from engine.store import enrichments, holding
+from engine.store.holding import Held, Holding
+
+MADE_BY: Final = "api"
+SCREENED: Final = "screened"
+RELEASED: Final = "released"  # a key of the verdict: a person let the event in
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Gate:
+    """The gate of one transaction. Used once."""
+
+    def __init__(self, ruleset: Ruleset, connection: sqlite3.Connection, wall: int) -> None:
+        self._intake = ruleset.definitions.intake
+        self._ruleset = ruleset.version
+        self._connection = connection
+        self._wall = wall
+        self._rows = Holding()
+        self._asked: list[enrichments.Row] = []
+        self._held: dict[str, Held] = {}
+        self._behind: dict[Identity, str] = {}
+        self._clicks: dict[Identity, list[Event]] = {}
+
+    def prepare(self, arrivals: Sequence[Arrival]) -> None:
+        """Look up in one go which of these events and people are held."""
+        for arrival in arrivals:
+            if arrival.event.type == bots.CLICKED:
+                for identity in _names(arrival):
+                    self._clicks.setdefault(identity, []).append(arrival.event)
+        if not holding.in_use(self._connection):
+            return
+        self._held = holding.held(self._connection, [a.event.id for a in arrivals])
+        identities = {i for a in arrivals for i in a.identities}
+        self._behind = holding.waiting_for(self._connection, identities)
+
+    # --- who may pass ------------------------------------------------------------------------
+
+    def turn_away(self, arrival: Arrival, known: bool) -> Outcome | None:
+        """Return the answer to an event that may not pass, None for one that may.
+
+        ``known`` says whether the event means a lead that is there: what comes from somebody
+        who is held waits behind, but a customer goes on.
+        """
+        event = arrival.event
+        before = self._held.get(event.id)
+        if RELEASED in event.screened:
+            return self._let_in(event, before)
+        if before is not None:
+            return _again(event, before)
+        if event.screened.get("do") == REJECT:
+            return self._reject(event)
+        behind = None if known else self._waits_behind(arrival.identities)
+        if event.screened.get("do") == QUARANTINE or behind is not None:
+            return self._hold(arrival, behind)
+        return None
+
+    def _waits_behind(self, identities: Iterable[Identity]) -> str | None:
+        return next((self._behind[i] for i in identities if i in self._behind), None)
+
+    def _let_in(self, event: Event, before: Held | None) -> Outcome | None:
+        if before is None or before.status == holding.REJECTED:
+            return refused(event.id, "not-held", "it does not wait in quarantine any more")
+        released = event.screened[RELEASED]
+        self._rows.released.append((self._wall, released.get("by"), event.id))
+        return None
+
+    def _reject(self, event: Event) -> Outcome:
+        verdict = event.screened
+        self._rows.rejected.append(
+            (
+                *(event.id, event.type, event.at, self._wall, event.channel),
+                *(verdict["rule"], verdict["reason"], _encode(event).decode(), self._ruleset),
+            )
+        )
+        return _refused(event, verdict["rule"], verdict["reason"])
+
+    def _hold(self, arrival: Arrival, behind: str | None) -> Outcome:
+        event = arrival.event
+        rule = event.screened.get("rule", "")
+        reason = event.screened.get("reason", f"its sender waits in quarantine with {behind}")
+        root = behind or event.id
+        self._rows.held.append(
+            (
+                *(event.id, root, event.type, event.at, self._wall, event.channel),
+                *(rule, reason, _encode(arrival).decode(), self._ruleset),
+            )
+        )
+        self._held[event.id] = Held(event.id, root, holding.WAITING, rule, reason)
+        for identity in arrival.identities:
+            if identity not in self._behind:
+                self._behind[identity] = root
+                self._rows.identities.append((*identity, root))
+        return _quarantined(event, rule, reason)
+
+    # --- what else is done -------------------------------------------------------------------
+
+    def marked(self, arrival: Arrival, lead: Lead | None) -> Event:
+        """Return the event, marked when it is taken for a scanner's."""
+        event = arrival.event
+        if event.bot or event.type not in self._intake.bots.events:
+            return event
+        others = [e for name in _names(arrival) for e in self._clicks.get(name, ())]
+        reason = bots.suspicion(self._intake.bots, lead, event, others)
+        return event if reason is None else bots.marked(event, reason)
+
+    def enrich(self, event: Event, before: Lead, after: Lead) -> None:
+        """Note which enrichers are to be asked, for what the event changed. History asks nobody."""
+        if event.history or event.type == ENRICHED:
+            return
+        for each in self._intake.enrichments:
+            names = [f"lead.{name}" for name in each.on]
+            changed = any(
+                after.facts.get(name) not in (None, before.facts.get(name)) for name in names
+            )
+            if changed:
+                key = f"{after.id}:{each.plugin}:{event.id}"
+                self._asked.append((key, after.id, each.plugin, event.id, self._wall, self._wall))
+
+    def write(self) -> None:
+        """Write what was turned away, held and asked."""
+        self._rows.write(self._connection)
+        enrichments.ask(self._connection, self._asked)
+
+
+def released(arrival: Arrival, verdict: Mapping[str, Any]) -> Arrival:
+    """Return a held arrival as a person lets it in; ``verdict`` says who and when."""
+    event = arrival.event
+    screened = {**event.screened, RELEASED: dict(verdict)}
+    return msgspec.structs.replace(arrival, event=msgspec.structs.replace(event, screened=screened))
+
+
+def _names(arrival: Arrival) -> tuple[Identity, ...]:
+    """Return by what an event's lead is known: an identity, or its id."""
+    named: tuple[Identity, ...] = (("id", arrival.lead),) if arrival.lead else ()
+    return (*arrival.identities, *named)
+
+
+def _refused(event: Event, rule: str, reason: str) -> Outcome:
+    details = [{"path": "", "code": rule, "message": reason}]
+    return Outcome(event.id, None, "rejected", error(SCREENED, reason, details))
+
+
+def _quarantined(event: Event, rule: str, reason: str) -> Outcome:
+    return Outcome(event.id, None, "quarantined", screened={"rule": rule, "reason": reason})
+
+
+def _again(event: Event, before: Held) -> Outcome:
+    if before.status == holding.REJECTED:
+        return _refused(event, before.rule, before.reason)
+    return _quarantined(event, before.rule, before.reason)

@@ -1,0 +1,68 @@
+"""What an event says of a lead: its fields, consent by topic, and the flags of screening."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.language.instants import parse_instant
+from engine.machines.state import Event
+from engine.machines.steps import add_tags
+from engine.machines.work import Work
+
+CONSENT: Final = "consent."
+ENRICHED: Final = "lead_enriched"
+
+
+def take_fields(work: Work, event: Event) -> None:
+    """Write the fields an event brings: the latest value wins, an older one only fills gaps.
+
+    What an enricher found fills gaps too, save in the fields that its event names.
+    """
+    fills = event.at < work.lead.profile_at or event.type == ENRICHED
+    stronger = event.properties.get("overwrite", ()) if event.type == ENRICHED else ()
+    if event.type != ENRICHED:
+        work.lead.profile_at = max(event.at, work.lead.profile_at)
+    for name, value in event.lead.items():
+        if name == "tags":
+            add_tags(work, value)
+        elif name.startswith(CONSENT):
+            take_consent(work, event, name.removeprefix(CONSENT), value)
+        elif not fills or name in stronger or f"lead.{name}" not in work.facts:
+            _write(work, event, name, value)
+
+
+def _write(work: Work, event: Event, name: str, value: Any) -> None:
+    work.set_fact(f"lead.{name}", value)
+    for derived in work.ruleset.derived_from.get(name, ()):
+        if derived not in event.lead:
+            work.set_fact(f"lead.{derived}", None)
+
+
+def take_consent(work: Work, event: Event, topic: str, status: str) -> None:
+    """Keep the latest word on a topic with its evidence; at one instant a withdrawal wins."""
+    evidence = _evidence(event, topic)
+    at = parse_instant(evidence["at"]) if "at" in evidence else event.at
+    known = work.lead.consents.get(topic)
+    if known is not None:
+        later = at > known["at"]
+        if not later and not (at == known["at"] and status == "withdrawn"):
+            return
+    told = {key: evidence[key] for key in ("source", "text") if key in evidence}
+    source = told.pop("source", event.channel)
+    work.writable("consents")[topic] = {
+        "status": status, "at": at, "source": source, **told, "event": event.id,
+    }  # fmt: skip
+    work.set_fact(f"lead.{CONSENT}{topic}", status)
+
+
+def _evidence(event: Event, topic: str) -> dict[str, Any]:
+    told = event.properties.get("consent")
+    found = told.get(topic) if isinstance(told, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def take_flags(work: Work, event: Event) -> None:
+    """Add the flags that screening gave the event; they stay until a person clears them."""
+    flags = list(work.facts.get("lead.flags", ()))
+    flags += [flag for flag in event.screened.get("flags", ()) if flag not in flags]
+    work.set_fact("lead.flags", flags or None)

@@ -1,0 +1,106 @@
+"""``POST /v1/events`` by itself: the one route that must be quick, without layers in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Receive
+
+from engine.host.outcome import Outcome
+from engine.server.bodies import decode_json, received
+from engine.server.endpoint import Services
+from engine.server.problems import Problem
+from engine.server.roles import Principal
+
+MAX_EVENTS: Final = 1_000
+RETRY_AFTER: Final = {"Retry-After": "1"}
+TAKEN: Final = frozenset({"accepted", "duplicate", "quarantined"})  # and stored
+_NOBODY: Final = dict.fromkeys(("score", "grade", "stage", "owner"))
+_encode: Final = msgspec.json.Encoder().encode
+
+
+async def ingest(
+    services: Services, who: Principal, headers: dict[bytes, bytes], receive: Receive
+) -> bytes:
+    """Take one event or a list; returns the answer, after the commit. Raises Problem."""
+    data = decode_json(await received(receive, headers, services.max_body))
+    listed = isinstance(data, list)
+    events = data if listed else [data]
+    if len(events) > MAX_EVENTS:
+        message = f"{len(events)} events at once; at most {MAX_EVENTS} fit in one request"
+        raise Problem(413, "too-many-events", message)
+    if who.role == "ingest":
+        _refuse_peoples(services, events)
+    outcomes = await services.runtime.submit(events, channel="api")
+    count_of(services, "api", outcomes)
+    refuse_if_all_bad(outcomes, listed)
+    return _encode(answer_of(outcomes))
+
+
+def _refuse_peoples(services: Services, events: Sequence[Any]) -> None:
+    """A token that lies in a web page must not win deals or move leads."""
+    known = services.runtime.ruleset.catalogue.events
+    for index, event in enumerate(events):
+        type = event.get("type") if isinstance(event, dict) else None
+        found = known.get(type) if isinstance(type, str) else None
+        if found is not None and found.group == "people":
+            message = f'a token of the role ingest cannot send "{type}", which people do'
+            raise Problem(403, "forbidden-type", message, [{"index": index}])
+
+
+def answer_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return what a client hears of its events."""
+    if len(outcomes) == 1:  # the usual one needs no counting
+        status = outcomes[0].status
+        counts = {
+            "accepted": int(status == "accepted"),
+            "duplicates": int(status == "duplicate"),
+            "quarantined": int(status == "quarantined"),
+            "rejected": int(status not in TAKEN),
+        }
+    else:
+        counts = {
+            "accepted": _number(outcomes, "accepted"),
+            "duplicates": _number(outcomes, "duplicate"),
+            "quarantined": _number(outcomes, "quarantined"),
+            "rejected": _number(outcomes, "rejected", "overloaded"),
+        }
+    return {**counts, "results": [result_of(outcome) for outcome in outcomes]}
+
+
+def refuse_if_all_bad(outcomes: Sequence[Outcome], listed: bool) -> None:
+    """Raise Problem when no event was taken: 429 if some may come again, else 422."""
+    if not outcomes or any(o.status in TAKEN for o in outcomes):
+        return
+    later = any(o.status == "overloaded" for o in outcomes)
+    status, headers = (429, RETRY_AFTER) if later else (422, None)
+    first = next(o.error or {} for o in outcomes if not later or o.status == "overloaded")
+    if not listed:
+        raise Problem(status, first["code"], first["message"], first["details"], headers)
+    details = [{"index": i, "id": o.id, **(o.error or {})} for i, o in enumerate(outcomes)]
+    code = first["code"] if later else "no-event-accepted"
+    message = first["message"] if later else f"none of the {len(outcomes)} events can be accepted"
+    raise Problem(status, code, message, details, headers)
+
+
+def result_of(outcome: Outcome) -> dict[str, Any]:
+    """Return what a client hears of one event."""
+    result = {"id": outcome.id, "lead": outcome.lead, **(outcome.summary or _NOBODY)}
+    if outcome.screened is not None:
+        result["quarantined"] = outcome.screened
+    if outcome.error is not None:
+        result["error"] = outcome.error
+    return result
+
+
+def count_of(services: Services, channel: str, outcomes: Sequence[Outcome]) -> None:
+    """Count what became of events."""
+    count = services.metrics.event
+    for outcome in outcomes:
+        count(channel, outcome.status)
+
+
+def _number(outcomes: Sequence[Outcome], *statuses: str) -> int:
+    return sum(outcome.status in statuses for outcome in outcomes)

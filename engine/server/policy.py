@@ -1,0 +1,119 @@
+"""What the configuration says of every request: who may, how much, and from where."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from engine.errors import LeadrulesError
+from engine.host.runtime import Runtime
+from engine.language.serving import Serving, Token
+from engine.network.ruleset import Ruleset
+from engine.server.auth import Access, is_free
+from engine.server.limits import Buckets, Proxies, too_many
+from engine.server.problems import Problem
+from engine.server.roles import Principal
+from engine.server.tokens import read_lines, tokens_of
+
+_log: Final = logging.getLogger("leadrules.server")
+# Routes that the pages of other sites may post to, where the configuration names them.
+CAPTURE_BELOW: Final = ("/channels/", "/v1/events")
+_UNLIMITED: Final = ("/-/healthy", "/-/ready", "/console/static/")
+
+
+class Policy:
+    """One configuration's word, made anew after a reload; buckets of unchanged rates are kept."""
+
+    def __init__(self, access: Access, serving: Serving, before: Policy | None = None) -> None:
+        self.access = access
+        self.serving = serving
+        self.proxies = Proxies(serving.proxies)
+        self.origins = frozenset(serving.origins)
+        self._buckets: dict[str, Buckets] = {}
+        for name, rate in serving.rates.items():
+            same = before is not None and before.serving.rates.get(name) == rate
+            kept = before._buckets.get(name) if before is not None and same else None
+            self._buckets[name] = kept or Buckets(rate)
+
+    def admit(self, scope: Scope, headers: Headers) -> Principal | Problem:
+        """Return who asks, or why the request is refused. Corrects the client's address."""
+        if self.proxies:
+            self._look_behind_proxies(scope, headers)
+        path: str = scope["path"]
+        client = scope.get("client")
+        address = client[0] if client else "?"
+        refused = self._limited("capture" if is_free(path) else "address", path, address)
+        if refused is not None:
+            return refused
+        who = self.access.admit(scope["method"], path, headers)
+        if isinstance(who, Principal) and who.name:
+            refused = self._limited("token", path, who.name)
+        return refused or who
+
+    def _look_behind_proxies(self, scope: Scope, headers: Headers) -> None:
+        client = scope.get("client")
+        if client:
+            forwarded = ",".join(headers.getlist("x-forwarded-for"))
+            scope["client"] = (self.proxies.client(client[0], forwarded), client[1])
+
+    def _limited(self, name: str, path: str, key: str) -> Problem | None:
+        buckets = self._buckets.get(name)
+        if buckets is None or path.startswith(_UNLIMITED):
+            return None
+        wait = buckets.take(key)
+        whose = "with this token" if name == "token" else "from this address"
+        return too_many(wait, whose) if wait else None
+
+    def allowed_origin(self, path: str, headers: Headers) -> str | None:
+        """Return the origin to name in an answer to a page of another site, if it may know."""
+        if not self.origins or not path.startswith(CAPTURE_BELOW):
+            return None
+        origin = headers.get("origin")
+        if origin is None:
+            return None
+        return origin if "*" in self.origins or origin.lower() in self.origins else None
+
+
+class Policies:
+    """The policy of the moment; ``access`` is the administrator's alone or for everybody here.
+
+    Tokens of the configuration's file that can't be read leave those known before in force.
+    """
+
+    def __init__(self, runtime: Runtime, access: Access) -> None:
+        self._runtime = runtime
+        self._access = access
+        self._ruleset: Ruleset | None = None
+        self._file: list[Token] = []
+        self._policy = Policy(access, Serving())
+
+    def current(self) -> Policy:
+        """Return it; after a reload it is made anew."""
+        rules = self._runtime.rules
+        if rules is not None and rules.ruleset is not self._ruleset:
+            self._ruleset = rules.ruleset
+            serving = rules.ruleset.definitions.server.serving
+            self._file = self._read(serving)
+            access = self._access.having([*serving.tokens, *self._file])
+            self._policy = Policy(access, serving, self._policy)
+        return self._policy
+
+    def tokens(self) -> list[Token]:
+        """Return the tokens of configuration and file."""
+        self.current()
+        rules = self._runtime.rules
+        configured = rules.ruleset.definitions.server.serving.tokens if rules else ()
+        return [*configured, *self._file]
+
+    def _read(self, serving: Serving) -> list[Token]:
+        if serving.tokens_file is None:
+            return []
+        try:
+            return tokens_of(read_lines(Path(serving.tokens_file)))
+        except LeadrulesError as error:
+            _log.error("%s; the tokens known before stay in force", error)
+            return self._file

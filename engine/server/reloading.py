@@ -1,0 +1,83 @@
+"""Reload by signal and by watching the files; one attempt at a time, all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from engine.host.runtime import Runtime
+from engine.language.diagnostic import Diagnostic
+
+logger = logging.getLogger("leadrules.server")
+
+LOOK_S: Final = 1.0
+_MOST_FILES: Final = 10_000
+State = dict[str, tuple[int, int]]
+
+
+async def reload(runtime: Runtime) -> list[Diagnostic]:
+    """Load the rules anew outside of the event loop, and log what came of it."""
+    found = await asyncio.to_thread(runtime.reload)
+    errors = [d for d in found if d.severity == "error"]
+    for each in errors:
+        logger.error("%s: %s: %s", each.source, each.code, each.message)
+    if errors:
+        logger.error("%d errors; the rules in use stay as they are", len(errors))
+    else:
+        logger.info("rules reloaded, version %s", runtime.ruleset.version)
+    return found
+
+
+class Watch:
+    """Reloads when the files of a folder have changed and then rested for a look.
+
+    Looking is by time and size: it works on every file system, network ones and containers'
+    too, where notifications do not.
+    """
+
+    def __init__(self, runtime: Runtime, every_s: float = LOOK_S) -> None:
+        self._runtime = runtime
+        self._every_s = every_s
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin in the running event loop."""
+        self._task = asyncio.create_task(self._run(), name="leadrules-watch")
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        loaded = before = await asyncio.to_thread(state_of, self._runtime.folder)
+        while True:
+            await asyncio.sleep(self._every_s)
+            now = await asyncio.to_thread(state_of, self._runtime.folder)
+            # An editor or a checkout writes several files: wait until it is done.
+            if now != loaded and now == before:
+                loaded = now
+                try:
+                    await reload(self._runtime)
+                except Exception:
+                    logger.exception("the files changed, and could not be reloaded")
+            before = now
+
+
+def state_of(folder: Path) -> State:
+    """Return time and size of every file in a folder, tests left out; {} where it is gone."""
+    found: State = {}
+    for path in sorted(folder.rglob("*"))[:_MOST_FILES]:
+        inside = path.relative_to(folder)
+        if inside.parts[0] == "tests" or path.name.startswith("."):
+            continue
+        try:
+            stat = path.stat()
+        except OSError:  # gone between listing and looking
+            continue
+        if path.is_file():
+            found[inside.as_posix()] = (stat.st_mtime_ns, stat.st_size)
+    return found
