@@ -86,6 +86,20 @@ rules: $(VENV)/.dev-stamp ## validate and test the default configuration
 pythons: $(VENV)/.dev-stamp ## install and run the wheel on every other Python of this machine
 	sh tests/other_pythons.sh
 
+# The rooms that must be covered to the last branch, and the tests that do it.
+COVERED := language network machines
+COVERING := tests/language tests/lint tests/broken tests/schema/test_schemas.py tests/network tests/machines tests/conformance
+
+.PHONY: coverage
+coverage: $(VENV)/.dev-stamp ## every branch of language, network and machines, by their own tests
+	@rm -f .coverage .coverage.*
+	$(BIN)/pytest -n auto --dist loadfile -q $(COVERING) \
+	  --cov-branch --cov-report= $(foreach room,$(COVERED),--cov=engine/$(room))
+	@failed=0; for room in $(COVERED); do \
+	  echo "== engine/$$room"; \
+	  $(BIN)/coverage report --include="engine/$$room/*" --fail-under=100 || failed=1; \
+	done; exit $$failed
+
 .PHONY: format
 format: $(VENV)/.dev-stamp ## let ruff format and fix
 	$(BIN)/ruff format .

@@ -50,7 +50,7 @@ class Host(Protocol):
 
 def backoff(attempt: int) -> int:
     """Return the milliseconds to wait after attempt 1, 2, ...: 30 s, doubled."""
-    return 30 * SECOND * 2 ** (attempt - 1)
+    return 30 * SECOND << (attempt - 1)
 
 
 class Enriching:

@@ -181,7 +181,7 @@ class ConditionParser:
 
     def _test(self, resolved: Resolved, op: str, operand: Any, path: Path) -> Condition | None:
         field = resolved.field
-        allowed = OPERATORS[field.family]
+        allowed = _operators(resolved)
         if op not in allowed:
             hint = did_you_mean(op, allowed)
             self.found.error(
@@ -320,6 +320,14 @@ def _all(items: list[Condition], source: Any) -> Condition | None:
     if len(items) == 1:
         return items[0]
     return All(items=tuple(items), source=source) if items else None
+
+
+def _operators(resolved: Resolved) -> tuple[str, ...]:
+    """Return the operators that fit; an event's property was nothing before, so it has no edges."""
+    every = OPERATORS[resolved.field.family]
+    if not resolved.fact.startswith("event."):
+        return every
+    return tuple(op for op in every if op not in EDGES)
 
 
 def _dig(data: Any, path: Path) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from engine.language.definitions import Condition, Span
 from engine.language.instants import DAY, HOUR
 from engine.language.load import load_folder
-from engine.language.wording import scalar, write, write_span
+from engine.language.wording import clock_time, day_name, scalar, write, write_span
 from engine.network.condition import canonical
 from tests.play import BASE
 
@@ -42,6 +42,7 @@ CONDITIONS = [
     "absent: {event: page_viewed, where: {page: [pricing, solution]}, for: 12h}",
     'time: {between: ["09:00", "18:00"], days: [mon, fri], calendar: cn, zone: UTC}',
     "time: {days: [sat, sun]}",
+    "time: {calendar: cn}",
 ]
 
 
@@ -80,3 +81,9 @@ def test_spans() -> None:
     assert write_span(Span(ms=36 * HOUR)) == "36h"
     assert write_span(Span(ms=14 * DAY)) == "2w"
     assert write_span(Span(working=4, unit="hours")) == "4 working_hours"
+
+
+def test_days_and_times_of_day_have_their_names() -> None:
+    """The week begins on Monday, and a day ends at 24:00."""
+    assert [day_name(day) for day in range(7)] == ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    assert (clock_time(0), clock_time(545), clock_time(1440)) == ("00:00", "09:05", "24:00")

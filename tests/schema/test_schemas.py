@@ -79,8 +79,8 @@ def test_schemas_are_draft_07_without_one_of(kind: str) -> None:
 
 
 def test_every_kind_of_file_has_its_schema() -> None:
-    """What the loader reads, and tests, have a schema each."""
-    assert set(KINDS) == {*FILES, "test"}
+    """What the loader reads, tests, and mapping files of imports have a schema each."""
+    assert set(KINDS) == {*FILES, "test", "import"}
 
 
 def test_the_schemas_in_the_repository_are_fresh() -> None:

@@ -80,7 +80,13 @@ def test_list_without_a_good_event(client: TestClient) -> None:
 def test_empty_list(client: TestClient) -> None:
     """Nothing to do is no error."""
     answer = client.post("/v1/events", json=[])
-    assert answer.json() == {"accepted": 0, "duplicates": 0, "rejected": 0, "results": []}
+    assert answer.json() == {
+        "accepted": 0,
+        "duplicates": 0,
+        "quarantined": 0,
+        "rejected": 0,
+        "results": [],
+    }
 
 
 @pytest.mark.parametrize(

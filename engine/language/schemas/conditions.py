@@ -74,7 +74,9 @@ def _condition(v: Vocabulary) -> Schema:
         **{name: ref(name) for name in (*AGGREGATES, "absent", "time")},
     }
     consent = Field("consent", "enum", values=("given", "withdrawn"))
-    topics = {r"^lead\.consent\.": shared_or_own(consent)}
+    # Lists of intake.yaml, which only its own rules may read; the loader says so elsewhere.
+    listed = shared_or_own(Field("listed", "boolean"))
+    topics = {r"^lead\.consent\.": shared_or_own(consent), r"^listed\.": listed}
     told = "A condition: every entry must hold."
     return record(entries, description=told, minProperties=1, patternProperties=topics)
 
