@@ -1,9 +1,10 @@
 """How soon after its event does a message reach the provider, and does a dead one disturb others?
 
-A real `leadrules serve` in a process of its own, two real mail servers on loopback in another,
-and this program, which posts forms over HTTP at a steady rate. Each form sends a mail and an
-urgent mail (with a deadline). Time runs from before the post to the end of DATA at the mail
-server, so it has everything in it: HTTP, decision, commit, lease, lead, template, SMTP.
+A real `leadrules serve` in a process of its own, real mail servers on loopback in another, and
+this program, which posts forms over HTTP at a steady rate. Each form sends three mails over
+connections of their own: a plain one, an urgent one (with a deadline), and another. Time runs
+from before the post to the end of DATA at the mail server, so it has everything in it: HTTP,
+decision, commit, lease, lead, template, SMTP.
 
 The same again while that other connection's server takes connections and never answers.
 
@@ -236,8 +237,8 @@ def run(rate: float, seconds: float, with_dead: bool) -> dict[str, Any]:
         **{f"{name}_arrived": len(each) for name, each in late.items()},
         "commit_to_action_ms": {
             name: {
-                "p50": status[name]["handover_p50"] * 1_000,
-                "p99": status[name]["handover_p99"] * 1_000,
+                "p50": round(status[name]["handover_p50"] * 1_000, 1),
+                "p99": round(status[name]["handover_p99"] * 1_000, 1),
             }
             for name in ("mail", "urgent")
         },

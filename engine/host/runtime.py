@@ -16,6 +16,7 @@ from engine.host import forgetting
 from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, SystemClock
+from engine.host.compiling import Compiler
 from engine.host.door import TOLERANCE, Arrival, Door, Visit
 from engine.host.gate import released
 from engine.host.inbox import Inbox, Item, Job, Task
@@ -99,6 +100,7 @@ class Runtime:
         self._writer: Writer | None = None
         self._reader: Reader | None = None
         self._outbox: Queued | None = None
+        self._compiler = Compiler()
         self.telemetry = Telemetry()
         self._memory: Memory | None = None
 
@@ -136,7 +138,7 @@ class Runtime:
             definitions = loaded.definitions
             if self.plugins is not None:
                 definitions = self.plugins.complete(definitions)
-            self._use(Ruleset(definitions))
+            self._use(self._compiler.ruleset(definitions, loaded.sources))
         return found
 
     reload = load

@@ -13,6 +13,7 @@ from engine.machines.state import Assignment, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction
 from engine.network.ruleset import Ruleset
+from engine.network.windows import Take
 
 NONE: Final = Reaction()
 MAX_ROUNDS: Final = 100  # rules that never settle stop here and say so
@@ -29,6 +30,12 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     Deadlines of the lead that have come by ``now`` are met first, each at its own instant.
     History is counted and nothing more; the next live event judges what it changed.
     """
+    kind = event.type
+    reaction = ruleset.reactions.get(kind, NONE)
+    found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
+    if reaction.counts is not None and not found and _is_plain(ruleset, lead, event, now):
+        if not _is_awaited(lead, event, reaction):
+            return _count(ruleset, lead, event, now, reaction.counts)
     work = Work(ruleset, lead, event, now)
     is_new = "stage" not in lead.facts
     if is_new:
@@ -40,23 +47,57 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
             _recall(work)
         if lead.timers and min(lead.timers.values()) <= now:
             _meet_deadlines(work)
-    kind = event.type
     if event.lead or event.screened or kind in _TOUCHING or lead.clocks:
         _take(work)
-    reaction = ruleset.reactions.get(kind, NONE)
     if reaction.feeds:
         _record(work, event, reaction)
     if is_new:
         for rule in ruleset.initial_rules:
             scoring.judge(work, rule)
         work.occur("lead_created")
-    if reaction.rules is not None and not event.bot:
-        scoring.score_occurrence(work, event, reaction.rules)
+    if found and not event.bot:
+        scoring.score_occurrence(work, event, found)
     if work.queue or reaction.moves or not _is_quiet(work):
         _settle(work, event, reaction)
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
     return work.decision
+
+
+def _is_plain(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> bool:
+    """Whether an event of a type that only moves windows has nothing else about it either."""
+    if event.lead or event.screened or event.history or event.bot or event.type in _TOUCHING:
+        return False
+    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version:
+        return False
+    timers = lead.timers
+    return "stage" in lead.facts and not (timers and min(timers.values()) <= now)
+
+
+def _is_awaited(lead: Lead, event: Event, reaction: Reaction) -> bool:
+    """Whether a rule may hold no more because such an event came, see `scoring.hear`."""
+    for key in reaction.silences:
+        if key in lead.truths or key in lead.holds or event.at < lead.created_at:
+            return True
+    return False
+
+
+def _count(
+    ruleset: Ruleset, lead: Lead, event: Event, now: int, counts: tuple[tuple[str, Take], ...]
+) -> Decision:
+    """Let windows take in an event that nothing else can come of: most are such.
+
+    It is what the long way does with it, without a working copy to do more.
+    """
+    copied = lead.__copy__()
+    if now > copied.updated_at:
+        copied.updated_at = now
+    if counts:
+        copied.windows = windows = lead.windows.copy()
+        at, properties = event.at, event.properties
+        for key, take in counts:
+            windows[key] = take(windows.get(key), at, properties, now)
+    return Decision(copied)
 
 
 def _begin(work: Work) -> None:
@@ -210,7 +251,8 @@ def _hear(work: Work, occurrence: Event | Occurrence) -> Reaction:
     if reaction.feeds:
         _record(work, occurrence, reaction)
     if reaction.rules is not None:
-        scoring.score_occurrence(work, occurrence, reaction.rules)
+        found = reaction.rules.find(occurrence.properties)
+        scoring.score_occurrence(work, occurrence, found)
     return reaction
 
 

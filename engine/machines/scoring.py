@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engine.language.definitions import Dimension
 from engine.machines.state import Event, LedgerLine, Number
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Rule
 from engine.network.ruleset import tidy
-from engine.network.wake import Lookup
 
 EXPIRY = "expiry"
 
 
-def score_occurrence(work: Work, occurrence: Event | Occurrence, rules: Lookup[Rule]) -> None:
-    """Fire the event rules of its type that an occurrence matches."""
-    for rule in rules.find(occurrence.properties):
+def score_occurrence(work: Work, occurrence: Event | Occurrence, found: Sequence[Rule]) -> None:
+    """Fire those of the event rules found by an occurrence's properties that it matches."""
+    for rule in found:
         if rule.where is not None and not rule.where(work):
             continue
         if rule.when is not None and not rule.when.holds(work):

@@ -10,7 +10,7 @@ import msgspec
 from engine.language.definitions import Dimension, Journey, Route, ScoreRule, Sla, Stage, Step
 from engine.network.condition import Compiled
 from engine.network.wake import Lookup
-from engine.network.windows import Window
+from engine.network.windows import Take, Window
 
 Check = Callable[[Any], bool]
 
@@ -61,6 +61,10 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[Feed, ...] = ()
     rules: Lookup[Rule] | None = None
     moves: bool = False  # stages or journeys hear it
+    # Where nothing looks at what such an event feeds: the windows, by key, and the keys of the
+    # rules that hold for want of it. None where something may look.
+    counts: tuple[tuple[str, Take], ...] | None = ()
+    silences: tuple[str, ...] = ()
 
 
 class StageRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -159,14 +159,20 @@ class Ruleset:
         return frozenset(types)
 
     def _reactions(self) -> dict[str, Reaction]:
-        return {
-            kind: Reaction(
-                feeds=tuple(map(self._feed, self.windows_of.get(kind, ()))),
-                rules=self.event_rules.by_type.get(kind),
-                moves=kind in self.moving_types,
-            )
-            for kind in {*self.windows_of, *self.listened} - {"timer_due"}
-        }
+        kinds = {*self.windows_of, *self.listened} - {"timer_due"}
+        return {kind: self._reaction(kind) for kind in kinds}
+
+    def _reaction(self, kind: str) -> Reaction:
+        feeds = tuple(map(self._feed, self.windows_of.get(kind, ())))
+        moves = kind in self.moving_types
+        plain = not moves and not any(f.watched or f.window.where for f in feeds)
+        return Reaction(
+            feeds=feeds,
+            rules=self.event_rules.by_type.get(kind),
+            moves=moves,
+            counts=tuple((f.window.key, f.window.take) for f in feeds) if plain else None,
+            silences=tuple(rule.key for f in feeds for rule in f.silences),
+        )
 
     def _feed(self, window: Window) -> Feed:
         return Feed(window, self.silences.get(window.key, ()), window.key in self.watched)

@@ -20,6 +20,7 @@ DECIMALS: Final = 6  # of sums, so that the order of events does not show in the
 
 Entry = list[Any]  # [instant, amount]
 State = list[Entry] | int | float
+Take = Callable[[Any, int, dict[str, Any], int], Any]
 
 
 class Window:
@@ -27,9 +28,12 @@ class Window:
 
     ``kind`` is count, sum, max or last; absence reads ``last``. ``of`` names the property
     that is summed up or compared; an event without it does not count there.
+
+    ``take(state, at, properties, now)`` returns the state with one more event; late ones go
+    where they belong.
     """
 
-    __slots__ = ("events", "key", "kind", "of", "where", "within")
+    __slots__ = ("events", "key", "kind", "of", "take", "where", "within")
 
     def __init__(
         self,
@@ -46,15 +50,13 @@ class Window:
         self.where = where
         self.of = of if kind in ("sum", "max") else None
         self.within = within
+        self.take: Take = self._insert if within is not None else self._plain()
 
-    def take(self, state: Any, at: int, properties: dict[str, Any], now: int) -> Any:
-        """Return the state with one more event; late ones go where they belong."""
-        if self.within is not None:
-            return self._insert(state, at, properties, now)
-        if self.kind == "last":
-            return at if state is None or at > state else state
-        if self.kind == "count":
-            return (state or 0) + 1
+    def _plain(self) -> Take:
+        """Return how a window that is one number takes an event in."""
+        return {"last": _latest, "count": _counted}.get(self.kind, self._reckon)
+
+    def _reckon(self, state: Any, at: int, properties: dict[str, Any], now: int) -> Any:
         value = properties.get(self.of or "")
         if value is None or state is None:
             return value if value is not None else state
@@ -117,6 +119,15 @@ class Window:
         else:
             edges += [at + self.within for at in _sinking(inside, counts)]
         return min(edges, default=None)
+
+
+def _latest(state: Any, at: int, properties: dict[str, Any], now: int) -> int:
+    found: int = at if state is None or at > state else state
+    return found
+
+
+def _counted(state: Any, at: int, properties: dict[str, Any], now: int) -> int:
+    return (state or 0) + 1
 
 
 def _instant(entry: Entry) -> int:

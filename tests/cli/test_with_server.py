@@ -157,3 +157,24 @@ def test_serve_warns_of_a_year_without_official_holidays(config: Path, tmp_path:
     assert "http://" in started
     assert 'warning[unofficial-calendar] the calendar "cn" has official data up to 2020' in out
     assert "in rule" in out
+
+
+def test_deliveries_are_listed_and_tried_again(
+    leadrules: Command, server: tuple[str, Path]
+) -> None:
+    """What was sent and could not be sent is shown; trying again says how many, or why not."""
+    url = server[0]
+    ran = leadrules("deliveries", "--url", url, "--format", "json", "--limit", "5")
+    assert ran.code == 0
+    assert all(json.loads(line)["status"] for line in ran.out.splitlines())
+    shown = leadrules("deliveries", "--url", url, "--status", "dead", "--connection", "email")
+    assert (shown.code, "连接" in shown.out) == (0, True)
+    again = leadrules(
+        "deliveries", "--url", url, "--retry", "--connection", "email", "--by", "李娜"
+    )
+    assert again.code == 0
+    assert again.out.endswith("deliveries of email are queued again\n")
+    nobody = leadrules("deliveries", "nope", "--url", url, "--retry")
+    assert (nobody.code, "there is no delivery 'nope'" in nobody.err) == (2, True)
+    for wrong in (("nope",), ("--retry",)):
+        assert leadrules("deliveries", "--url", url, *wrong).code == 2

@@ -129,7 +129,7 @@ SHOWN = {
     "/v1/reports/{name}": {"reached"},
     "/-/healthy": set(),
     "/-/ready": set(),
-    "/-/status": {"deliveries"},
+    "/-/status": {"deliveries", "connections"},
     "/-/plugins": set(),
 }
 

@@ -174,13 +174,27 @@ def test_a_plugins_fields_and_events_are_known(tmp_path: Path) -> None:
 
 
 def test_a_built_in_event_may_get_more_properties(tmp_path: Path) -> None:
-    """Those it has keep their types, whoever adds to it."""
-    more = {"events": {"page_viewed": {"properties": {"page": "integer", "theme": "string"}}}}
+    """They are taken at the door beside those that it has."""
+    more = {"events": {"page_viewed": {"properties": {"page": "string", "theme": "string"}}}}
     found = loaded(tmp_path, crm=more)
     assert found.definitions is not None
     door = Door(found.definitions.catalogue, IDENTITIES)
     viewed = {"type": "page_viewed", "properties": {"page": "pricing", "theme": "dark"}}
     assert isinstance(read(door, viewed), Arrival)
+
+
+def test_a_property_keeps_its_type(tmp_path: Path) -> None:
+    """Whoever gives another one to it is told so, and nothing loads."""
+    other = {"events": {"page_viewed": {"properties": {"page": "integer"}}}}
+    found = loaded(tmp_path, crm=other)
+    assert found.definitions is None
+    assert [(d.code, d.message, d.source.file) for d in found.diagnostics] == [
+        (
+            "field-type",
+            '"page" is a property of "page_viewed" already, of type string; its type stays',
+            "plugin crm",
+        )
+    ]
 
 
 def test_a_plugin_that_adds_nothing_is_no_extension(tmp_path: Path) -> None:

@@ -180,14 +180,14 @@ def test_a_defect_costs_only_its_own_event(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When the machines fail at one event, it is refused and logged, and the rest counts."""
-    real = lead_machine.scoring.score_occurrence
+    real = lead_machine.profile.take_fields
 
-    def failing(work: Any, occurrence: Any) -> None:
-        if occurrence.id == "bad":
+    def failing(work: Any, event: Any) -> None:
+        if event.id == "bad":
             raise ZeroDivisionError("a defect")
-        real(work, occurrence)
+        real(work, event)
 
-    monkeypatch.setattr(lead_machine.scoring, "score_occurrence", failing)
+    monkeypatch.setattr(lead_machine.profile, "take_fields", failing)
 
     async def use(runtime: Runtime) -> None:
         outcomes = await runtime.submit([form("u1", "e1"), form("u9", "bad"), form("u1", "e2")])

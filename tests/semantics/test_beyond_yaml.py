@@ -86,6 +86,36 @@ def test_4_an_event_dated_ahead_counts_from_its_own_instant(tmp_path: Path) -> N
     assert scores == [0, 0, 1, 0]
 
 
+def test_4_an_event_that_comes_while_a_deadline_is_due_is_seen_whole(tmp_path: Path) -> None:
+    """After an outage the deadline is met first, and the event keeps its properties for `where`."""
+    play = Play(
+        rules(
+            tmp_path,
+            scoring=scoring(
+                "{id: idle, dimension: fit, when: {absent: {event: any, for: 1d}}, points: -1}",
+                "{id: priced, dimension: behavior, when: {count: {event: page_viewed, where: {page: 价格}, gte: 1}}, points: 7}",
+            ),
+        )
+    )
+    play.event("0d", "form_submitted")
+    play.event("2d", "page_viewed", page="价格")
+    assert play.fired == ["idle", "priced"]
+    assert play.score == 7
+
+
+@pytest.mark.parametrize(
+    "when", ["%s", "{all: [%s, {not: {lead.city: 北京}}]}"], ids=["alone", "beside another"]
+)
+def test_5_the_latest_event_counts_although_the_lead_is_younger(tmp_path: Path, when: str) -> None:
+    """An order of forty days ago that is learnt of on the lead's second day: silent for thirty."""
+    silence = "{absent: {event: order_placed, for: 30d}}"
+    rule = f"{{id: silent, dimension: fit, when: {when % silence}, points: 1}}"
+    play = Play(rules(tmp_path, scoring=scoring(rule)))
+    play.event("0d", "form_submitted")
+    play.take(Event("late", "order_placed", START - 40 * DAY), START + DAY)
+    assert play.score == 1
+
+
 def test_5_silence_begins_to_the_millisecond_and_is_a_deadline_of_the_lead(tmp_path: Path) -> None:
     """The deadline is stored with the lead, and each matching event sets it anew."""
     rule = "{id: idle, dimension: fit, when: {absent: {event: page_viewed, for: 7d}}, points: 3}"
