@@ -26,13 +26,11 @@ from engine.host.work import Memory
 from engine.host.writer import Writer
 from engine.language.load import load_folder
 from engine.machines.directory import Identity
-from engine.machines.state import Event, Teams
-from engine.network.compile import compile_ruleset
+from engine.machines.state import Teams
 from engine.network.ruleset import Ruleset
 from engine.store.database import Store
 
 GUIDE: Path = Path(__file__).parent / "guide004"
-Names = tuple[str, tuple[tuple[str, str], ...], dict[str, object]]
 
 
 def rules(folder: Path = GUIDE) -> Ruleset:
@@ -40,7 +38,7 @@ def rules(folder: Path = GUIDE) -> Ruleset:
     loaded = load_folder(folder, {})
     if loaded.definitions is None:
         raise SystemExit(f"{folder} does not load: {loaded.diagnostics}")
-    return compile_ruleset(loaded.definitions)
+    return Ruleset(loaded.definitions)
 
 
 def arrivals(leads: int, events: int, seed: int = 4) -> list[Arrival]:
@@ -100,8 +98,3 @@ def hosting(path: Path, ruleset: Ruleset) -> Iterator[Host]:
     finally:
         host.close()
         store.close()
-
-
-def events_of(batch: list[Arrival]) -> list[Event]:
-    """Return the events of a batch."""
-    return [arrival.event for arrival in batch]

@@ -13,7 +13,6 @@ from engine.machines.state import Assignment, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction
 from engine.network.ruleset import Ruleset
-from engine.network.windows import Take
 
 NONE: Final = Reaction()
 MAX_ROUNDS: Final = 100  # rules that never settle stop here and say so
@@ -33,9 +32,10 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     kind = event.type
     reaction = ruleset.reactions.get(kind, NONE)
     found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
-    if reaction.counts is not None and not found and _is_plain(ruleset, lead, event, now):
-        if not _is_awaited(lead, event, reaction):
-            return _count(ruleset, lead, event, now, reaction.counts)
+    if reaction.counts is not None and not found:
+        decision = _count(ruleset, lead, event, now, reaction)
+        if decision is not None:
+            return decision
     work = Work(ruleset, lead, event, now)
     is_new = "stage" not in lead.facts
     if is_new:
@@ -64,39 +64,31 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     return work.decision
 
 
-def _is_plain(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> bool:
-    """Whether an event of a type that only moves windows has nothing else about it either."""
-    if event.lead or event.screened or event.history or event.bot or event.type in _TOUCHING:
-        return False
-    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version:
-        return False
-    timers = lead.timers
-    return "stage" in lead.facts and not (timers and min(timers.values()) <= now)
-
-
-def _is_awaited(lead: Lead, event: Event, reaction: Reaction) -> bool:
-    """Whether a rule may hold no more because such an event came, see `scoring.hear`."""
-    for key in reaction.silences:
-        if key in lead.truths or key in lead.holds or event.at < lead.created_at:
-            return True
-    return False
-
-
 def _count(
-    ruleset: Ruleset, lead: Lead, event: Event, now: int, counts: tuple[tuple[str, Take], ...]
-) -> Decision:
-    """Let windows take in an event that nothing else can come of: most are such.
+    ruleset: Ruleset, lead: Lead, event: Event, now: int, reaction: Reaction
+) -> Decision | None:
+    """Let windows take in an event that nothing else can come of, as most are; None for others.
 
-    It is what the long way does with it, without a working copy to do more.
+    Of a type that no rule looks at this is what the long way comes to, without a working copy.
     """
+    if event.lead or event.screened or event.history or event.bot or event.type in _TOUCHING:
+        return None
+    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version or "stage" not in lead.facts:
+        return None
+    for due in lead.timers.values():
+        if due <= now:
+            return None
+    at = event.at
+    for key in reaction.silences:  # as `scoring.hear` asks
+        if key in lead.truths or key in lead.holds or at < lead.created_at:
+            return None
     copied = lead.__copy__()
     if now > copied.updated_at:
         copied.updated_at = now
-    if counts:
+    if reaction.counts:
         copied.windows = windows = lead.windows.copy()
-        at, properties = event.at, event.properties
-        for key, take in counts:
-            windows[key] = take(windows.get(key), at, properties, now)
+        for key, take in reaction.counts:
+            windows[key] = take(windows.get(key), at, event.properties, now)
     return Decision(copied)
 
 
