@@ -207,8 +207,7 @@ class Lane:
         except Exception:
             for each in picked:
                 self._let_go(each.key)
-            keys = [each.key for each in picked]
-            await self._host.write(lambda c: outbox.put_back(c, keys))
+            await self._stock.return_leases([each.key for each in picked])
             raise
         for each in picked:
             task = asyncio.create_task(self._deliver(each, leads.get(each.lead)))

@@ -12,6 +12,7 @@ from engine.store.outbox import Leased, Order
 from engine.store.receipts import Finished
 
 LEASE_MS: Final = 60 * SECOND  # longer than an action may take
+LOOK_MS: Final = 30 * SECOND
 
 
 class Stock:
@@ -29,6 +30,7 @@ class Stock:
         self._hot = False
         self._next_at: int | None = None
         self._deadline: int | None = None
+        self._asked_at = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -54,6 +56,8 @@ class Stock:
     def wants(self, appetite: int, now: int) -> bool:
         """Whether to ask the outbox now; with no appetite only for what is urgent or too late."""
         due = any(at is not None and at <= now for at in (self._next_at, self._deadline))
+        # Nothing depends on this: a look now and then, in case that something was overlooked.
+        due = due or not self._asked_at <= now <= self._asked_at + LOOK_MS
         return due or self._hot or (self._more and appetite > 0)
 
     def wait(self, now: int) -> float | None:
@@ -79,6 +83,7 @@ class Stock:
             running=[*running, *self.keys],
             oldest=now - max_age,
         )
+        self._asked_at = now
         self._more = self._hot = False
         self._next_at = self._deadline = None
         try:
@@ -126,8 +131,14 @@ class Stock:
         """Give back everything that is held; none of it has been tried."""
         keys, self._held = self.keys, []
         if keys:
-            self._more = True
+            await self.return_leases(keys)
+
+    async def return_leases(self, keys: Collection[str]) -> None:
+        """Give back these, which nobody has begun with."""
+        try:
             await self._host.write(lambda c: outbox.put_back(c, keys))
+        finally:
+            self._more = True  # only now: what is read before does not see them
 
 
 def _urgency(leased: Leased) -> tuple[bool, int]:
