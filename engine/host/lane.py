@@ -155,7 +155,7 @@ class Lane:
     async def _lease(self) -> float:
         """Fill the stock if that is worth it; return the seconds until it may be again."""
         pace, stock, now = self._pace, self._stock, now_of(self._host)
-        pace.refresh(self._host.ruleset)
+        pace.refresh(self._host.ruleset, self._host.loads)
         appetite = pace.appetite(self._busy, len(stock), time.monotonic())
         if stock.wants(appetite, now):
             urgent = pace.bounds.concurrency if pace.breaker.state == "closed" else 0
@@ -181,7 +181,7 @@ class Lane:
     async def _begin(self) -> float:
         """Begin what there is room for; return the seconds until there may be more."""
         pace, stock = self._pace, self._stock
-        pace.refresh(self._host.ruleset)
+        pace.refresh(self._host.ruleset, self._host.loads)
         mono, now = time.monotonic(), now_of(self._host)
         for late in stock.late(now):
             self._in_the_background(self._expire(late))
@@ -257,7 +257,7 @@ class Lane:
 
     def status(self) -> LaneStatus:
         """Return how it stands."""
-        self._pace.refresh(self._host.ruleset)
+        self._pace.refresh(self._host.ruleset, self._host.loads)
         breaker, handovers = self._pace.breaker, sorted(self._handovers)
         wait = None if breaker.until is None else max(0.0, breaker.until - time.monotonic())
         return LaneStatus(

@@ -36,16 +36,16 @@ class Pace:
         self.bounds = Bounds()
         self.breaker = Breaker()
         self._rest_s = rest_s
-        self._ruleset: Ruleset | None = None
+        self._loads = -1
         self._limits: Limits | None = None
         self._reserved = 0
         self._throttle = Throttle((), 0.0)
 
-    def refresh(self, ruleset: Ruleset) -> None:
-        """Go by these rules; a reload is a chance for what was stopped."""
-        if ruleset is self._ruleset:
+    def refresh(self, ruleset: Ruleset, loads: int) -> None:
+        """Go by these rules; a reload is a chance for what was stopped, also of the same rules."""
+        if loads == self._loads:
             return
-        self._ruleset = ruleset
+        self._loads = loads
         definitions = ruleset.definitions
         connection = definitions.server.connections.get(self.name)
         limits = connection.limits if connection is not None else Limits()

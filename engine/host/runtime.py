@@ -94,6 +94,7 @@ class Runtime:
         self.plugins = plugins
         self._environ = os.environ if environ is None else environ
         self._rules: Rules | None = None
+        self.loads = 0  # good ones; the rules may be the same ones again
         self._last: Reload | None = None
         self._inbox = Inbox()
         self._store: Store | None = None
@@ -146,6 +147,7 @@ class Runtime:
     def _use(self, ruleset: Ruleset) -> None:
         door = Door(ruleset.catalogue, ruleset.definitions.identities, ruleset.screen)
         self._rules = Rules(ruleset, deciding(ruleset), door, self.clock.wall())
+        self.loads += 1
         if self._reader is not None:
             self._reader.model = ruleset.default_model
 

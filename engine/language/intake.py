@@ -21,6 +21,11 @@ REJECT: Final = "reject"
 QUARANTINE: Final = "quarantine"
 FLAG: Final = "flag"
 DOINGS: Final = (REJECT, QUARANTINE, FLAG)
+# Identities that belong to one person; a browser or a device may be a family's.
+PROVING: Final = ("user_id", "email", "phone", "wecom_id")
+OLDEST: Final = "oldest"
+STRONGEST: Final = "strongest"
+KEPT: Final = (OLDEST, STRONGEST)
 # Where words are looked for when a list does not say: `*` is every text of the event itself.
 SEARCHED: Final = (
     "lead.name",
@@ -89,6 +94,16 @@ class Enrichment(Struct, frozen=True, kw_only=True):
     source: Source
 
 
+class Merge(Struct, frozen=True, kw_only=True):
+    """When two leads are one: an event names both by identities of the kinds ``when``.
+
+    ``keep`` says whose id stays: the ``oldest`` lead's, or that of the ``strongest`` identity.
+    """
+
+    when: tuple[str, ...] = PROVING
+    keep: str = OLDEST
+
+
 class Intake(Struct, frozen=True, kw_only=True):
     """How events enter. ``mail`` maps free, disposable and business to names of lists."""
 
@@ -99,4 +114,5 @@ class Intake(Struct, frozen=True, kw_only=True):
     lists: Mapping[str, ListFile] = {}
     rules: tuple[ScreenRule, ...] = ()
     bots: Bots = Bots()
+    merge: Merge = Merge()
     enrichments: tuple[Enrichment, ...] = ()

@@ -20,7 +20,7 @@ def score_occurrence(work: Work, occurrence: Event | Occurrence, found: Sequence
             continue
         if rule.when is not None and not rule.when.holds(work):
             continue
-        if _may_repeat(work, rule, occurrence.at):
+        if rule.at_most is None or _may_repeat(work, rule, rule.at_most, occurrence.at):
             _give(work, rule, occurrence.at)
 
 
@@ -104,7 +104,7 @@ def _judge_repeated(work: Work, rule: Rule, holds: bool) -> None:
     fired = work.lead.truths.get(rule.key)
     if fired is None or (span is not None and work.now >= fired + span):
         work.writable("truths")[rule.key] = fired = work.now
-        if _may_repeat(work, rule, work.now):
+        if rule.at_most is None or _may_repeat(work, rule, rule.at_most, work.now):
             _give(work, rule, work.now)
     if span is not None:
         work.arm(rule.timer, fired + span)
@@ -189,30 +189,29 @@ def _take_back(work: Work, key: str, points: Number, reason: str) -> None:
     work.add_points(model, dimension, id, -points, None, reason)
 
 
-def _may_repeat(work: Work, rule: Rule, at: int) -> bool:
+def _may_repeat(work: Work, rule: Rule, at_most: int, at: int) -> bool:
     """Whether this occurrence may score, by the rule's ``repeat``; counts it if so.
 
     A period is half-open, (at - per, at]; late occurrences are judged at their own time.
     """
-    at_most, per = rule.at_most, rule.per
-    if at_most is None:
-        return True
-    scored = work.lead.counts.get(rule.key)
+    counts, per = work.lead.counts, rule.per
+    scored = counts.get(rule.key)
     if not scored:
-        work.writable("counts")[rule.key] = [at]
-        return True
-    if per is None:
-        near = len(scored)
-    elif scored[-1] <= at - per:
-        near = 0
+        kept = [at]
+    elif per is None:
+        if len(scored) >= at_most:
+            return False
+        kept = [*scored, at]
     else:
-        near = sum([at - per < t < at + per for t in scored])
-    if near >= at_most:
-        return False
-    kept = [*scored, at] if per is None else [*(t for t in scored if t > at - 2 * per), at]
-    if scored[-1] > at:
+        if scored[-1] > at - per and sum([at - per < t < at + per for t in scored]) >= at_most:
+            return False
+        kept = [t for t in scored if t > at - 2 * per]
+        kept.append(at)
+    if scored and scored[-1] > at:
         kept.sort()
-    work.writable("counts")[rule.key] = kept
+    if counts is work.original.counts:
+        work.lead.counts = counts = counts.copy()
+    counts[rule.key] = kept
     return True
 
 

@@ -139,14 +139,16 @@ class Work:
     def add_line(self, line: LedgerLine, fact: str, total: str) -> None:
         """Write a ledger line and the two scores it changes."""
         self.decision.ledger.append(line)
-        facts, before, points = self.writable_facts(), self.before, line.points
+        facts, before, points = self.facts, self.before, line.points
+        if facts is self.original.facts:
+            facts = self.writable_facts()
         for name in (fact, total):
             old = facts.get(name, 0)
             new = old + points
             facts[name] = new if new.__class__ is int else tidy(new)
-            before.setdefault(name, old)
-        self.changed.add(fact)
-        self.changed.add(total)
+            if name not in before:
+                before[name] = old
+        self.changed.update((fact, total))
 
     def came_true(self, key: str, when: Compiled) -> bool:
         """Whether a watched condition holds now and did not when last looked at.

@@ -1,6 +1,7 @@
 """What the writer asks before it decides: one SELECT for a whole batch.
 
-Lists go in as one JSON parameter, so that each statement is prepared once.
+Lists go in as one JSON parameter, so that each statement is prepared once; long answers come out
+as one JSON text, so that other threads are let in between once and not at every row (`bulk.py`).
 """
 
 from __future__ import annotations
@@ -48,27 +49,38 @@ def is_logged(connection: sqlite3.Connection, id: str) -> bool:
 def known(connection: sqlite3.Connection, identities: Iterable[Identity]) -> dict[Identity, str]:
     """Return the lead of each identity that is known."""
     found = connection.execute(
-        "SELECT i.kind, i.value, i.lead FROM json_each(?) j CROSS JOIN identities i"
+        "SELECT json_group_array(json_array(i.kind, i.value, i.lead))"
+        " FROM json_each(?) j CROSS JOIN identities i"
         " ON i.kind = j.value ->> 0 AND i.value = j.value ->> 1",
         (rows.to_json(list(identities)),),
     )
-    return {(kind, value): lead for kind, value, lead in found}
+    return {(kind, value): lead for kind, value, lead in _listed(found)}
 
 
 def leads(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Lead]:
     """Return those of the leads that exist, by id."""
     found = connection.execute(
-        "SELECT l.id, l.state FROM json_each(?) j CROSS JOIN leads l ON l.id = j.value",
+        "SELECT group_concat(CAST(l.state AS TEXT)) FROM json_each(?) j"
+        " CROSS JOIN leads l ON l.id = j.value",
         (rows.to_json(list(ids)),),
     )
-    return {id: rows.lead_state(state) for id, state in found}
+    return {lead.id: lead for lead in rows.lead_states(found.fetchone()[0] or "")}
 
 
 def wakes(connection: sqlite3.Connection, until: int) -> list[tuple[int, str]]:
     """Return (instant, lead) of every lead to be woken before ``until``."""
-    return connection.execute(
-        "SELECT wake_at, id FROM leads WHERE wake_at IS NOT NULL AND wake_at < ?", (until,)
-    ).fetchall()
+    found = connection.execute(
+        "SELECT json_group_array(json_array(wake_at, id)) FROM leads"
+        " WHERE wake_at IS NOT NULL AND wake_at < ?",
+        (until,),
+    )
+    return [(due, id) for due, id in _listed(found)]
+
+
+def _listed(found: sqlite3.Cursor) -> list[list[Any]]:
+    """Return the rows that an answer holds as one JSON array."""
+    rows_: list[list[Any]] = rows.from_json(found.fetchone()[0])
+    return rows_
 
 
 def teams(connection: sqlite3.Connection) -> Teams:

@@ -13,44 +13,57 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from engine.machines.state import Clock, Decision, Enrolment, Event, Happening, Lead
+from engine.store.bulk import Insert
 from engine.store.rows import Row, to_json
 
-_ENROLMENT: Final = """
-INSERT INTO enrolments (lead, journey, entered_at, entered_by, step, arrived_at, left_at, reason)
-VALUES (?,?,?,?,?,?,?,?)
+_ENROLMENT: Final = Insert(
+    "enrolments (lead, journey, entered_at, entered_by, step, arrived_at, left_at, reason)",
+    8,
+    """
 ON CONFLICT (lead, journey, entered_at, entered_by) DO UPDATE SET step = excluded.step,
     arrived_at = excluded.arrived_at, left_at = excluded.left_at, reason = excluded.reason
-"""
+""",
+)
 _STEP_LEFT: Final = """
-UPDATE journey_steps SET left_at = ?, outcome = ?
-WHERE lead = ? AND journey = ? AND left_at IS NULL
+UPDATE journey_steps SET left_at = j.value ->> 2, outcome = j.value ->> 3 FROM json_each(?) j
+WHERE lead = j.value ->> 0 AND journey = j.value ->> 1 AND left_at IS NULL
 """
-_STEP: Final = """
-INSERT INTO journey_steps (lead, journey, step, arrived_at, left_at, outcome) VALUES (?,?,?,?,?,?)
-"""
-_ASSIGNMENT: Final = """
-INSERT INTO assignments (lead, at, event, type, owner, team, pool, rule, reason, tried, considered,
-    "by") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
-"""
-_TRANSITION: Final = """
-INSERT INTO transitions (lead, at, "from", "to", reason, rule, event, "by")
-VALUES (?,?,?,?,?,?,?,?)
-"""
-_GRADE: Final = """
-INSERT INTO grade_changes (lead, at, model, "from", "to", score, reason, event, "by")
-VALUES (?,?,?,?,?,?,?,?,?)
-"""
-_CLOCK: Final = """
-INSERT INTO clocks (lead, clock, started_at, sla, due, status, ended_at) VALUES (?,?,?,?,?,?,?)
+_STEP: Final = Insert(
+    "journey_steps (lead, journey, step, arrived_at, left_at, outcome)",
+    6,
+)
+_ASSIGNMENT: Final = Insert(
+    """assignments (lead, at, event, type, owner, team, pool, rule, reason, tried, considered,
+    "by")""",
+    12,
+)
+_TRANSITION: Final = Insert(
+    """transitions (lead, at, "from", "to", reason, rule, event, "by")""",
+    8,
+)
+_GRADE: Final = Insert(
+    """grade_changes (lead, at, model, "from", "to", score, reason, event, "by")""",
+    9,
+)
+_CLOCK: Final = Insert(
+    "clocks (lead, clock, started_at, sla, due, status, ended_at)",
+    7,
+    """
 ON CONFLICT (lead, started_at, clock) DO UPDATE SET sla = excluded.sla, due = excluded.due,
     status = excluded.status, ended_at = excluded.ended_at
+""",
+)
+_TIMERS_GONE: Final = "DELETE FROM timers WHERE lead IN (SELECT value FROM json_each(?))"
+_TIMER_GONE: Final = """
+DELETE FROM timers WHERE (lead, name) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
 """
-_TIMERS_GONE: Final = "DELETE FROM timers WHERE lead = ?"
-_TIMER_GONE: Final = "DELETE FROM timers WHERE lead = ? AND name = ?"
-_TIMER: Final = """
-INSERT INTO timers (lead, name, due) VALUES (?,?,?)
+_TIMER: Final = Insert(
+    "timers (lead, name, due)",
+    3,
+    """
 ON CONFLICT (lead, name) DO UPDATE SET due = excluded.due
-"""
+""",
+)
 _PASSED: Final = "passed"  # a step that did not wait for anything
 
 
@@ -61,7 +74,7 @@ class ProjectionRows:
         self._enrolments: dict[Row, Row] = {}
         self._steps: list[list[Any]] = []
         self._open: dict[tuple[str, str], list[Any]] = {}
-        self._steps_left: list[Row] = []
+        self._steps_left: dict[tuple[str, str], Row] = {}
         self._outcomes: dict[tuple[str, str], str] = {}
         self._assignments: list[Row] = []
         self._transitions: list[Row] = []
@@ -114,7 +127,7 @@ class ProjectionRows:
         outcome = self._outcomes.pop(who, otherwise)
         row = self._open.pop(who, None)
         if row is None:
-            self._steps_left.append((at, outcome, *who))
+            self._steps_left.setdefault(who, (*who, at, outcome))
         else:
             row[4:6] = at, outcome
 
@@ -168,17 +181,17 @@ class ProjectionRows:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write everything within the caller's transaction."""
+        if self._steps_left:  # before the steps that come next
+            connection.execute(_STEP_LEFT, (to_json(list(self._steps_left.values())),))
         for statement, values in (
             (_ENROLMENT, list(self._enrolments.values())),
-            (_STEP_LEFT, self._steps_left),
             (_STEP, self._steps),
             (_ASSIGNMENT, self._assignments),
             (_TRANSITION, self._transitions),
             (_GRADE, self._grades),
             (_CLOCK, list(self._clocks.values())),
         ):
-            if values:
-                connection.executemany(statement, values)
+            statement.write(connection, values)
 
 
 def _ended(enrolment: Enrolment, left: Happening) -> Enrolment:
@@ -189,18 +202,19 @@ def write_timers(
     connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
 ) -> None:
     """Write the deadlines that changed; of a lead that is not ``stored`` all of them."""
-    whole: list[Row] = []
-    gone: list[Row] = []
+    whole: list[str] = []
+    gone: list[tuple[str, str]] = []
     due: list[Row] = []
     for lead in leads:
         before = stored.get(lead.id)
         old = before.timers if before is not None else {}
         if before is None:
-            whole.append((lead.id,))
+            whole.append(lead.id)
         elif old is lead.timers:
             continue
         gone += ((lead.id, name) for name in old if name not in lead.timers)
         due += ((lead.id, name, at) for name, at in lead.timers.items() if old.get(name) != at)
-    for statement, values in ((_TIMERS_GONE, whole), (_TIMER_GONE, gone), (_TIMER, due)):
-        if values:
-            connection.executemany(statement, values)
+    for statement, keys in ((_TIMERS_GONE, whole), (_TIMER_GONE, gone)):
+        if keys:
+            connection.execute(statement, (to_json(keys),))
+    _TIMER.write(connection, due)

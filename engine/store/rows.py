@@ -42,6 +42,7 @@ class Logged(msgspec.Struct, frozen=True):
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode_lead: Final = msgspec.json.Decoder(Lead).decode
+_decode_leads: Final = msgspec.json.Decoder(list[Lead]).decode
 _decode_book: Final = msgspec.json.Decoder(TeamBook).decode
 _decode_body: Final = msgspec.json.Decoder(Body).decode
 _decode_any: Final = msgspec.json.Decoder().decode
@@ -63,12 +64,19 @@ def from_json(text: str | bytes) -> Any:
 
 def event_row(event: Event, lead: str, decided_at: int, ruleset: str) -> Row:
     """Return an event as `EVENT_COLUMNS` has it."""
-    body = _encode(
-        Body(event.lead, event.properties, event.client, event.raw, event.screened)
-    ).decode()
+    body = Body(event.lead, event.properties, event.client, event.raw, event.screened)
     return (
-        *(event.id, lead, event.type, event.at, decided_at, event.channel),
-        *(event.history, event.by, event.bot, body, ruleset),
+        event.id,
+        lead,
+        event.type,
+        event.at,
+        decided_at,
+        event.channel,
+        event.history,
+        event.by,
+        event.bot,
+        _encode(body).decode(),
+        ruleset,
     )
 
 
@@ -105,22 +113,33 @@ def lead_row(lead: Lead, model: str) -> Row:
 
 def same_profile(one: Lead, other: Lead) -> bool:
     """Whether two states of a lead differ only in the columns of `state_row`."""
-    get, also = one.facts.get, other.facts.get
-    return one.created_at == other.created_at and all(get(n) == also(n) for n in _PROFILE)
+    facts, others = one.facts, other.facts
+    if one.created_at != other.created_at:
+        return False
+    if facts is others:
+        return True
+    get, also = facts.get, others.get
+    return all(get(name) == also(name) for name in _PROFILE)
 
 
 def state_row(lead: Lead, model: str) -> Row:
-    """Return the columns that nearly every event changes, the id last."""
+    """Return the columns that nearly every event changes, after the id and when it was made."""
     get = lead.facts.get
     return (
-        *(lead.updated_at, get(f"score.{model}.total"), get("grade"), get("stage")),
-        *(lead.wake_at, _encode(lead), lead.id),
+        *(lead.id, lead.created_at, lead.updated_at),
+        *(get(f"score.{model}.total"), get("grade"), get("stage")),
+        *(lead.wake_at, _encode(lead)),
     )
 
 
 def encoded(lead: Lead) -> bytes:
     """Return the state column of a lead."""
     return _encode(lead)
+
+
+def lead_states(states: str) -> list[Lead]:
+    """Return the leads whose state columns these are, with commas between them."""
+    return _decode_leads(f"[{states}]")
 
 
 def lead_state(state: bytes) -> Lead:

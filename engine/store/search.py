@@ -18,19 +18,24 @@ from typing import Any, Final
 import msgspec
 
 from engine.machines.state import Lead
-from engine.store.rows import to_json
+from engine.store.bulk import Insert
+from engine.store.rows import from_json, to_json
 
-_SEARCHED: Final = """
-INSERT INTO searched (lead, words, contacts) VALUES (?,?,?)
+_SEARCHED: Final = Insert(
+    "searched (lead, words, contacts)",
+    3,
+    """
 ON CONFLICT (lead) DO UPDATE SET words = excluded.words, contacts = excluded.contacts
 WHERE words <> excluded.words OR contacts <> excluded.contacts
-"""
+""",
+)
 _CONTACTS: Final = """
-SELECT i.lead, i.value FROM json_each(?) j CROSS JOIN identities i ON i.lead = j.value
-WHERE i.kind IN ('email', 'phone') ORDER BY i.lead, i.kind, i.value
+SELECT json_group_array(json_array(i.lead, i.kind, i.value))
+FROM json_each(?) j CROSS JOIN identities i ON i.lead = j.value WHERE i.kind IN ('email', 'phone')
 """
 _WORDS: Final = ("lead.name", "lead.company")
 _REACH: Final = ("lead.email", "lead.phone")
+_TEXTS: Final = (*_WORDS, *_REACH)
 _PRIVATE: Final = {
     code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum() and code != 32
 }
@@ -160,8 +165,10 @@ def _contacts(values: Iterable[Any]) -> str:
 
 def same_text(one: Lead, other: Lead) -> bool:
     """Whether two states of a lead are found by the same text."""
+    if one.facts is other.facts:
+        return True
     get, also = one.facts.get, other.facts.get
-    return all(get(name) == also(name) for name in (*_WORDS, *_REACH))
+    return all(get(name) == also(name) for name in _TEXTS)
 
 
 def searched_rows(
@@ -169,7 +176,8 @@ def searched_rows(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (lead, words, contacts) as the index should have them, by state and identities."""
     known: dict[str, list[str]] = {}
-    for lead, value in connection.execute(_CONTACTS, (to_json([lead.id for lead in leads]),)):
+    ((found,),) = connection.execute(_CONTACTS, (to_json([lead.id for lead in leads]),))
+    for lead, _, value in sorted(from_json(found)):
         known.setdefault(lead, []).append(value)
     for each in leads:
         get = each.facts.get
@@ -181,7 +189,7 @@ def searched_rows(
 def refresh(connection: sqlite3.Connection, leads: Sequence[Lead]) -> None:
     """Bring the index up to date with leads whose texts or identities have changed."""
     if leads:
-        connection.executemany(_SEARCHED, list(searched_rows(connection, leads)))
+        _SEARCHED.write(connection, list(searched_rows(connection, leads)))
 
 
 def forget(connection: sqlite3.Connection, lead: str) -> None:

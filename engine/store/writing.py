@@ -1,4 +1,4 @@
-"""The commit path: rows gathered in memory, written by prepared statements."""
+"""The commit path: rows gathered in memory, written by prepared statements, many rows in each."""
 
 from __future__ import annotations
 
@@ -9,41 +9,50 @@ from typing import Final
 from engine.machines.directory import Identity
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
 from engine.store import rows, search
+from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
 
-_EVENT: Final = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-_LEAD: Final = """
-INSERT INTO leads (id, created_at, updated_at, name, company, score, grade, stage, owner, team,
-    pool, source, wake_at, state)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+_EVENT: Final = Insert(f"events ({EVENT_COLUMNS})", 11)
+_LEAD: Final = Insert(
+    """leads (id, created_at, updated_at, name, company, score, grade, stage, owner, team, pool,
+    source, wake_at, state)""",
+    14,
+    """
 ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, updated_at = excluded.updated_at,
     name = excluded.name, company = excluded.company, score = excluded.score,
     grade = excluded.grade, stage = excluded.stage, owner = excluded.owner, team = excluded.team,
     pool = excluded.pool, source = excluded.source, wake_at = excluded.wake_at,
     state = excluded.state
-"""
+""",
+)
 # Most events change neither who a lead is nor whose: this leaves those columns' indexes alone.
-_LEAD_STATE: Final = """
-UPDATE leads SET updated_at = ?, score = ?, grade = ?, stage = ?, wake_at = ?, state = ?
-WHERE id = ?
-"""
-_IDENTITY: Final = "INSERT INTO identities (kind, value, lead) VALUES (?,?,?)"
-_LEDGER: Final = """
-INSERT INTO ledger (lead, at, model, dimension, rule, points, event, source, ruleset, reason)
-VALUES (?,?,?,?,?,?,?,?,?,?)
-"""
-_HAPPENING: Final = "INSERT INTO happenings (lead, at, kind, event, data) VALUES (?,?,?,?,?)"
+_LEAD_STATE: Final = Insert(
+    "leads (id, created_at, updated_at, score, grade, stage, wake_at, state)",
+    8,
+    """
+ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, score = excluded.score,
+    grade = excluded.grade, stage = excluded.stage, wake_at = excluded.wake_at,
+    state = excluded.state
+""",
+)
+_IDENTITY: Final = Insert("identities (kind, value, lead)", 3)
+_LEDGER: Final = Insert(
+    "ledger (lead, at, model, dimension, rule, points, event, source, ruleset, reason)", 10
+)
+_HAPPENING: Final = Insert("happenings (lead, at, kind, event, data)", 5)
 # A repeated decision repeats its keys; the first one counts.
-_DELIVERY: Final = """
-INSERT INTO deliveries (key, lead, connection, message, audience, to_address, journey, step,
-    params, status, reason, due, created_at, finished_at, queued_at, deadline_at)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING
-"""
-_TASK: Final = """
-INSERT INTO tasks (id, lead, title, owner, due, priority, created_at, journey, step)
-VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING
-"""
+_DELIVERY: Final = Insert(
+    """deliveries (key, lead, connection, message, audience, to_address, journey, step, params,
+    status, reason, due, created_at, finished_at, queued_at, deadline_at)""",
+    16,
+    "ON CONFLICT (key) DO NOTHING",
+)
+_TASK: Final = Insert(
+    "tasks (id, lead, title, owner, due, priority, created_at, journey, step)",
+    9,
+    "ON CONFLICT (id) DO NOTHING",
+)
 _TASK_DONE: Final = """
 UPDATE tasks SET status = 'done', outcome = ?, completed_at = ?
 WHERE id = ? AND lead = ? AND status = 'open'
@@ -87,20 +96,22 @@ class Rows:
 
     def link(self, identities: tuple[Identity, ...], lead: str) -> None:
         """Let identities mean a lead from now on."""
-        self.identities.extend((kind, value, lead) for kind, value in identities)
         if identities:
+            self.identities.extend((kind, value, lead) for kind, value in identities)
             self.linked.add(lead)
 
     def decided(self, event: Event, decision: Decision, before: Lead | None = None) -> None:
         """Add what a decision brought; ``before`` is the lead as it was, None for a new one."""
         lead = decision.lead.id
         self._projections.decided(before, event, decision)
-        self.ledger.extend(rows.ledger_row(lead, line) for line in decision.ledger)
+        for line in decision.ledger:
+            self.ledger.append(rows.ledger_row(lead, line))
         for happening in decision.happenings:
             self.happened(lead, event.id, happening)
         for delivery in decision.deliveries:
             self._deliver(delivery)
-        self.tasks.extend(map(rows.task_row, decision.tasks))
+        for task in decision.tasks:
+            self.tasks.append(rows.task_row(task))
 
     def _deliver(self, delivery: Delivery) -> None:
         within = self._deadline(delivery)
@@ -124,10 +135,10 @@ class Rows:
             (_HAPPENING, self.happenings),
             (_DELIVERY, self.deliveries),
             (_TASK, self.tasks),
-            (_TASK_DONE, self.tasks_done),
         ):
-            if values:
-                connection.executemany(statement, values)
+            statement.write(connection, values)
+        if self.tasks_done:
+            connection.executemany(_TASK_DONE, self.tasks_done)
         self._projections.write(connection)
 
 
@@ -154,8 +165,8 @@ def write_leads(
             states.append(rows.state_row(lead, model))
         else:
             whole.append(rows.lead_row(lead, model))
-    connection.executemany(_LEAD, whole)
-    connection.executemany(_LEAD_STATE, states)
+    _LEAD.write(connection, whole)
+    _LEAD_STATE.write(connection, states)
     write_timers(connection, ordered, stored)
     search.refresh(connection, texts)
 

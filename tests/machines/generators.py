@@ -303,3 +303,43 @@ def steps(
 def streams(**how: Any) -> st.SearchStrategy[list[Step]]:
     """Return streams of one to fourteen steps."""
     return st.lists(steps(**how), min_size=1, max_size=14)
+
+
+# --- one crowded window --------------------------------------------------------------------------
+
+# Everything here is about one type of event within one hour, in steps of ten minutes, with amounts
+# in tenths: bounds are hit exactly, and again and again.
+_TENTHS = st.integers(-2, 12).map(lambda n: n / 10)
+_CROWDED = [n * 10 * MINUTE + extra for n in range(7) for extra in (-1, 0, 1) if n or extra > -1]
+
+
+@st.composite
+def crowded_conditions(draw: Any) -> Data:
+    """A count, sum, max or last of orders, mostly within the hour, with a bound that may be hit."""
+    kind = draw(st.sampled_from(["count", "sum", "max", "last"]))
+    said: Data = {"event": "order_placed", "within": "1h"}
+    if draw(st.integers(0, 4)) == 0:
+        del said["within"]
+    if kind == "last":
+        op = draw(st.sampled_from(["gt", "gte", "lt", "lte"]))
+        return {kind: said | {op: draw(st.sampled_from(["10m", "30m", "1h", "2h"]))}}
+    if kind == "count":
+        bounds = st.one_of(st.integers(0, 6), st.sampled_from([0.5, 1.5, 2.5]))
+        return {kind: said | draw(_number_tests(bounds))}
+    return {kind: said | {"of": "amount"} | draw(_number_tests(_TENTHS))}
+
+
+def crowded_streams() -> st.SearchStrategy[list[Step]]:
+    """Orders close together, some late, some dated ahead, and instants at which only time passes."""
+    gaps, nothing = st.sampled_from([0, 0, *_CROWDED]), st.just({})
+    amounts = st.builds(lambda amount: {"amount": amount}, _TENTHS)
+    order = st.builds(
+        Step,
+        gap=gaps,
+        how=HOWS,
+        kind=st.just("order_placed"),
+        shift=st.one_of(st.just(0), st.sampled_from([-10 * MINUTE, -1, *_CROWDED])),
+        properties=st.one_of(amounts, amounts, amounts, nothing),
+    )
+    pause = st.builds(Step, gap=gaps, how=st.sampled_from(["prompt", "late"]))
+    return st.lists(st.one_of(order, order, order, pause), min_size=2, max_size=14)

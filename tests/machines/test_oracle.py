@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.machines.lead import decide, new_lead
@@ -28,6 +28,8 @@ from tests.machines.generators import (
     Data,
     Step,
     aggregates,
+    crowded_conditions,
+    crowded_streams,
     streams,
     with_edge,
 )
@@ -36,7 +38,7 @@ from tests.machines.rulesets import behaviour, compiled, one_model
 from tests.play import START
 
 ALL_TYPES = sorted({*TYPES, *PAYING})
-MANY = settings(deadline=None, max_examples=250)
+MANY = settings(deadline=None, max_examples=150)
 
 
 def level_rule(index: int, condition: Data) -> Data:
@@ -126,7 +128,7 @@ def conditions(kind: Any) -> st.SearchStrategy[list[Data]]:
     return st.lists(kind, min_size=1, max_size=4)
 
 
-@settings(MANY, max_examples=400)
+@settings(MANY, max_examples=300)
 @given(said=conditions(TEMPORAL), stream=streams(profiles=False))
 def test_aggregates_and_absences_hold_when_the_whole_past_says_so(
     said: list[Data], stream: list[Step]
@@ -154,10 +156,34 @@ def test_conditions_of_an_event_rule_are_judged_at_its_arrival(
     Match([], [*said, *edges, *mixed]).play(stream)
 
 
+def order(gap: int, amount: float) -> Step:
+    """An order that comes so long after what was before."""
+    return Step(gap, "late", "order_placed", properties={"amount": amount})
+
+
+DIME = {"event": "order_placed", "of": "amount", "eq": 0.8}
+
+
 @MANY
+@example(said=[{"sum": DIME}], stream=[order(0, 0.1), order(1, 0.7)])
+@example(said=[{"sum": DIME | {"within": "1h"}}], stream=[order(0, 0.1), order(1, 0.7)])
+@example(
+    said=[{"sum": DIME | {"within": "1s"}}],
+    stream=[order(0, 19.99), order(500, 0.1), order(100, 0.7), Step(400, "prompt")],
+)
 @given(said=conditions(aggregates(CENTS)), stream=streams(amounts=CENTS, profiles=False))
 def test_sums_of_money_are_what_a_person_adds_up_on_paper(
     said: list[Data], stream: list[Step]
 ) -> None:
     """0.1 and 0.2 are 0.3, and what leaves a window leaves nothing behind."""
+    Match(said, said).play(stream)
+
+
+@settings(MANY, max_examples=400)
+@given(
+    said=st.lists(crowded_conditions(), min_size=3, max_size=6),
+    stream=crowded_streams(),
+)
+def test_a_crowded_window_is_right_at_every_bound(said: list[Data], stream: list[Step]) -> None:
+    """Many events in one hour, out of order, at equal instants and at its very edges."""
     Match(said, said).play(stream)

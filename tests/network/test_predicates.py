@@ -10,7 +10,7 @@ from engine.language import definitions
 from engine.language.definitions import FieldRef
 from engine.language.diagnostic import Source
 from engine.language.instants import DAY, parse_instant
-from engine.network.predicates import compile_test
+from engine.network.predicates import compile_number, compile_test, moment
 
 NOW = parse_instant("2026-03-02T09:00:00+08:00")
 RANKS = ("staff", "manager", "director")
@@ -46,6 +46,21 @@ CASES: list[tuple[str, Any, Any, bool]] = [
     ("older_than", DAY, "2026-03-01T08:59:59+08:00", True),
     ("older_than", DAY, "2026-03-01T09:00:00+08:00", False),
     ("newer_than", DAY, "2026-03-01T09:00:00+08:00", True),
+    ("ne", 5, 6, True),
+    ("eq", 5, 6, False),
+    ("in", ("a", "b"), "c", False),
+    ("starts_with", "业", "制造业", False),
+    ("ends_with", "制", "制造业", False),
+    ("contains", "金", "制造业", False),
+    ("gte", 500, 499, False),
+    ("lt", 500, 499, True),
+    ("lte", 500, 501, False),
+    ("between", (1, 3), 0.9, False),
+    ("includes", "vip", ["x"], False),
+    ("includes_any", ("vip", "y"), ["x", "y"], True),
+    ("before", NOW, "2026-03-02T09:00:00+08:00", False),
+    ("after", NOW, "2026-03-02T09:00:00+08:00", False),
+    ("newer_than", DAY, "2026-03-01T08:59:59+08:00", False),
     ("exists", True, 0, True),
     ("exists", False, 0, False),
 ]
@@ -61,12 +76,12 @@ class Facts:
         self.now = NOW
 
 
-def check(op: str, operand: Any, ranks: tuple[str, ...] = ()) -> Any:
+def check(op: str, operand: Any, ranks: tuple[str, ...] = (), fact: str = "lead.x") -> Any:
     """Compile one test on lead.x."""
     source = Source("a.yaml", 1, 1)
     return compile_test(
         definitions.Test(
-            fact="lead.x", op=op, operand=operand, family="any", ranks=ranks, source=source
+            fact=fact, op=op, operand=operand, family="any", ranks=ranks, source=source
         )
     )
 
@@ -113,3 +128,89 @@ def test_fields_compare_with_fields() -> None:
     """An operand may be another fact of the lead."""
     assert check("gte", FieldRef(fact="lead.y"))(Facts(5)) is True
     assert check("gt", FieldRef(fact="lead.y"))(Facts(5)) is False
+
+
+@pytest.mark.parametrize(("op", "operand", "value", "holds"), CASES)
+def test_properties_are_tested_as_facts_are(
+    op: str, operand: Any, value: Any, holds: bool
+) -> None:
+    """An operator means the same on an event's property, whatever the lead's facts are."""
+    event = Facts(None)
+    event.properties = {"x": value}
+    assert check(op, operand, fact="event.x")(event) is holds
+    assert check(op, operand, fact="event.x")(Facts(value)) is (op == "exists" and not operand)
+
+
+def test_membership_of_properties_leaves_out_what_is_missing() -> None:
+    """Only a property that is there is in a list, or not in it."""
+    for op in ("in", "not_in"):
+        assert check(op, ("a",), fact="event.x")(Facts(None)) is False
+
+
+def test_ranks_of_what_is_missing_are_not_compared() -> None:
+    """Neither a missing value nor a missing field to compare with has a rank."""
+    assert check("at_least", "manager", RANKS)(Facts(None)) is False
+    other = check("at_least", FieldRef(fact="lead.z"), RANKS)
+    assert other(Facts("director")) is False
+    assert check("at_most", "staff", RANKS)(Facts("manager")) is False
+    same = check("at_least", FieldRef(fact="lead.y"), RANKS)
+    assert same(Facts("staff")) is True
+
+
+def test_a_field_may_be_compared_with_a_property() -> None:
+    """Either side may be the event's; what is missing on either makes it false."""
+    facts = Facts(5)
+    facts.properties = {"y": 4}
+    assert check("gt", FieldRef(fact="event.y"))(facts) is True
+    assert check("lt", FieldRef(fact="event.y"))(facts) is False
+    assert check("lt", FieldRef(fact="lead.x"), fact="event.y")(facts) is True
+    assert check("eq", FieldRef(fact="lead.y"))(facts) is True
+    assert check("eq", FieldRef(fact="event.y"))(facts) is False
+    assert check("ne", FieldRef(fact="event.y"))(facts) is True
+    assert check("eq", FieldRef(fact="lead.z"))(facts) is False
+    assert check("ne", FieldRef(fact="lead.z"))(facts) is False
+
+
+def test_an_edge_needs_a_number_now() -> None:
+    """What is gone has crossed nothing, and falls from nowhere."""
+    for op in ("rises_to", "falls_below"):
+        assert check(op, 50)(Facts(None, 60, changed=True)) is False
+    assert check("falls_below", 50)(Facts(40, None, changed=True)) is False
+    gone = Facts(None, 60, changed=True)
+    gone.before = {"lead.x": None}
+    assert check("rises_to", 50)(gone) is False
+
+
+def test_a_date_begins_at_midnight_in_china() -> None:
+    """A day without a time is the instant at which it begins there."""
+    assert moment("2026-03-02") == NOW - 9 * 3_600_000
+    assert moment("2026-03-02T01:00:00Z") == NOW
+
+
+@pytest.mark.parametrize(
+    ("op", "operand", "yes", "no"),
+    [
+        ("eq", 3, [3, 3.0], [2, 4]),
+        ("ne", 3, [2, 4], [3]),
+        ("in", (1, 3), [1, 3], [2]),
+        ("not_in", (1, 3), [2], [1, 3]),
+        ("gt", 3, [3.5, 4], [3, 2]),
+        ("gte", 3, [3, 4], [2.9]),
+        ("lt", 3, [2.9], [3, 4]),
+        ("lte", 3, [3, 2], [3.1]),
+        ("between", (1, 3), [1, 2, 3], [0.9, 3.1]),
+    ],
+)
+def test_an_aggregate_is_compared_at_its_bound(
+    op: str, operand: Any, yes: list[float], no: list[float]
+) -> None:
+    """An operator on a count or sum holds exactly where it says; None fails all of them."""
+    holds = compile_number([(op, operand)])
+    assert [holds(n) for n in yes] == [True] * len(yes)
+    assert [holds(n) for n in (*no, None)] == [False] * (len(no) + 1)
+
+
+def test_all_of_an_aggregates_comparisons_must_hold() -> None:
+    """Several operators are joined by and."""
+    holds = compile_number([("gte", 2), ("lt", 5), ("ne", 3)])
+    assert [holds(n) for n in (1, 2, 3, 4, 5)] == [False, True, False, True, False]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.language.catalogue import IDENTITIES
-from engine.language.intake import DOINGS, LIST_KINDS
+from engine.language.intake import DOINGS, KEPT, LIST_KINDS
 from engine.language.schemas.forms import (
     Schema,
     choice,
@@ -30,6 +30,7 @@ def structure() -> Schema:
             "identity": record(
                 {"keys": {**keys, "uniqueItems": True}}, description="How leads are told apart."
             ),
+            "merge": _merge(),
             "normalise": record(
                 {
                     "region": text(
@@ -54,6 +55,17 @@ def structure() -> Schema:
             "enrich": listing(_enrichment(), "Plugins to be asked for what is missing (信息补全)."),
         },
     }
+
+
+def _merge() -> Schema:
+    proving = listing(
+        choice(IDENTITIES), "Fields that belong to one person only; none: nobody is merged."
+    )
+    keys = {
+        "when": {**proving, "uniqueItems": True},
+        "keep": choice(KEPT, "Whose id stays: the oldest lead's, or the strongest identity's."),
+    }
+    return record(keys, description="When two leads turn out to be one (合并).")
 
 
 def _lists(description: str) -> Schema:

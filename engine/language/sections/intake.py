@@ -31,6 +31,7 @@ from engine.language.intake import (
     Enrichment,
     Intake,
     ListFile,
+    Merge,
     ScreenRule,
 )
 from engine.language.lists import read_entries
@@ -73,6 +74,7 @@ class IntakeBuilder(Builder):
             lists=lists,
             rules=tuple(self._rule(part) for part in rules),
             bots=self._bots(parts, kinds),
+            merge=_merge(parts),
             enrichments=tuple(self._enrichments(parts)),
         )
 
@@ -225,6 +227,14 @@ class IntakeBuilder(Builder):
         for index, name in enumerate(part.data or ()):
             if self.known(part.child(index), name, given, "field", plugin):
                 yield name
+
+
+def _merge(parts: Sequence[Part]) -> Merge:
+    made, when = Merge(), _first(parts, "merge", "when")
+    return Merge(
+        when=made.when if when is None else tuple(when),
+        keep=_first(parts, "merge", "keep") or made.keep,
+    )
 
 
 def _kind(part: Part) -> str:
