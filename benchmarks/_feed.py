@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from search import leads as people
 
 from engine.host.alarms import Alarms
+from engine.host.batching import Batching
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, StreamClock
 from engine.host.door import Arrival
@@ -68,7 +69,9 @@ class Host:
         self.loop = asyncio.new_event_loop()
         self._inbox = Inbox()
         self.memory = Memory(clock or StreamClock(), LeadCache(), Alarms(), Teams())
-        self._writer = Writer(store, self._inbox, self.memory, lambda: ruleset)
+        # A batch is to be one transaction, however long it takes.
+        batching = Batching(longest=60.0)
+        self._writer = Writer(store, self._inbox, self.memory, lambda: ruleset, batching=batching)
         self._writer.start()
 
     def take(self, batch: list[Arrival]) -> list[Outcome]:

@@ -69,11 +69,7 @@ def command(config: Path, fix: bool, format: str, fail_on: str, now: str | None)
 
 def _counted(loaded: Loaded, linted: Linted) -> str:
     counted = summary(linted.diagnostics, len(loaded.files), loaded.rules)
-    mild = sum(d.severity == "info" for d in linted.diagnostics)
-    for number, what in ((mild, "info"), (linted.ignored, "ignored")):
-        if number:
-            counted += f", {number} {what}"
-    return counted
+    return f"{counted}, {linted.ignored} ignored" if linted.ignored else counted
 
 
 def _lint(config: Path, now: int) -> tuple[Loaded, Linted | None]:

@@ -62,6 +62,5 @@ def command(
 
 def _warn(loaded: Loaded) -> None:
     """Show what should be looked at, now or soon; the server starts all the same."""
-    warnings = [d for d in loaded.diagnostics if d.severity == "warning"]
-    print_diagnostics(warnings, "text", loaded)
+    print_diagnostics(loaded.diagnostics, "text", loaded)
     sys.stdout.flush()

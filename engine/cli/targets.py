@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.host.outcome import Outcome
     from engine.language.definitions import Definitions
 
-BUSY: Final = frozenset({429, 503})
+BUSY: Final = frozenset({429, 503, 507})
 Raw = Mapping[str, Any]
 
 

@@ -57,6 +57,15 @@ class Alarms:
             heapq.heappop(self._heap)
         return None
 
+    def soonest(self, now: int, most: int) -> list[str]:
+        """Return up to ``most`` leads that are due at ``now``, those due first before others."""
+        found: list[tuple[int, str]] = []
+        while len(found) < most and (alarm := self.pop(now)) is not None:
+            found.append(alarm)
+        for due, lead in found:
+            self.set(lead, due)
+        return [lead for _, lead in found]
+
     def pop(self, now: int) -> tuple[int, str] | None:
         """Take out the earliest (instant, lead) that is due at ``now``, if one is."""
         due = self.next_due()

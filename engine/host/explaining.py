@@ -11,11 +11,12 @@ from engine.errors import NotFound
 from engine.host.accounts import account_item
 from engine.language.instants import BadTime, format_instant, parse_instant
 from engine.machines.account import Past
-from engine.machines.replay import Entry, replay
+from engine.machines.replay import replay
 from engine.machines.state import Assignment, Clock, Enrolment, Lead, LedgerLine
 from engine.machines.why import account
 from engine.network.naming import find_rule
 from engine.network.ruleset import Ruleset
+from engine.store.merges import entries_of
 from engine.store.reading import Reader
 from engine.store.shapes import when
 
@@ -95,10 +96,11 @@ def _find(reader: Reader, ruleset: Ruleset, lead: Lead, question: Question) -> _
         raise BadTime(
             f"retention has removed what led there; explain from {format_instant(start.at)} on"
         )
-    log = [e for e in reader.history(lead.id) if start is None or e.seq > start.seq]
-    entries = [Entry(logged.event, logged.decided_at) for logged in log]
-    begin = start.lead if start is not None else None
-    replayed = replay(ruleset, lead.id, entries, question.at, reader.teams(), begin)
+    history = list(reader.history(lead.id))
+    starts = reader.snapshots({lead.id, *(e.first for e in history if e.first)})
+    log = entries_of(lead.id, history, starts)
+    begin = {id: snapshot.lead for id, snapshot in starts.items()}
+    replayed = replay(ruleset, lead.id, log, question.at, reader.teams(), begin)
     if replayed is None:
         raise BadTime(
             f"the lead was not there yet at {format_instant(question.at)}; "

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from engine.machines.replay import Entry, rebuild
+from engine.machines.replay import rebuild
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
 from engine.store import rows
+from engine.store.merges import entries_of
 from engine.store.snapshots import Story, stories
 
 Verdict = Literal["same", "comparable", "differs", "no-log"]
@@ -58,16 +60,20 @@ def play(
     ``changes`` maps score, grade, stage and owner to (as stored, as played), where they differ.
     """
     for story in stories(database, only):
-        log = (Entry(each.event, each.decided_at, ruleset.version) for each in story.log)
-        start = story.start.lead if story.start else None
-        lead = rebuild({ruleset.version: ruleset}, story.id, log, start)
+        entries = entries_of(story.id, story.log, story.starts)
+        log = (replace(each, ruleset=ruleset.version) for each in entries)
+        lead = rebuild({ruleset.version: ruleset}, story.id, log, _leads(story))
         before = _standing(rows.lead_state(story.state), ruleset)
         after = _standing(lead, ruleset) if lead else {}
         yield (
             story.id,
-            len(story.log),
+            len(entries),
             {k: (v, after.get(k)) for k, v in before.items() if after.get(k) != v},
         )
+
+
+def _leads(story: Story) -> dict[str, Lead]:
+    return {id: snapshot.lead for id, snapshot in story.starts.items()}
 
 
 def _standing(lead: Lead, ruleset: Ruleset) -> dict[str, Any]:
@@ -82,22 +88,22 @@ def _standing(lead: Lead, ruleset: Ruleset) -> dict[str, Any]:
 
 
 def _check(story: Story, rulesets: Mapping[str, Ruleset], present: Ruleset) -> Checked:
-    versions = tuple(dict.fromkeys(each.ruleset for each in story.log))
+    log = entries_of(story.id, story.log, story.starts)
+    versions = tuple(dict.fromkeys(each.ruleset for each in log))
     unknown = tuple(version for version in versions if version not in rulesets)
-    start = story.start.lead if story.start else None
-    log = (Entry(each.event, each.decided_at, each.ruleset) for each in story.log)
+    start = story.starts.get(story.id)
     checked = Checked(
         story.id,
         "same",
-        len(story.log),
+        len(log),
         versions,
         unknown,
-        story.start.at if story.start else None,
+        start.at if start else None,
     )
     known = {**rulesets, **dict.fromkeys(unknown, present)}
-    lead = rebuild(known, story.id, log, start)
+    lead = rebuild(known, story.id, log, _leads(story))
     if lead is None:
-        return msgspec.structs.replace(checked, verdict="no-log")
+        return replace(checked, verdict="no-log")
     if not unknown:
         return _compared(checked, story.state, lead)
     stored = _comparable(rows.lead_state(story.state), present)
@@ -115,11 +121,9 @@ def _compared(checked: Checked, state: bytes, lead: Lead) -> Checked:
 
 def _judged(checked: Checked, otherwise: Verdict, found: tuple[str, Any, Any] | None) -> Checked:
     if found is None:
-        return msgspec.structs.replace(checked, verdict=otherwise)
+        return replace(checked, verdict=otherwise)
     path, stored, replayed = found
-    return msgspec.structs.replace(
-        checked, verdict="differs", path=path, stored=stored, replayed=replayed
-    )
+    return replace(checked, verdict="differs", path=path, stored=stored, replayed=replayed)
 
 
 def _comparable(lead: Lead, ruleset: Ruleset) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import NotFound
+from engine.host import merging
 from engine.host.alarms import HORIZON, Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock
@@ -26,11 +27,13 @@ from engine.host.limits import deadline_of
 from engine.host.outcome import Outcome, refused, summary_of, summary_of_seen, try_later
 from engine.host.telemetry import Telemetry
 from engine.language.instants import MINUTE
-from engine.machines.directory import Identity, Resolution, resolve
+from engine.machines.directory import Conflict, Identity, Resolution, resolve, unite
+from engine.machines.merging import UNMERGED
 from engine.machines.state import Event, Happening, Lead, Teams
 from engine.machines.turn import Turn, new_lead, take_turn
 from engine.network.ruleset import Ruleset
-from engine.store import forgetting, lookup
+from engine.store import forgetting, lookup, merges, snapshots
+from engine.store.database import savepoint
 from engine.store.writing import Rows, write_leads, write_teams
 
 _log: Final = logging.getLogger("leadrules.host")
@@ -70,6 +73,8 @@ class Work:
         self._now = memory.clock.now()
         self._newest: int | None = None
         self._buried: set[Identity] = set()
+        self._absorbed: dict[str, str] = {}
+        self._told: set[tuple[str, str]] = set()
         self.turns = 0
 
     # --- events ------------------------------------------------------------------------------
@@ -87,6 +92,8 @@ class Work:
         wanted = {*self._known.values(), *(a.lead for a in arrivals if a.lead)}
         self._gate.prepare(arrivals)
         self._fetch(id for id in wanted if self._memory.cache.get(id) is None)
+        if self._memory.clock.driven:
+            self._fetch_due(max(a.event.at for a in arrivals), len(arrivals))
 
     def take(self, arrival: Arrival) -> Outcome:
         """Decide one event. A defect in the machines costs this event only."""
@@ -98,6 +105,8 @@ class Work:
             return self._take(arrival)
         except NotFound as error:
             return refused(event.id, "unknown-lead", str(error))
+        except merging.NotMerged as error:
+            return refused(event.id, error.code, str(error))
         except DurableFailed as error:  # with ``network: durable``; the next event finds another
             _log.error("event %s (%s): %s", event.id, event.type, error)
             return try_later(event.id, error.code, str(error))
@@ -113,7 +122,7 @@ class Work:
         seen = self._seen.get(event.id)
         if lead is None and seen is None:
             return None
-        lead = lead or (seen.lead if seen else "")
+        lead = self._present(lead or (seen.lead if seen else ""))
         touched = self._touched.get(lead)
         if touched is not None:
             return Outcome(event.id, lead, "duplicate", None, self._summary(touched))
@@ -128,6 +137,10 @@ class Work:
             return turned
         found = self._whose(arrival)
         self._pass_time(arrival.event.at)
+        if arrival.event.type in merging.BY_HAND:
+            return self._by_hand(arrival, found.lead)
+        if found.conflicts:
+            found = self._unite(arrival, found)
         lead = self._lead_of(found, arrival.event)
         event = self._gate.marked(arrival, None if found.created else lead)
         turn = take_turn(self._ruleset, lead, self._teams, event, self._now)
@@ -137,11 +150,6 @@ class Work:
         for identity in found.links:
             self._known[identity] = found.lead
         self._rows.link(found.links, found.lead)
-        if found.conflicts:
-            data = {"leads": list(found.conflicts)}
-            self._rows.happened(
-                found.lead, event.id, Happening(self._now, "identity_conflict", data)
-            )
         return Outcome(event.id, found.lead, "accepted", None, self._summary(turn.lead))
 
     def _is_buried(self, arrival: Arrival) -> bool:
@@ -156,14 +164,23 @@ class Work:
         """Find the lead an event means; one named by its id counts more than any identity."""
         if arrival.lead is None:
             is_known = any(i in self._known for i in arrival.identities)
-            new = "" if is_known else self._new_lead_id(arrival.event)
-            return resolve(self._known, arrival.identities, new)
-        if self._lead(arrival.lead) is None:
+            if not is_known:
+                return resolve({}, arrival.identities, self._new_lead_id(arrival.event))
+            rule = self._ruleset.definitions.intake.merge
+            other = merging.is_somebody_else(self._connection, rule, arrival, self._known)
+            if other is not None:
+                new = self._new_lead_id(arrival.event)
+                self._conflict(new, arrival.event, Conflict(other, merging.SHARED))
+                links = tuple(i for i in arrival.identities if i not in self._known)
+                return Resolution(new, True, links, ())
+            return resolve(self._known, arrival.identities, "")
+        lead = self._present(arrival.lead)
+        if self._lead(lead) is None:
             raise NotFound(f"there is no lead {arrival.lead!r}")
         named: Identity = ("id", arrival.lead)
         known = {i: self._known[i] for i in arrival.identities if i in self._known}
-        known[named] = arrival.lead
-        return resolve(known, (named, *arrival.identities), arrival.lead)
+        known[named] = lead
+        return resolve(known, (named, *arrival.identities), lead)
 
     def _new_lead_id(self, event: Event) -> str:
         return lead_id(event.id, min(event.at, self._now))
@@ -193,7 +210,113 @@ class Work:
     def _summary(self, lead: Lead) -> dict[str, Any]:
         return summary_of(lead, self._ruleset.default_model)
 
+    # --- leads that are one ------------------------------------------------------------------
+
+    def _unite(self, arrival: Arrival, found: Resolution) -> Resolution:
+        """Merge what the event shows to be one lead; what stays two is told on the timeline."""
+        self._flush()
+        given = self._present(arrival.lead) if arrival.lead else None
+        by = merging.names_by(arrival, given, self._known)
+        leads = [lead for id in by if (lead := self._lead(id)) is not None]
+        named = merging.named(self._connection, by, leads, self._known)
+        rule = self._ruleset.definitions.intake.merge
+        union = unite(rule, named, merges.apart(self._connection, by))
+        for survivor, absorbed in union.merges:
+            kinds = by[survivor] | by[absorbed]
+            event = merging.automatic(arrival.event, survivor, absorbed, kinds, self._now)
+            self._merge(survivor, absorbed, event)
+            by[survivor] = kinds
+        for conflict in union.conflicts:
+            self._conflict(union.lead, arrival.event, conflict)
+        return Resolution(union.lead, False, found.links, ())
+
+    def _conflict(self, lead: str, event: Event, conflict: Conflict) -> None:
+        """Tell once of two leads that an event names and that stay two."""
+        pair = (lead, conflict.lead)
+        if pair in self._told or merges.is_told(self._connection, *pair):
+            return
+        self._told.add(pair)
+        data = {"leads": [conflict.lead], "reason": conflict.reason}
+        self._rows.happened(lead, event.id, Happening(self._now, "identity_conflict", data))
+
+    def _by_hand(self, arrival: Arrival, id: str) -> Outcome:
+        """Do what a person says of two leads; raises NotFound and NotMerged."""
+        event, other = arrival.event, str(arrival.event.properties.get("absorbed"))
+        if event.type == UNMERGED:
+            self._part(id, other, event)
+        elif self._present(other) == id:
+            raise merging.NotMerged(f"{other} and {id} are one already")
+        else:
+            self._merge(id, self._present(other), event)
+        return Outcome(event.id, id, "accepted", None, self._summary(self._touched[id]))
+
+    def _merge(self, survivor: str, absorbed: str, event: Event) -> None:
+        self._flush()
+        pair = self._lead(survivor), self._lead(absorbed)
+        if pair[0] is None or pair[1] is None:
+            raise NotFound(f"there is no lead {absorbed if pair[0] else survivor!r}")
+        with savepoint(self._connection):
+            turn = merging.merge(
+                self._ruleset, self._connection, self._teams, (pair[0], pair[1]), event, self._now
+            )
+        self._forget(absorbed, survivor)
+        self._rows.linked.add(survivor)
+        self._record(pair[0], turn)
+
+    def _forget(self, absorbed: str, survivor: str) -> None:
+        """Know a lead under its survivor's id only; after a rollback it is read anew."""
+        self._absorbed[absorbed] = survivor
+        for held in (self._touched, self._read):
+            held.pop(absorbed, None)
+        self._memory.cache.drop(absorbed)
+        self._memory.alarms.set(absorbed, None)
+        for known in (self._known, self._new):
+            for key in [key for key, lead in known.items() if lead == absorbed]:
+                known[key] = survivor  # type: ignore[index]
+
+    def _part(self, id: str, absorbed: str, event: Event) -> None:
+        self._flush()
+        lead = self._lead(id)
+        if lead is None:
+            raise NotFound(f"there is no lead {id!r}")
+        with savepoint(self._connection):
+            parted = merging.part(
+                self._ruleset, self._connection, self._teams, lead, event, self._now
+            )
+        self._absorbed.pop(absorbed, None)
+        self._known.update(dict.fromkeys(parted.identities, absorbed))
+        self._rows.log(parted.event, id, self._now, self._ruleset.version)
+        self._new[event.id] = id
+        for decision in (parted.survivor, parted.absorbed):
+            after = decision.lead
+            self._rows.decided(parted.event, decision, None)
+            self._rows.linked.add(after.id)
+            self._touched[after.id] = after
+            self._memory.alarms.set(after.id, after.wake_at)
+        self._teams = parted.teams
+        self._flush()
+        if parted.keeps_snapshot:
+            snapshots.take(self._connection, id, self._memory.clock.wall())
+
+    def _flush(self) -> None:
+        """Write what is decided so far, for those who look into the tables."""
+        self._write_rows()
+        queued = self._rows.queued
+        self._rows = Rows(
+            self._memory.clock.wall(), partial(deadline_of, self._ruleset.definitions)
+        )
+        self._rows.queued.update(queued)
+        self._read.update(self._touched)
+
     # --- leads -------------------------------------------------------------------------------
+
+    def _present(self, id: str) -> str:
+        """Return the lead that an id means now, which may have been merged into another."""
+        while id in self._absorbed:
+            id = self._absorbed[id]
+        if id in self._touched or self._stored(id) is not None:
+            return id
+        return merges.survivor_of(self._connection, id) or id
 
     def _lead(self, id: str) -> Lead | None:
         found = self._touched.get(id) or self._stored(id)
@@ -225,12 +348,19 @@ class Work:
 
     def wake_due(self, most: int) -> int:
         """Wake up to ``most`` leads that are due now; returns how many were."""
+        self._fetch_due(self._now, most)
         for count in range(most):
             alarm = self._alarm(self._now)
             if alarm is None:
                 return count
             self._wake(*alarm)
         return most
+
+    def _fetch_due(self, target: int, most: int) -> None:
+        """Read in one go the leads that are about to be woken."""
+        alarms = self._memory.alarms
+        due = alarms.soonest(min(target, alarms.horizon - 1), most)
+        self._fetch(id for id in due if self._stored(id) is None)
 
     def _alarm(self, target: int) -> tuple[int, str] | None:
         alarms = self._memory.alarms
@@ -255,36 +385,41 @@ class Work:
             lead = self._lead(id)
             if lead is None:
                 return
-            event = Event(self._wake_id(id, due), "timer_due", self._now, channel=ENGINE)
+            event = Event(self._wake_id(lead, due), "timer_due", self._now, channel=ENGINE)
             self._record(lead, take_turn(self._ruleset, lead, self._teams, event, self._now))
         except Exception:
             _log.exception("lead %s: a defect while meeting its deadline of %d", id, due)
             self._memory.alarms.set(id, self._now + _REST)
 
-    def _wake_id(self, lead: str, due: int) -> str:
+    def _wake_id(self, lead: Lead, due: int) -> str:
         """Name a wake; two may be due at one instant when the first sets a deadline at once."""
-        name = f"wake:{lead}:{due}"
+        name = f"wake:{lead.id}:{due}"
+        if lead.updated_at < due:  # whoever was woken for it before was changed then or later
+            return name
         for number in range(2, 20):
             if name not in self._new and not lookup.is_logged(self._connection, name):
                 return name
-            name = f"wake:{lead}:{due}:{number}"
-        raise RuntimeError(f"lead {lead} sets the same deadline again and again")
+            name = f"wake:{lead.id}:{due}:{number}"
+        raise RuntimeError(f"lead {lead.id} sets the same deadline again and again")
 
     # --- the end -----------------------------------------------------------------------------
 
     def write(self) -> None:
         """Write everything within the caller's transaction."""
-        self._rows.write(self._connection)
+        self._write_rows()
         self._gate.write()
+        before = self._memory.teams.books
+        changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
+        if changed:
+            write_teams(self._connection, changed)
+
+    def _write_rows(self) -> None:
+        self._rows.write(self._connection)
         if self._touched:
             stored = {id: lead for id in self._touched if (lead := self._stored(id))}
             model = self._ruleset.default_model
             linked = self._rows.linked
             write_leads(self._connection, self._touched.values(), stored, model, linked)
-        before = self._memory.teams.books
-        changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
-        if changed:
-            write_teams(self._connection, changed)
 
     @property
     def queued(self) -> Mapping[str, int | None]:

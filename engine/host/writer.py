@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
 
+from engine.host.batching import Batching
 from engine.host.inbox import Inbox, Item, Promise, Task
 from engine.host.outcome import Outcome, refused, try_later
 from engine.host.work import Memory, Work
@@ -17,8 +18,6 @@ from engine.network.ruleset import Ruleset
 from engine.store.database import Store
 
 _log: Final = logging.getLogger("leadrules.host")
-MOST_EVENTS: Final = 1_000  # in one transaction: enough to share an fsync, not felt as a pause
-MOST_WAKES: Final = 500
 _LONGEST_SLEEP: Final = 1.0
 Answer = tuple[Promise, Any, Exception | None]
 Queued = Callable[[Mapping[str, int | None]], None]
@@ -38,12 +37,14 @@ class Writer:
         memory: Memory,
         ruleset: Callable[[], Ruleset],
         queued: Queued = lambda connections: None,
+        batching: Batching | None = None,
     ) -> None:
         self._store = store
         self._inbox = inbox
         self._memory = memory
         self._ruleset = ruleset
         self._queued = queued
+        self._batching = batching or Batching()
         self._answers: list[Answer] = []
         self._thread = threading.Thread(target=self._run, name="leadrules-writer", daemon=True)
 
@@ -58,7 +59,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             try:
-                items, tasks = self._inbox.take(MOST_EVENTS, self._patience())
+                items, tasks = self._inbox.take(self._batching.events, self._patience())
                 if self._inbox.closed and not (items or tasks):
                     return
                 self.cycle(items, tasks)
@@ -79,7 +80,7 @@ class Writer:
             self._transact(items, tasks)
         except sqlite3.OperationalError as error:  # the disk, not the events
             self._undo()
-            _log.exception("nothing can be stored")
+            _log.error("nothing can be stored: %s", error)  # each batch says so: one line is enough
             self._answer_all(items, tasks, error)
         except Exception:
             self._undo()
@@ -93,7 +94,7 @@ class Writer:
         work = Work(self._ruleset(), self._memory, self._store.connection)
         with self._store.transaction() as connection:
             work.prepare([item.arrival for item in items])
-            work.wake_due(MOST_WAKES)
+            work.wake_due(self._batching.wakes(len(items)))
             outcomes = [work.take(item.arrival) for item in items]
             decided = perf_counter()
             work.write()
@@ -101,6 +102,7 @@ class Writer:
                 answers.append(_run_task(task, connection))
         committed = perf_counter()
         work.keep()
+        self._batching.learn(work.turns, committed - began)
         if items or work.turns:
             self._memory.telemetry.transaction(len(items), decided - began, committed - decided)
         for task, (_, result, error) in zip(tasks, answers, strict=True):
@@ -164,10 +166,12 @@ def _run_task(task: Task, connection: sqlite3.Connection) -> Answer:
     try:
         result = task.write(connection)
     except Exception as error:
+        if not connection.in_transaction:  # a disk that is full undoes all of it, not this alone
+            raise
         connection.execute("ROLLBACK TO task")
-        return task, None, error
-    finally:
         connection.execute("RELEASE task")
+        return task, None, error
+    connection.execute("RELEASE task")
     return task, result, None
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.language.catalogue import BadValue, Field
-from engine.language.definitions import Absence, Aggregate, Condition, Guard
 from engine.language.instants import BadTime, parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.operators import EDGES, OPERATORS, check_operand
 from engine.language.reader import Path
+from engine.language.rules import Absence, Aggregate, Condition, Guard
+from engine.language.zones import is_zone, zone_hint
 
 if TYPE_CHECKING:
     from engine.language.conditions import ConditionParser
@@ -157,12 +157,11 @@ def _calendar(parser: ConditionParser, name: Any, path: Path) -> str | None:
 
 
 def _zone(parser: ConditionParser, zone: Any, path: Path) -> str:
-    try:
-        return ZoneInfo(zone).key
-    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        hint = "write an IANA name such as Asia/Shanghai"
-        parser.error("unknown-zone", path, f"{zone!r} is no time zone", hint)
-        return "UTC"
+    if is_zone(zone):
+        return str(zone)
+    hint = zone_hint(zone)
+    parser.error("unknown-zone", path, f'"{zone}" is no time zone; {hint}', hint)
+    return "UTC"
 
 
 def _times(parser: ConditionParser, data: Any, path: Path) -> tuple[int | None, int | None]:

@@ -7,20 +7,13 @@ from typing import Any, Final
 
 from engine.language.aggregates import parse_absence, parse_aggregate, parse_guard
 from engine.language.catalogue import BadValue
-from engine.language.definitions import (
-    All,
-    AnyOf,
-    Condition,
-    FieldRef,
-    Not,
-    Test,
-)
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.operators import COMPARING, EDGES, MANY, OPERATORS, check_operand
 from engine.language.places import nearest_place
 from engine.language.reader import Document, Path
+from engine.language.rules import All, AnyOf, Condition, FieldRef, Not, Test
 from engine.language.scope import ANY, Resolved, Scope
 
 AGGREGATES: Final = ("count", "sum", "max", "last")
@@ -171,6 +164,8 @@ class ConditionParser:
             known = [p.removeprefix(prefix) for p in known if p.startswith(prefix)]
         what = f"property of {' or '.join(self.events)}" if prefix else "field"
         hint = did_you_mean(key, known)
+        if key == "lead.consent":
+            hint = "consent is asked for by topic, such as lead.consent.marketing: given"
         self.found.error(
             "unknown-property" if prefix else "unknown-field",
             f'"{key}" is not a known {what}; {hint}',

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from engine.language.definitions import (
+from engine.language.diagnostic import Diagnostics, Source
+from engine.language.rules import (
     All,
     AnyOf,
     Condition,
@@ -22,7 +23,6 @@ from engine.language.definitions import (
     Stage,
     Test,
 )
-from engine.language.diagnostic import Diagnostics, Source
 
 
 class _Edge(msgspec.Struct, frozen=True):

@@ -17,6 +17,12 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 WEEK: Final = 7 * DAY
 
+# Far beyond any rule, and near enough that adding it to an instant stays within the years that
+# have an RFC 3339 form.
+LONGEST: Final = 36_500 * DAY
+_LONGEST_WORKING: Final = {"hours": 200_000, "days": 25_000}
+_MOST_DIGITS: Final = 12
+
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _DURATION: Final = re.compile(r"([0-9]+)([smhdw])")
 _COMPOUND: Final = re.compile(r"(?:[0-9]+[smhdw])+")
@@ -32,6 +38,14 @@ class BadTime(LeadrulesError, ValueError):
     """Text that is no instant or no duration."""
 
     code = "bad-time"
+
+
+class TooLong(BadTime):
+    """A duration of the right form that is longer than 100 years."""
+
+    def __init__(self, text: str) -> None:
+        shown = text if len(text) <= 40 else f"{text[:39]}…"
+        super().__init__(f"{shown!r} is too long; a duration is at most 100 years, which is 36500d")
 
 
 def parse_instant(text: str) -> int:
@@ -67,26 +81,49 @@ def to_datetime(instant: int) -> datetime:
 
 
 def parse_duration(text: str) -> int:
-    """Return the milliseconds of ``30d``, ``24h``, ``10m``, ``45s``, ``2w``; raises BadTime."""
+    """Return the milliseconds of ``30d``, ``24h``, ``10m``, ``45s``, ``2w``.
+
+    Raises BadTime, and TooLong beyond 100 years.
+    """
     found = _DURATION.fullmatch(text)
     if found is None or found[1][0] == "0":
         raise BadTime(
             f"{text!r} is not a duration; write a whole number and s, m, h, d or w, such as 30d"
         )
-    return int(found[1]) * _UNITS[found[2]]
+    return _length(text, [(found[1], found[2])])
+
+
+def _length(text: str, parts: list[tuple[str, str]]) -> int:
+    """Return the sum of parts such as ("30", "d"); raises TooLong for what ``text`` says."""
+    if any(len(number) > _MOST_DIGITS for number, _ in parts):  # int() of a book takes minutes
+        raise TooLong(text)
+    length = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if length > LONGEST:
+        raise TooLong(text)
+    return length
 
 
 def parse_offset(text: str) -> int:
-    """Return the milliseconds of a test's offset, such as ``0d`` or ``6d23h``; raises BadTime."""
+    """Return the milliseconds of a test's offset, such as ``0d`` or ``6d23h``.
+
+    Raises BadTime, and TooLong beyond 100 years.
+    """
     if _COMPOUND.fullmatch(text) is None:
         raise BadTime(f"{text!r} is not an offset; write such as 0d, 90m or 6d23h")
-    return sum(int(n) * _UNITS[unit] for n, unit in _DURATION.findall(text))
+    return _length(text, _DURATION.findall(text))
 
 
 def parse_working(text: str) -> tuple[int, str] | None:
-    """Return (number, "hours" or "days") of ``24 working_hours``, None for any other text."""
+    """Return (number, "hours" or "days") of ``24 working_hours``, None for any other text.
+
+    Raises TooLong for more working time than about 100 years have.
+    """
     found = _WORKING.fullmatch(text)
-    return (int(found[1]), found[2]) if found else None
+    if found is None:
+        return None
+    if len(found[1]) > _MOST_DIGITS or int(found[1]) > _LONGEST_WORKING[found[2]]:
+        raise TooLong(text)
+    return int(found[1]), found[2]
 
 
 def format_duration(duration: int) -> str:

@@ -7,9 +7,9 @@ from typing import Final
 
 from engine.language.catalogue import IDENTITIES
 from engine.language.contacts import HOME
-from engine.language.definitions import Condition, Struct
 from engine.language.diagnostic import Source
 from engine.language.instants import SECOND
+from engine.language.rules import Condition, Struct
 
 WORDS: Final = "words"
 PEOPLE: Final = "people"

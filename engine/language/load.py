@@ -57,9 +57,9 @@ _ASIDE: Final = ("tests", "templates")
 class Loaded(msgspec.Struct, frozen=True):
     """What loading gave. ``definitions`` is None when there are errors.
 
-    ``sources`` holds the lines of every file, to show the place of a finding; ``rules``
-    counts scoring rules, routes, SLAs and journeys; ``vocabulary`` is None when nothing was
-    read.
+    ``files`` are those with rules and settings; ``sources`` holds the lines of every file, of
+    lists too, to show the place of a finding; ``rules`` counts scoring rules, routes, SLAs and
+    journeys; ``vocabulary`` is None when nothing was read.
     """
 
     definitions: Definitions | None
@@ -96,6 +96,7 @@ class _Loader:
         self.vocabulary: Vocabulary | None = None
         self.parts: dict[str, list[Part]] = {kind: [] for kind in KINDS}
         self.documents: list[Document] = []
+        self.texts: list[Document] = []  # of lists
         self.templates: dict[str, str] = {}
         self.unread: set[str] = set()
         self.lists: dict[str, list[str]] = {}
@@ -121,7 +122,7 @@ class _Loader:
             items,
             tuple(d.file for d in self.documents),
             _count(definitions) if definitions else 0,
-            {d.file: d.lines for d in (*self.documents, *self._extending())},
+            {d.file: d.lines for d in (*self.documents, *self.texts, *self._extending())},
             self.vocabulary,
         )
 
@@ -292,7 +293,7 @@ class _Loader:
         if text_of is None:
             return None
         self.lists[file] = [entry.text for entry in lines(text_of)]
-        self.documents.append(Document(str(path), text_of))
+        self.texts.append(Document(str(path), text_of))
         return str(path), text_of
 
     def _version(self) -> str:

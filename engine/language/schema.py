@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from engine.language.diagnostic import Diagnostics
+from engine.language.instants import TooLong, parse_duration, parse_working
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path
+from engine.language.retention import PATTERN, kept_for
 from engine.language.schemas import base
+from engine.language.schemas.shared import DURATION, KEPT, LENGTH
 
 _WORDS: Final = {
     "object": "a map",
@@ -25,12 +29,35 @@ _WORDS: Final = {
     "null": "nothing",
 }
 
+_BOUNDS: Final = {
+    "minimum": ("less than", "write {} or more"),
+    "maximum": ("more than", "write {} or less"),
+    "exclusiveMinimum": ("not more than", "write more than {}"),
+}
+_KEPT: Final = re.compile(PATTERN)
+_SPAN: Final = re.compile(f"{DURATION}|[1-9][0-9]* working_(hours|days)")
 _LIMITS: Final = {"minItems": "at least", "maxItems": "at most"}
 
 
 @lru_cache(maxsize=16)
 def _validator(kind: str) -> Draft7Validator:
-    return Draft7Validator(base(kind))
+    formats = FormatChecker(formats=())
+    formats.checks(LENGTH, raises=TooLong)(_is_duration)
+    formats.checks(KEPT, raises=TooLong)(_is_kept)
+    return Draft7Validator(base(kind), format_checker=formats)
+
+
+def _is_duration(value: object) -> bool:
+    """Whether a duration is not too long; what is of another form is said by ``pattern``."""
+    if isinstance(value, str) and _SPAN.fullmatch(value) and parse_working(value) is None:
+        parse_duration(value)
+    return True
+
+
+def _is_kept(value: object) -> bool:
+    if isinstance(value, str) and _KEPT.fullmatch(value):
+        kept_for(value)
+    return True
 
 
 def check_structure(document: Document, kind: str, found: Diagnostics) -> frozenset[Path]:
@@ -110,6 +137,8 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
     if error.validator == "enum":
         hint = did_you_mean(str(error.instance), [str(w) for w in wanted])
         return "value", f"{value} is none of {', '.join(map(str, wanted))}; {hint}", hint
+    if error.validator == "format":
+        return "duration", str(error.cause), "write a shorter one"
     if error.validator == "pattern":
         return "format", f"{value} does not have the right form", f"write it thus: {described}"
     if error.validator in ("minItems", "maxItems") and given:
@@ -117,12 +146,9 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
         return "value", f"{number} given, {limit} {wanted} needed", f"write it thus: {described}"
     if error.validator in ("minItems", "minProperties"):
         return "empty", "this must not be empty", "add at least one entry"
-    if error.validator == "minimum":
-        return "value", f"{value} is less than {wanted}", f"write {wanted} or more"
-    if error.validator == "maximum":
-        return "value", f"{value} is more than {wanted}", f"write {wanted} or less"
-    if error.validator == "exclusiveMinimum":
-        return "value", f"{value} is not more than {wanted}", f"write more than {wanted}"
+    if error.validator in _BOUNDS:
+        text, hint = _BOUNDS[error.validator]
+        return "value", f"{value} is {text} {wanted}", hint.format(wanted)
     if error.validator == "uniqueItems":
         return "value", "one of these stands here twice", "remove one of the two"
     return "value", error.message, described or "see the documentation of this key"

@@ -91,7 +91,9 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             given = Field(name, "enum", values=("given", "withdrawn"))
             return Resolved(f"lead.{name}", given)
         field = self.catalogue.fields.get(name)
-        return Resolved(f"lead.{name}", field) if field else None
+        if field is None or field.type == "consent":  # consent is kept, and asked for, by topic
+            return None
+        return Resolved(f"lead.{name}", field)
 
     def _event(self, name: str, events: Sequence[str]) -> Resolved | None:
         for kind in events:
@@ -131,7 +133,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
     def paths(self, events: Sequence[str] = ()) -> list[str]:
         """Return every path that may be written, for suggestions."""
-        known = [f"lead.{name}" for name in self.catalogue.fields]
+        fields = self.catalogue.fields.items()
+        known = [f"lead.{'consent.marketing' if f.type == 'consent' else n}" for n, f in fields]
         known += [name for name in self.catalogue.fields if name.startswith("source.")]
         known += [*_SIMPLE, *_ALIASES, "grade", "stage"]
         known += [f"journey.{name}" for name in sorted(self.journeys)]

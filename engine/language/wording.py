@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from engine.language.definitions import (
+from engine.language.instants import format_duration, format_instant
+from engine.language.operators import AGES
+from engine.language.rules import (
     Absence,
     Aggregate,
     All,
@@ -19,8 +21,6 @@ from engine.language.definitions import (
     Span,
     Test,
 )
-from engine.language.instants import format_duration, format_instant
-from engine.language.operators import AGES
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PLAIN: Final = re.compile(r"[^\W\d][\w.\-/]*")

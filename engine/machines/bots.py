@@ -13,7 +13,8 @@ import msgspec
 from engine.language.instants import SECOND
 from engine.language.intake import Bots
 from engine.machines.state import Event, Lead
-from engine.machines.work import Work
+
+Mail = dict[str, list[list[Any]]]
 
 SENT: Final = frozenset({"email_sent", "email_delivered", "message_sent"})
 CLICKED: Final = "email_clicked"
@@ -22,17 +23,11 @@ MOST: Final = 20
 MOST_URL: Final = 200
 
 
-def remember(work: Work, event: Event) -> None:
-    """Keep the instant of a delivery, or the link that was clicked."""
+def remembered(mail: Mail, event: Event) -> Mail:
+    """Return a lead's mail with the instant of one more delivery, or the link that was clicked."""
     about = [event.at, *_about(event)]
-    if event.type in SENT:
-        _keep(work, "sent", about)
-    elif event.type == CLICKED:
-        _keep(work, "clicks", [*about, _link(event)])
-
-
-def _keep(work: Work, name: str, entry: list[Any]) -> None:
-    work.writable("mail")[name] = [*work.lead.mail.get(name, ()), entry][-MOST:]
+    name, entry = ("sent", about) if event.type in SENT else ("clicks", [*about, _link(event)])
+    return {**mail, name: [*mail.get(name, ()), entry][-MOST:]}
 
 
 def _about(event: Event) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.machines import bots, clocks, journeys, lifecycle, profile, scoring
+from engine.machines.routine import routine
 from engine.machines.state import Assignment, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction
@@ -32,9 +33,15 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     kind = event.type
     reaction = ruleset.reactions.get(kind, NONE)
     found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
-    if reaction.counts is not None and not found:
-        decision = _count(ruleset, lead, event, now, reaction)
-        if decision is not None:
+    if reaction.counts is not None and kind not in _EFFECTS:
+        done = routine(ruleset, lead, event, now, reaction, found)
+        if done is not None:
+            decision, changed = done
+            if changed:
+                work = Work(ruleset, lead, event, now, decision)
+                work.changed.update(changed)
+                work.before = {name: lead.facts.get(name, 0) for name in changed}
+                _settle(work, event, reaction)
             return decision
     work = Work(ruleset, lead, event, now)
     is_new = "stage" not in lead.facts
@@ -57,39 +64,11 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
         work.occur("lead_created")
     if found and not event.bot:
         scoring.score_occurrence(work, event, found)
-    if work.queue or reaction.moves or not _is_quiet(work):
+    if work.changed or work.queue or reaction.moves:
         _settle(work, event, reaction)
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
     return work.decision
-
-
-def _count(
-    ruleset: Ruleset, lead: Lead, event: Event, now: int, reaction: Reaction
-) -> Decision | None:
-    """Let windows take in an event that nothing else can come of, as most are; None for others.
-
-    Of a type that no rule looks at this is what the long way comes to, without a working copy.
-    """
-    if event.lead or event.screened or event.history or event.bot or event.type in _TOUCHING:
-        return None
-    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version or "stage" not in lead.facts:
-        return None
-    for due in lead.timers.values():
-        if due <= now:
-            return None
-    at = event.at
-    for key in reaction.silences:  # as `scoring.hear` asks
-        if key in lead.truths or key in lead.holds or at < lead.created_at:
-            return None
-    copied = lead.__copy__()
-    if now > copied.updated_at:
-        copied.updated_at = now
-    if reaction.counts:
-        copied.windows = windows = lead.windows.copy()
-        for key, take in reaction.counts:
-            windows[key] = take(windows.get(key), at, event.properties, now)
-    return Decision(copied)
 
 
 def _begin(work: Work) -> None:
@@ -148,7 +127,7 @@ def _take(work: Work) -> None:
     if event.screened.get("flags"):
         profile.take_flags(work, event)
     if event.type in bots.REMEMBERED:
-        bots.remember(work, event)
+        work.lead.mail = bots.remembered(work.lead.mail, event)
     handle = _EFFECTS.get(event.type)
     if handle is not None:
         handle(work, event.properties)
@@ -224,10 +203,15 @@ def _record(work: Work, event: Event | Occurrence, reaction: Reaction) -> None:
 def _settle(work: Work, occurrence: Event | Occurrence | None, reaction: Reaction) -> None:
     """Run rounds until nothing changes any more; the occurrence has been scored already."""
     for _ in range(MAX_ROUNDS):
-        _round(work, occurrence, reaction)
+        work.properties = occurrence.properties if occurrence else {}
+        if reaction.moves or not _is_quiet(work):
+            _round(work, occurrence if reaction.moves else None)
+        else:
+            work.changed.clear()
+        changed, before = work.changed, work.before
         if work.news:  # edges are over once every stratum has seen them
-            work.before = {name: work.before[name] for name in work.before.keys() & work.changed}
-        if not (work.changed or work.queue):
+            work.before = {n: before[n] for n in before.keys() & changed} if changed else {}
+        if not (changed or work.queue):
             return
         occurrence = work.queue.pop(0) if work.queue else None
         reaction = _hear(work, occurrence) if occurrence else NONE
@@ -253,12 +237,8 @@ def _is_quiet(work: Work) -> bool:
     return not changed or work.ruleset.turns.quiet(changed, work.before, work.facts)
 
 
-def _round(work: Work, occurrence: Event | Occurrence | None, reaction: Reaction) -> None:
-    """Let what has changed, and one occurrence, go through the strata once."""
-    work.properties = occurrence.properties if occurrence else {}
-    if not reaction.moves and _is_quiet(work):
-        work.changed.clear()
-        return
+def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
+    """Let what has changed, and an occurrence that moves, go through the strata once."""
     seen: set[str] = set()
     while work.changed:
         scoring.score_facts(work, _advance(work, seen))
@@ -266,7 +246,7 @@ def _round(work: Work, occurrence: Event | Occurrence | None, reaction: Reaction
         scoring.regrade(work, seen)
     carry = _advance(work, seen)
     if work.news:
-        _move(work, occurrence if reaction.moves else None, seen, carry)
+        _move(work, occurrence, seen, carry)
     work.changed = carry & work.ruleset.watched if carry else carry
 
 

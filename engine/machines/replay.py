@@ -7,21 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from engine.machines.account import Past
-from engine.machines.lead import decide
+from engine.machines.chronicle import Chronicle
+from engine.machines.merging import Entry
 from engine.machines.state import Decision, Event, Happening, Lead, LedgerLine, Teams
-from engine.machines.turn import Turn, new_lead, take_turn
+from engine.machines.turn import Turn, take_turn
 from engine.network.ruleset import Ruleset
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """An event of a lead's log; ``decided_at`` is the ``now`` of its decision.
-
-    ``ruleset`` is the version that decided it.
-    """
-
-    event: Event
-    decided_at: int
-    ruleset: str = ""
+__all__ = ["Entry", "Replayed", "rebuild", "replay"]
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -37,27 +30,24 @@ def replay(
     log: Iterable[Entry],
     until: int,
     teams: Teams | None = None,
-    start: Lead | None = None,
+    start: Mapping[str, Lead] | None = None,
 ) -> Replayed | None:
     """Return the lead ``id`` as of ``until`` by these rules; None when it was not there yet.
 
-    ``start`` is the lead as it was before ``log``, None for all of its log. The answers of the
-    team machine are in the log, so nobody is asked again. Deadlines that have come since the
-    last entry are met as if the clock alone went on; what they ask of ``teams`` is answered.
+    ``start`` has the leads as they were before ``log``: this one, and those merged into it; none
+    for all of their logs. The answers of the team machine are in the log, so nobody is asked
+    again. Deadlines that have come since the last entry are met as if the clock alone went on;
+    what they ask of ``teams`` is answered.
     """
-    lead = start
-    events: list[Event] = []
-    decisions: list[Decision] = []
+    chronicle = Chronicle(id, start or {})
     for entry in log:
         if entry.decided_at > until:
             break
-        if lead is None:
-            lead = new_lead(ruleset, id, min(entry.event.at, entry.decided_at))
-        decisions.append(decide(ruleset, lead, entry.event, entry.decided_at))
-        lead = decisions[-1].lead
-        events.append(entry.event)
+        chronicle.take(ruleset, entry)
+    lead = chronicle.lead
     if lead is None:
         return None
+    events, decisions = chronicle.events, chronicle.decisions
     for turn in _clock(ruleset, lead, teams or Teams(), until):
         lead = turn.lead
         events += (each.event for each in turn.entries)
@@ -66,20 +56,20 @@ def replay(
 
 
 def rebuild(
-    rulesets: Mapping[str, Ruleset], id: str, log: Iterable[Entry], start: Lead | None = None
+    rulesets: Mapping[str, Ruleset],
+    id: str,
+    log: Iterable[Entry],
+    start: Mapping[str, Lead] | None = None,
 ) -> Lead | None:
     """Return the lead at the end of its log, each event decided by the rules that decided it then.
 
-    None for an empty log without a ``start``. Raises KeyError for a version that is not among
-    ``rulesets``.
+    None for an empty log without a ``start`` of this lead. Raises KeyError for a version that is
+    not among ``rulesets``.
     """
-    lead = start
+    chronicle = Chronicle(id, start or {})
     for entry in log:
-        ruleset = rulesets[entry.ruleset]
-        if lead is None:
-            lead = new_lead(ruleset, id, min(entry.event.at, entry.decided_at))
-        lead = decide(ruleset, lead, entry.event, entry.decided_at).lead
-    return lead
+        chronicle.take(rulesets[entry.ruleset], entry)
+    return chronicle.lead
 
 
 def _clock(ruleset: Ruleset, lead: Lead, teams: Teams, until: int) -> Iterator[Turn]:

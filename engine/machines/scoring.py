@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from engine.language.definitions import Dimension
 from engine.machines.state import Event, LedgerLine, Number
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Rule
-from engine.network.ruleset import tidy
+from engine.network.ruleset import Ruleset, tidy
 
 EXPIRY = "expiry"
 
@@ -190,39 +191,50 @@ def _take_back(work: Work, key: str, points: Number, reason: str) -> None:
 
 
 def _may_repeat(work: Work, rule: Rule, at_most: int, at: int) -> bool:
-    """Whether this occurrence may score, by the rule's ``repeat``; counts it if so.
-
-    A period is half-open, (at - per, at]; late occurrences are judged at their own time.
-    """
-    counts, per = work.lead.counts, rule.per
-    scored = counts.get(rule.key)
-    if not scored:
-        kept = [at]
-    elif per is None:
-        if len(scored) >= at_most:
-            return False
-        kept = [*scored, at]
-    else:
-        if scored[-1] > at - per and sum([at - per < t < at + per for t in scored]) >= at_most:
-            return False
-        kept = [t for t in scored if t > at - 2 * per]
-        kept.append(at)
-    if scored and scored[-1] > at:
-        kept.sort()
-    if counts is work.original.counts:
-        work.lead.counts = counts = counts.copy()
-    counts[rule.key] = kept
+    """Whether this occurrence may score, by the rule's ``repeat``; counts it if so."""
+    kept = repeated(work.lead.counts.get(rule.key), at_most, rule.per, at)
+    if kept is None:
+        return False
+    work.writable("counts")[rule.key] = kept
     return True
 
 
+def repeated(scored: list[int] | None, at_most: int, per: int | None, at: int) -> list[int] | None:
+    """Return the instants that scored with one more, None if that one may not score.
+
+    A period is half-open, (at - per, at]; late occurrences are judged at their own time.
+    """
+    if not scored:
+        return [at]
+    if per is None:
+        if len(scored) >= at_most:
+            return None
+        kept = [*scored, at]
+    else:
+        since = at - per
+        if scored[-1] > since:
+            if bisect_left(scored, at + per) - bisect_right(scored, since) >= at_most:
+                return None
+        kept = [*scored[bisect_right(scored, since - per) :], at]
+    if scored[-1] > at:
+        kept.sort()
+    return kept
+
+
 def _line(work: Work, rule: Rule, points: Number, reason: str = "") -> None:
-    line = LedgerLine(
-        work.now, rule.model, rule.dimension, rule.id, points, work.event.id,
-        rule.place, work.ruleset.version, reason,
-    )  # fmt: skip
+    line = ledger_line(work.ruleset, rule, points, work.now, work.event.id, reason)
     work.add_line(line, rule.fact, rule.total)
     if rule.limits is not None:
         _cap(work, rule.model, rule.limits, rule.fact)
+
+
+def ledger_line(
+    ruleset: Ruleset, rule: Rule, points: Number, at: int, event: str, reason: str = ""
+) -> LedgerLine:
+    """Return what the ledger says of a rule's points at an instant."""
+    return LedgerLine(
+        at, rule.model, rule.dimension, rule.id, points, event, rule.place, ruleset.version, reason
+    )
 
 
 def _cap(work: Work, model: str, dimension: Dimension, fact: str) -> None:

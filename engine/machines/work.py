@@ -41,7 +41,7 @@ class Work:
 
     ``now`` is the logical instant: a timer's due time, else the present; ``present`` is
     the instant at which all this really runs. ``news`` is False for history, which is
-    counted and nothing more.
+    counted and nothing more. What has ``begun`` already is gone on with.
     """
 
     __slots__ = (
@@ -49,14 +49,22 @@ class Work:
         *("original", "present", "properties", "queue", "ruleset", "windows"),
     )
 
-    def __init__(self, ruleset: Ruleset, lead: Lead, event: Event, now: int) -> None:
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        lead: Lead,
+        event: Event,
+        now: int,
+        begun: Decision | None = None,
+    ) -> None:
         self.original = lead
-        self.lead = copied = lead.__copy__()
+        self.decision = begun or Decision(lead.__copy__())
+        self.lead = copied = self.decision.lead
         copied.ruleset = ruleset.version
         if now > copied.updated_at:
             copied.updated_at = now
-        self.facts = lead.facts
-        self.windows = lead.windows
+        self.facts = copied.facts
+        self.windows = copied.windows
         self.ruleset = ruleset
         self.event = event
         self.now = now
@@ -66,7 +74,6 @@ class Work:
         self.before: dict[str, Any] = {}
         self.changed: set[str] = set()
         self.queue: list[Event | Occurrence] = []
-        self.decision = Decision(copied)
 
     @property
     def created_at(self) -> int:
@@ -75,10 +82,12 @@ class Work:
 
     def set_fact(self, name: str, value: Any) -> None:
         """Write one fact; None removes it. Rules that read it wake when it changed."""
-        old = self.facts.get(name)
-        if old == value and type(old) is type(value):
+        facts = self.facts
+        old = facts.get(name)
+        if old == value and old.__class__ is value.__class__:
             return
-        facts = self.writable_facts()
+        if facts is self.original.facts:
+            facts = self.writable_facts()
         if name not in self.before:
             self.before[name] = old
         self.changed.add(name)
@@ -174,8 +183,9 @@ class Work:
 
     def happen(self, kind: str, **data: Any) -> None:
         """Note something for the timeline; None values are left out."""
-        kept = {k: v for k, v in data.items() if v is not None}
-        self.decision.happenings.append(Happening(self.now, kind, kept))
+        if None in data.values():
+            data = {k: v for k, v in data.items() if v is not None}
+        self.decision.happenings.append(Happening(self.now, kind, data))
 
     def occur(self, kind: str, **properties: Any) -> None:
         """Let rules react to something of the engine's own, if any listens."""
@@ -184,10 +194,15 @@ class Work:
 
     def arm(self, name: str, due: int | None) -> None:
         """Set or clear a named deadline."""
+        timers = self.lead.timers
+        if timers.get(name) == due:
+            return
+        if timers is self.original.timers:
+            self.lead.timers = timers = timers.copy()
         if due is None:
-            self.forget("timers", name)
-        elif self.lead.timers.get(name) != due:
-            self.writable("timers")[name] = due
+            del timers[name]
+        else:
+            timers[name] = due
 
     def deliver(self, delivery: Delivery) -> None:
         """Hand something to the outbox."""

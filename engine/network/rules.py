@@ -43,6 +43,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     place: str  # where it is written, for the ledger
     limits: Dimension | None  # its dimension, where that has a floor or a cap
     silence: int | None  # the span of a rule that is nothing but an absence
+    plain: bool  # an occurrence gives its points and no more: no expiry, no cap, no edge
 
 
 class Feed(msgspec.Struct, frozen=True):

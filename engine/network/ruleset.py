@@ -200,6 +200,9 @@ def _rule(
     key = f"{model.id}.{rule.dimension}.{rule.id}"
     silent = isinstance(rule.when, Absence) and not rule.events and rule.points_fact is None
     where = compiler.optional(rule.where)  # compiled in any case: explanations ask for it
+    when, life = compiler.optional(rule.when), rule.expires or rule.half_life
+    limited = dimension.max is not None or dimension.min is not None
+    edge = any(c.edge for c in (where, when) if c is not None)
     return Rule(
         key=key,
         order=order,
@@ -208,19 +211,20 @@ def _rule(
         dimension=rule.dimension,
         definition=rule,
         where=None if is_pivot(rule.where) else _check(where),
-        when=compiler.optional(rule.when),
+        when=when,
         fact=f"score.{model.id}.{rule.dimension}",
         total=f"score.{model.id}.total",
         points=tidy(rule.points),
         points_fact=rule.points_fact,
         at_most=rule.repeat.at_most if rule.repeat else None,
         per=rule.repeat.per if rule.repeat else None,
-        life=rule.expires or rule.half_life,
+        life=life,
         group=f"{model.id}.{rule.exclusive}" if rule.exclusive else None,
         timer=f"rule:{key}",
         place=place,
-        limits=dimension if dimension.max is not None or dimension.min is not None else None,
+        limits=dimension if limited else None,
         silence=rule.when.span if silent and isinstance(rule.when, Absence) else None,
+        plain=not (life or limited or edge or rule.points_fact),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -181,32 +181,29 @@ class FactIndex(Generic[Item]):
 
     def woken(self, changed: Set[str], lead: Memory) -> Sequence[Item]:
         """Return the rules to look at, each once, in the order of the configuration."""
-        if self.names.isdisjoint(changed):
+        names = self.names & changed
+        if not names:
             return ()
         found: list[Item] = []
-        for name in changed:
+        for name in names:
             readers, edges = self.readers.get(name), self.edges.get(name)
             if readers is not None:
                 found += readers.find(lead.facts)
             if edges is not None and name in lead.before:
                 found += edges.crossed(lead.before[name], lead.facts.get(name))
-        if not self.watched.isdisjoint(changed):
-            found += [i for i, reads in self._holding(lead) if not reads.isdisjoint(changed)]
-        return _once(found)
+        if not self.watched.isdisjoint(names):
+            found += [i for i, reads in self._holding(lead) if not reads.isdisjoint(names)]
+        return _once(found) if len(found) > 1 else found
 
     def possible(self, lead: Memory) -> Sequence[Item]:
         """Return every rule that holds or might hold by what the lead is, edges aside."""
         holding = (item for item, _ in self._holding(lead))
         return _once([*self.everything.find(lead.facts), *holding])
 
-    def _holding(self, lead: Memory) -> Iterator[tuple[Item, frozenset[str]]]:
-        for memory in lead.held():
-            for key in memory:
-                if key in self.held:
-                    yield self.held[key]
+    def _holding(self, lead: Memory) -> list[tuple[Item, frozenset[str]]]:
+        held = self.held
+        return [held[key] for memory in lead.held() for key in memory if key in held]
 
 
 def _once(found: list[Item]) -> Sequence[Item]:
-    if len(found) < 2:
-        return found
     return sorted({item.order: item for item in found}.values(), key=_order)

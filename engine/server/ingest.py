@@ -11,11 +11,10 @@ from starlette.types import Receive
 from engine.host.outcome import Outcome
 from engine.server.bodies import decode_json, received
 from engine.server.endpoint import Services
-from engine.server.problems import Problem
+from engine.server.problems import RETRY_AFTER, Problem
 from engine.server.roles import Principal
 
 MAX_EVENTS: Final = 1_000
-RETRY_AFTER: Final = {"Retry-After": "1"}
 TAKEN: Final = frozenset({"accepted", "duplicate", "quarantined"})  # and stored
 _NOBODY: Final = dict.fromkeys(("score", "grade", "stage", "owner"))
 _encode: Final = msgspec.json.Encoder().encode
@@ -71,12 +70,13 @@ def answer_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def refuse_if_all_bad(outcomes: Sequence[Outcome], listed: bool) -> None:
-    """Raise Problem when no event was taken: 429 if some may come again, else 422."""
+    """Raise Problem when no event was taken: 429 or 507 if some may come again, else 422."""
     if not outcomes or any(o.status in TAKEN for o in outcomes):
         return
     later = any(o.status == "overloaded" for o in outcomes)
-    status, headers = (429, RETRY_AFTER) if later else (422, None)
     first = next(o.error or {} for o in outcomes if not later or o.status == "overloaded")
+    full = 507 if first["code"] == "storage" else 429
+    status, headers = (full, RETRY_AFTER) if later else (422, None)
     if not listed:
         raise Problem(status, first["code"], first["message"], first["details"], headers)
     details = [{"index": i, "id": o.id, **(o.error or {})} for i, o in enumerate(outcomes)]

@@ -24,6 +24,7 @@ _MEANING: Final = {
     429: "Too much at once; try again after Retry-After",
     500: "A defect; the log has more under the id given",
     503: "Not ready",
+    507: "The disk refuses; nothing is stored, try again after Retry-After",
 }
 _STANDING: Final = {"score": _NUMBER, "grade": _MAYBE, "stage": _MAYBE, "owner": _MAYBE}
 
@@ -156,6 +157,6 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content = {endpoint.media: {"schema": endpoint.gives}}
     responses: dict[str, Any] = {good: {"description": endpoint.summary, "content": content}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    for status in sorted({400, 401, 403, 500, 503, *endpoint.fails}):
+    for status in sorted({400, 401, 403, 500, 503, 507, *endpoint.fails}):
         responses[str(status)] = {"description": _MEANING[status], "content": error}
     return responses

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.errors import LeadrulesError, NotFound, Refused
+
+
+RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
 class Json(Response):
@@ -54,6 +57,12 @@ def as_problem(error: LeadrulesError) -> Problem:
     if error.code in {"not-running", "not-loaded", "stopped"}:
         return Problem(503, error.code, str(error), headers={"Retry-After": "5"})
     return Problem(status, error.code, str(error))
+
+
+def not_stored(why: str, details: Sequence[Any] = ()) -> Problem:
+    """Return the answer where the disk refuses: nothing was stored, and later it may be."""
+    message = f"the database cannot be written: {why}"
+    return Problem(507, "storage", message, details, RETRY_AFTER)
 
 
 def on_house_error(request: Request, error: Exception) -> Response:

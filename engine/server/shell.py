@@ -14,9 +14,10 @@ from engine.errors import LeadrulesError
 from engine.server.endpoint import Services
 from engine.server.ingest import ingest
 from engine.server.policy import Policies, Policy
-from engine.server.problems import Problem, as_problem
+from engine.server.problems import Problem, as_problem, not_stored
 from engine.server.requests import HEADER, REQUEST_ID, Names
 from engine.server.roles import Principal
+from engine.store.database import is_of_the_disk
 
 logger = logging.getLogger("leadrules.server")
 
@@ -166,6 +167,9 @@ def _add_headers(message: MutableMapping[str, Any], own: list[tuple[bytes, bytes
 def _problem_of(error: Exception, scope: Scope, id: str) -> Problem:
     if isinstance(error, LeadrulesError):
         return as_problem(error)
+    if is_of_the_disk(error):
+        logger.error("the database cannot be used, id %s: %s", id, error)
+        return not_stored(str(error))
     # The exception's own text may quote a lead; its type and the lines that led to it do not.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s in %s, id %s\n%s", type(error).__name__, scope["method"], id, frames)

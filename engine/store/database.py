@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlite_utils import Database
 
@@ -23,6 +24,26 @@ class BadDatabase(LeadrulesError):
     """A file that is no database, or one made by a later leadrules."""
 
     code = "bad-database"
+
+
+# What the disk or its file system refuses; a defect in a statement is none of these.
+_OF_THE_DISK: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Return whether the disk refused, so that the same may go well once it has room again."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # The low byte is the kind; the rest says which system call it was.
+    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _OF_THE_DISK
 
 
 class Store:
@@ -61,6 +82,19 @@ class Store:
         """Close the file and let others have it; may be called twice."""
         self.connection.close()
         self._lock.release()
+
+
+@contextmanager
+def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
+    """Undo within a transaction what raises, and only that."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO part")
+        raise
+    finally:
+        connection.execute("RELEASE part")
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

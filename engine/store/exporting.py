@@ -15,7 +15,7 @@ import msgspec
 
 from engine.store import rows, shapes
 from engine.store.database import connect_reader
-from engine.store.rows import EVENT_COLUMNS
+from engine.store.rows import LOG_COLUMNS
 from engine.store.shapes import Item, when
 
 _CHUNK: Final = 500
@@ -95,7 +95,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "id",
     ),
     "events": Kind(
-        f"SELECT seq AS _key, seq, {EVENT_COLUMNS} FROM events",
+        f"SELECT seq AS _key, {LOG_COLUMNS} FROM events",
         "seq",
         "at",
         {"type": "type", "channel": "channel"},

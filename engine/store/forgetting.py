@@ -18,7 +18,7 @@ import msgspec
 
 from engine.machines.directory import Identity
 from engine.machines.state import Lead
-from engine.store import meta, rows
+from engine.store import merges, meta, rows
 
 PREFIX: Final = "forgotten:"
 _KEY: Final = "tombstone_key"
@@ -73,15 +73,23 @@ def erase(connection: sqlite3.Connection, lead: Lead, now: int) -> Erased:
     connection.execute("DELETE FROM identities WHERE lead = ?", (lead.id,))
     _keep_count(connection, lead, name, now)
     _strip_happenings(connection, lead.id, name)
-    events = connection.execute(_KEPT[0], (name, lead.id)).rowcount
-    for statement in _KEPT[1:]:
-        connection.execute(statement, (name, lead.id))
-    for table in _GONE:
-        column = "id" if table == "leads" else "lead"
-        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (lead.id,))
+    whole = merges.subtree(connection, lead.id)
+    events = sum(_strip(connection, name, id) for id in whole)
+    merges.forget(connection, whole, name)
     # A full-text index keeps what was deleted until its segments are merged.
     connection.execute("INSERT INTO search (search) VALUES ('optimize')")
     return Erased(name, events, len(identities))
+
+
+def _strip(connection: sqlite3.Connection, name: str, lead: str) -> int:
+    """Take from the rows of a lead what says who it was; returns how many events there were."""
+    events = connection.execute(_KEPT[0], (name, lead)).rowcount
+    for statement in _KEPT[1:]:
+        connection.execute(statement, (name, lead))
+    for table in _GONE:
+        column = "id" if table == "leads" else "lead"
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (lead,))
+    return events
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.store.rows import EVENT_COLUMNS
+from engine.store.rows import LOG_COLUMNS
 
 FIND: Final = """
 SELECT id FROM leads WHERE id = ?1
+UNION ALL SELECT * FROM (
+    WITH RECURSIVE now (id) AS (
+        SELECT ?1 UNION SELECT m.survivor FROM merges m, now n
+        WHERE m.absorbed = n.id AND m.undone_at IS NULL
+    ) SELECT n.id FROM now n JOIN leads l ON l.id = n.id
+)
 UNION ALL SELECT lead FROM identities WHERE value IN (?1, ?2, ?3)
 UNION ALL SELECT lead FROM events WHERE id = ?1
 LIMIT 1
 """
 STATE: Final = "SELECT state FROM leads WHERE id = ?"
-HISTORY: Final = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE lead = ? ORDER BY seq"
+HISTORY: Final = f"SELECT {LOG_COLUMNS} FROM events WHERE lead = ? ORDER BY seq"
 HAPPENINGS: Final = "SELECT at, kind, data FROM happenings WHERE lead = ? ORDER BY rowid"
 LEDGER: Final = """
 SELECT at, model, dimension, rule, points, event, source, ruleset, reason
@@ -93,7 +99,7 @@ SELECT source, stage AS now, entered, count(*) AS leads FROM (
 )
 GROUP BY source, stage, entered
 """
-LOG: Final = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+LOG: Final = f"SELECT {LOG_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 COUNTS: Final = """
 SELECT (SELECT coalesce(max(seq), 0) FROM events) AS events, (SELECT count(*) FROM leads) AS leads,
     (SELECT count(*) FROM tasks WHERE status = 'open') AS open_tasks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from engine.store import (
     enrichments,
     holding,
     lookup,
+    merges,
     queries,
     retention,
     rows,
@@ -22,6 +23,7 @@ from engine.store import (
 )
 from engine.store.database import connect_reader
 from engine.store.listing import Wanted, find_leads
+from engine.store.merges import Merged
 from engine.store.pages import Page, from_cursor, page
 from engine.store.shapes import Item
 from engine.store.snapshots import Snapshot
@@ -248,6 +250,18 @@ class Reader:
     def snapshot(self, lead: str) -> Snapshot | None:
         """Return where the replay of a lead begins, None for its first event."""
         return snapshots.snapshot(self._connection, lead)
+
+    def snapshots(self, leads: Iterable[str]) -> dict[str, Snapshot]:
+        """Return the same for several leads, of those that have one."""
+        return snapshots.of_leads(self._connection, leads)
+
+    def merges(self, lead: str) -> list[Merged]:
+        """Return every merge into a lead, the latest first; those that were undone, too."""
+        return merges.of_lead(self._connection, lead)
+
+    def is_absorbed(self, id: str) -> bool:
+        """Whether ``id`` is of a lead that was merged into another."""
+        return merges.survivor_of(self._connection, id) is not None
 
     def log(self, after: int = 0) -> Iterator[rows.Logged]:
         """Yield the events behind number ``after`` in the order of their decisions."""

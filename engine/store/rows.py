@@ -31,13 +31,17 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Logged(msgspec.Struct, frozen=True):
-    """An event as the log has it. ``decided_at`` is the ``now`` of its decision."""
+    """An event as the log has it. ``decided_at`` is the ``now`` of its decision.
+
+    ``first`` is the lead that it was decided for, where that was merged into ``lead`` later.
+    """
 
     seq: int
     lead: str
     decided_at: int
     ruleset: str
     event: Event
+    first: str | None = None
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -48,6 +52,7 @@ _decode_body: Final = msgspec.json.Decoder(Body).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 
 EVENT_COLUMNS: Final = 'id, lead, type, at, decided_at, channel, history, "by", bot, body, ruleset'
+LOG_COLUMNS: Final = f"seq, {EVENT_COLUMNS}, first"
 
 _PROFILE: Final = (*("lead.name", "lead.company", "lead.source.name", "owner", "team", "pool"),)
 
@@ -81,7 +86,7 @@ def event_row(event: Event, lead: str, decided_at: int, ruleset: str) -> Row:
 
 
 def logged(row: sqlite3.Row) -> Logged:
-    """Return the event of a row with seq and `EVENT_COLUMNS`."""
+    """Return the event of a row with `LOG_COLUMNS`."""
     body = _decode_body(row["body"])
     event = Event(
         id=row["id"],
@@ -97,7 +102,7 @@ def logged(row: sqlite3.Row) -> Logged:
         raw=body.raw,
         screened=body.screened,
     )
-    return Logged(row["seq"], row["lead"], row["decided_at"], row["ruleset"], event)
+    return Logged(row["seq"], row["lead"], row["decided_at"], row["ruleset"], event, row["first"])
 
 
 def lead_row(lead: Lead, model: str) -> Row:

@@ -277,6 +277,34 @@ CREATE INDEX deliveries_urgent ON deliveries (connection, deadline_at)
     WHERE status = 'queued' AND deadline_at IS NOT NULL;
 CREATE INDEX deliveries_leased ON deliveries (connection, leased_until) WHERE status = 'leased';
 """
+_MERGING: Final = """
+ALTER TABLE events ADD COLUMN first TEXT;
+ALTER TABLE ledger ADD COLUMN first TEXT;
+ALTER TABLE happenings ADD COLUMN first TEXT;
+ALTER TABLE deliveries ADD COLUMN first TEXT;
+ALTER TABLE tasks ADD COLUMN first TEXT;
+ALTER TABLE enrolments ADD COLUMN first TEXT;
+ALTER TABLE clocks ADD COLUMN first TEXT;
+CREATE TABLE merges (
+    number INTEGER PRIMARY KEY,
+    absorbed TEXT NOT NULL,
+    survivor TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    "by" TEXT,
+    seq INTEGER NOT NULL,
+    undone_at INTEGER,
+    undone_by TEXT,
+    undone_reason TEXT,
+    identities TEXT NOT NULL,
+    absorbed_state BLOB NOT NULL,
+    survivor_state BLOB NOT NULL
+);
+CREATE UNIQUE INDEX merges_absorbed ON merges (absorbed) WHERE undone_at IS NULL;
+CREATE INDEX merges_survivor ON merges (survivor);
+CREATE INDEX merges_pair ON merges (absorbed, survivor)
+"""
 _END_OF_STATEMENT: Final = re.compile(r";\n(?=\n*(?:CREATE|ALTER|DROP|UPDATE|\Z))")
 
 
@@ -320,6 +348,10 @@ def migrations() -> Migrations:
     @steps()
     def accountability(db: Database) -> None:
         _run(db, audit.SCHEMA)
+
+    @steps()
+    def merging(db: Database) -> None:
+        _run(db, _MERGING)
 
     return steps
 

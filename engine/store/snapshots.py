@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,20 +12,16 @@ import msgspec
 from engine.machines.state import Lead
 from engine.store import rows
 from engine.store.database import connect_reader
-from engine.store.rows import EVENT_COLUMNS, Logged
+from engine.store.rows import LOG_COLUMNS, Logged
 
 _CHUNK: Final = 200
-_PAGE: Final = """
-SELECT l.id, l.state, s.seq, s.at, s.state AS start FROM leads l
-LEFT JOIN snapshots s ON s.lead = l.id
-WHERE l.id > ? ORDER BY l.id LIMIT ?
-"""
-_ONE: Final = """
-SELECT l.id, l.state, s.seq, s.at, s.state AS start FROM leads l
-LEFT JOIN snapshots s ON s.lead = l.id WHERE l.id = ?
-"""
+_PAGE: Final = "SELECT id, state FROM leads WHERE id > ? ORDER BY id LIMIT ?"
+_ONE: Final = "SELECT id, state FROM leads WHERE id = ?"
 _LOGS: Final = f"""
-SELECT seq, {EVENT_COLUMNS} FROM events WHERE lead IN (SELECT value FROM json_each(?)) ORDER BY seq
+SELECT {LOG_COLUMNS} FROM events WHERE lead IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""
+_SNAPSHOTS: Final = """
+SELECT lead, seq, at, state FROM snapshots WHERE lead IN (SELECT value FROM json_each(?))
 """
 _SNAPSHOT: Final = "SELECT seq, at, state FROM snapshots WHERE lead = ?"
 _TAKE: Final = """
@@ -44,11 +40,14 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Story(msgspec.Struct, frozen=True):
-    """A lead's state as stored, and the log that leads there from ``start``, None: from nothing."""
+    """A lead's state as stored, and its log, with the events of those merged into it.
+
+    ``starts`` has where the replay of each begins, of those whose oldest events are gone.
+    """
 
     id: str
     state: bytes
-    start: Snapshot | None
+    starts: dict[str, Snapshot]
     log: list[Logged]
 
 
@@ -96,9 +95,17 @@ def _read(connection: sqlite3.Connection, last: str, only: str | None) -> list[S
         else:
             leads = connection.execute(_ONE, (only,)).fetchall()
         logs = _logs(connection, [row["id"] for row in leads])
+        whose = {each.first or each.lead for log in logs.values() for each in log}
+        starts = of_leads(connection, {*whose, *(row["id"] for row in leads)})
     finally:
         connection.execute("COMMIT")
-    return [_story(row, logs.get(row["id"], [])) for row in leads]
+    return [_story(row, logs.get(row["id"], []), starts) for row in leads]
+
+
+def of_leads(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Snapshot]:
+    """Return where the replay of these leads begins, of those that have a snapshot."""
+    found = connection.execute(_SNAPSHOTS, (rows.to_json(list(ids)),))
+    return {row[0]: Snapshot(row[1], row[2], rows.lead_state(row[3])) for row in found}
 
 
 def _logs(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, list[Logged]]:
@@ -108,9 +115,7 @@ def _logs(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, list[
     return found
 
 
-def _story(row: sqlite3.Row, log: list[Logged]) -> Story:
-    start = None
-    if row["start"] is not None:
-        start = Snapshot(row["seq"], row["at"], rows.lead_state(row["start"]))
-        log = [each for each in log if each.seq > start.seq]
-    return Story(row["id"], bytes(row["state"]), start, log)
+def _story(row: sqlite3.Row, log: list[Logged], starts: dict[str, Snapshot]) -> Story:
+    whose = {row["id"], *(each.first or each.lead for each in log)}
+    own = {id: starts[id] for id in sorted(whose) if id in starts}
+    return Story(row["id"], bytes(row["state"]), own, log)

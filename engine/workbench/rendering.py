@@ -44,12 +44,13 @@ def render(
 
 
 def summary(diagnostics: Sequence[Diagnostic], files: int, rules: int) -> str:
-    """Return the last line of a check: ``0 errors, 2 warnings in 9 files (64 rules)``."""
+    """Return the last line of a check: ``0 errors, 2 warnings in 9 files (64 rules), 1 info``."""
     errors = sum(d.severity == "error" for d in diagnostics)
     warnings = sum(d.severity == "warning" for d in diagnostics)
+    mild = sum(d.severity == "info" for d in diagnostics)
     return (
         f"{_count(errors, 'error')}, {_count(warnings, 'warning')} "
-        f"in {_count(files, 'file')} ({_count(rules, 'rule')})"
+        f"in {_count(files, 'file')} ({_count(rules, 'rule')})" + (f", {mild} info" if mild else "")
     )
 
 

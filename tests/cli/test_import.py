@@ -363,7 +363,7 @@ class Refusing:
         raise self.error
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 503, 507])
 def test_a_server_that_is_full_is_asked_again(status: int) -> None:
     """Too many requests, or one that is starting: the whole batch may come again."""
     target = ServerTarget(Refusing(ServerRefused("full", status)))  # type: ignore[arg-type]

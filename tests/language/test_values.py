@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from engine.language.catalogue import BadValue, Field, convert
 from engine.language.instants import (
+    DAY,
     BadTime,
+    TooLong,
     format_duration,
     format_instant,
     parse_duration,
     parse_instant,
     parse_offset,
+    parse_working,
 )
 from engine.language.operators import check_operand
 from engine.language.sections.catalog import builtin
@@ -184,3 +187,31 @@ def test_text_that_is_no_offset_is_refused() -> None:
     """The text says how one is written."""
     with pytest.raises(BadTime, match="'later' is not an offset; write such as 0d, 90m or 6d23h"):
         parse_offset("later")
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("36500d", 36_500 * DAY), ("5214w", 5_214 * 7 * DAY), ("3153600000s", 36_500 * DAY)],
+)
+def test_a_duration_may_be_a_century(text: str, ms: int) -> None:
+    """The longest of each unit, to the last one."""
+    assert parse_duration(text) == parse_offset(text) == ms
+
+
+@pytest.mark.parametrize("text", ["9999999w", "36501d", "3153600001s", "9" * 10_000 + "d"])
+def test_a_duration_beyond_a_century_is_refused(text: str) -> None:
+    """Adding it to an instant would leave the years that have a date."""
+    for read in (parse_duration, parse_offset):
+        with pytest.raises(TooLong, match="is at most 100 years, which is 36500d") as caught:
+            read(text)
+        assert len(str(caught.value)) < 200
+
+
+def test_working_time_is_bounded_too() -> None:
+    """About a century of hours or days; it is counted day by day."""
+    assert parse_working("24 working_hours") == (24, "hours")
+    assert parse_working("25000 working_days") == (25_000, "days")
+    assert parse_working("24h") is None
+    for text in ("25001 working_days", "200001 working_hours", "9" * 5_000 + " working_days"):
+        with pytest.raises(TooLong):
+            parse_working(text)

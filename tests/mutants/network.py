@@ -48,9 +48,15 @@ also_copy = {also}
 pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = ["tests/network"]
 """
-# The same cases for each mutant, few of them, and no search for a smaller one.
+# The same cases for each mutant, few of them, and no search for a smaller one. The table of
+# operators is built when predicates.py is imported, before any mutant is: so it is built again.
 CONFTEST = """
+import importlib
+
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from engine.network import predicates
 
 settings.register_profile(
     "mutants",
@@ -61,6 +67,11 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.fixture(autouse=True)
+def operators():
+    importlib.reload(predicates)
 """
 KILLED = {1: "killed", 3: "killed", 24: "timeout", -24: "timeout", 36: "timeout", 152: "timeout"}
 

@@ -14,6 +14,7 @@ from engine.language.diagnostic import Source
 from engine.language.instants import DAY, HOUR
 from engine.network.condition import ConditionCompiler
 from engine.network.explain import Explanation, explain
+from tests.network import written as w
 from tests.network.generated import CALENDARS, CONDITIONS, GUARDS, LEAVES, NOW, View, views
 
 HERE = Source("a.yaml", 1, 1)
@@ -51,8 +52,8 @@ def test_every_node_stands_where_it_is_written(data: Any, condition: Any) -> Non
     compiler.compile(elsewhere)
     compiled = compiler.compile(condition)
     view = data.draw(views(compiler))
-    assert places(explain(compiled, view, condition)) == written(condition)
-    assert places(explain(compiled, view, elsewhere)) == written(elsewhere)
+    assert places(explain(compiled, view, condition)) == written_places(condition)
+    assert places(explain(compiled, view, elsewhere)) == written_places(elsewhere)
 
 
 def moved(condition: Any) -> Any:
@@ -70,10 +71,10 @@ def places(node: Explanation) -> list[Any]:
     return [node.source, *(places(item) for item in node.items)]
 
 
-def written(condition: Any) -> list[Any]:
+def written_places(condition: Any) -> list[Any]:
     """The places of a condition's parts."""
     inner = [condition.item] if isinstance(condition, Not) else getattr(condition, "items", ())
-    return [condition.source, *(written(item) for item in inner)]
+    return [condition.source, *(written_places(item) for item in inner)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -158,3 +159,131 @@ def test_a_group_changes_with_the_first_of_its_parts() -> None:
         NOW - 9 * HOUR + 2 * DAY,
     ]
     assert tree.next_change == NOW - 9 * HOUR + 2 * DAY
+
+
+def explained(condition: Any, view: View, prefix: str = "") -> Explanation:
+    """Explain one condition."""
+    return explain(ConditionCompiler(CALENDARS).compile(condition), view, condition, prefix)
+
+
+def test_a_test_on_a_property_shows_what_the_event_has() -> None:
+    """The value is the event's, not a fact of the same name; a `where` is written without event."""
+    test = w.compare("event.page", "eq", "pricing", "string")
+    view = w.view({"page": "home", "event.page": "home"}, properties={"page": "pricing"})
+    node = explained(test, view, "event.")
+    assert (node.holds, node.actual, node.text) == (True, "pricing", "page: pricing")
+    assert (node.field, node.wanted, node.other, node.before) == ("event.page", "pricing", None, None)
+    assert explained(test, view).text == "event.page: pricing"
+    group = explained(w.every(test, w.no(test)), view, "event.")
+    assert [item.text for item in group.items] == ["page: pricing", "not: {page: pricing}"]
+    assert group.items[1].items[0].text == "page: pricing"
+    assert "event." not in group.text
+
+
+def test_a_comparison_of_fields_shows_both() -> None:
+    """What is compared with is told beside what is compared."""
+    test = w.compare("score.default.total", "gt", definitions.FieldRef(fact="lead.employees"))
+    node = explained(test, w.view({"score.default.total": 5, "lead.employees": 7}))
+    assert (node.holds, node.actual, node.other) == (False, 5, 7)
+    other = w.compare("lead.employees", "gt", definitions.FieldRef(fact="event.n"))
+    node = explained(other, w.view({"lead.employees": 7, "n": 9}, properties={"n": 2}))
+    assert (node.holds, node.other) == (True, 2)
+
+
+def test_only_an_edge_shows_what_was_before() -> None:
+    """A level looks at the present alone."""
+    before = {"lead.employees": 3}
+    facts = {"lead.employees": 7}
+    level = explained(w.compare("lead.employees", "gte", 5), w.view(facts, before=before))
+    assert level.before is None
+    for op in ("rises_to", "falls_below"):
+        edge = explained(w.compare("lead.employees", op, 5), w.view(facts, before=before))
+        assert edge.before == 3
+
+
+def test_a_test_of_age_says_when_it_turns() -> None:
+    """Its next change is the compiled deadline."""
+    node = explained(
+        w.compare("lead.birthday", "older_than", 2 * DAY, "date"),
+        w.view({"lead.birthday": "2026-03-02"}),
+    )
+    assert node.next_change == NOW - 9 * HOUR + 2 * DAY
+    assert node.wanted == "2d"
+
+
+def test_an_aggregate_shows_what_it_comes_to() -> None:
+    """The count there is, the comparison that is wanted, and when an event leaves."""
+    asked = w.aggregate("count", "x", ("gte", 1), ("lt", 5), within=DAY)
+    node = explained(asked, w.view(windows={"x": [[NOW - HOUR, 1]]}))
+    assert node == Explanation(
+        kind="count",
+        text="count: {event: page_viewed, within: 1d, gte: 1, lt: 5}",
+        holds=True,
+        source=w.HERE,
+        wanted="gte 1, lt 5",
+        actual=1,
+        next_change=NOW - HOUR + DAY,
+    )
+    total = explained(w.aggregate("sum", "x", ("gte", 9), of="amount"), w.view(windows={"x": 8}))
+    assert (total.kind, total.actual, total.holds, total.next_change) == ("sum", 8, False, None)
+
+
+def test_the_latest_event_is_wanted_by_its_age() -> None:
+    """`last` compares durations, and writes them so."""
+    node = explained(w.aggregate("last", "x", ("lte", DAY)), w.view(windows={"x": NOW - HOUR}))
+    assert (node.kind, node.wanted, node.actual) == ("last", "lte 1d", NOW - HOUR)
+    assert (node.holds, node.next_change) == (True, NOW - HOUR + DAY)
+
+
+def test_an_absence_shows_the_latest_event() -> None:
+    """How long none must have come, the latest that did, and when it will have been so long."""
+    node = explained(w.absence("x", DAY), w.view(windows={"x": NOW - HOUR}))
+    assert node == Explanation(
+        kind="absent",
+        text="absent: {event: page_viewed, for: 1d}",
+        holds=False,
+        source=w.HERE,
+        wanted="for 1d",
+        actual=NOW - HOUR,
+        next_change=NOW - HOUR + DAY,
+    )
+
+
+def test_groups_are_named_after_what_joins_them() -> None:
+    """all, any and not, with their parts in the order in which they are written."""
+    a, b = w.compare("a", "eq", 1), w.compare("b", "eq", 2)
+    view = w.view({"a": 1})
+    both, either = explained(w.every(b, a), view), explained(w.some(b, a), view)
+    assert (both.kind, both.holds, either.kind, either.holds) == ("all", False, "any", True)
+    assert [item.text for item in both.items] == ["b: 2", "a: 1"]
+    assert [item.holds for item in either.items] == [False, True]
+    negated = explained(w.no(a), view)
+    assert (negated.kind, negated.holds, len(negated.items)) == ("not", False, 1)
+    assert both.next_change is None
+    assert [node.kind for node in both.nodes()] == ["all", "test", "test"]
+
+
+def test_a_guard_shows_the_time_of_day_in_its_zone() -> None:
+    """The weekday and the minute there, and when it opens or closes next; no deadline."""
+    view = w.view(now=NOW + 5 * 60_000)
+    node = explained(w.guard(540, 1080, days=(0, 1)), view)
+    assert (node.kind, node.holds, node.actual) == ("time", True, "mon 09:05")
+    assert node.next_change == NOW + 9 * HOUR
+    assert node.text == 'time: {between: ["09:00", "18:00"], days: [mon, tue]}'
+    there = explained(w.guard(540, 1080, zone="UTC"), view)
+    assert (there.holds, there.actual) == (False, "mon 01:05")
+    assert there.next_change == NOW + 8 * HOUR
+
+
+def test_a_guard_flips_at_midnight_or_at_its_bounds() -> None:
+    """Days change at midnight, hours at theirs; a guard that never changes says so."""
+    assert explained(w.guard(days=(0,)), w.view()).next_change == NOW + 15 * HOUR
+    assert explained(w.guard(days=(6,)), w.view()).next_change == NOW - 9 * HOUR + 6 * DAY
+    evening = w.view(now=NOW + 10 * HOUR)
+    assert explained(w.guard(540, 1080), evening).next_change == NOW + DAY
+    at_bound = w.view(now=NOW + 9 * HOUR)
+    assert explained(w.guard(540, 1080), at_bound).next_change == NOW + DAY
+    assert explained(w.guard(1320, 360), w.view()).next_change == NOW + 13 * HOUR
+    assert explained(w.guard(), w.view()).next_change is None
+    holiday = explained(w.guard(calendar="cn"), w.view(now=w.parse_instant("2026-10-01T12:00:00+08:00")))
+    assert holiday.next_change == w.parse_instant("2026-10-08T00:00:00+08:00")

@@ -23,6 +23,7 @@ def opens(made: Any, instant: str) -> bool:
     [
         ("08:59", False, False),
         ("09:00", True, False),
+        ("09:30", True, False),
         ("17:59", True, False),
         ("18:00", False, False),
         ("22:00", False, True),

@@ -174,3 +174,185 @@ def test_no_overlapping_word_is_missed(words: list[str], text: str) -> None:
 def test_the_smallest_range_is_named() -> None:
     """Of two ranges that hold an address, the nearer one explains it."""
     assert Networks(["10.0.0.0/8", "10.1.0.0/16"]).find("10.1.2.3") == "10.1.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "found"),
+    [
+        ("av", "av", True),
+        ("av", "avx", False),
+        ("av", "xav", False),
+        ("av", "av1", False),
+        ("av", "av-x", True),
+        ("av", "x-av", True),
+        ("av", "片av片", True),
+        ("3d", "3d打印", True),
+        ("打印", "3D打印x", True),
+        ("发票a", "发票ab", False),
+        ("a发票", "ba发票", False),
+        ("ＡＶ", "AV", False),
+        ("av", "ＡＶ", True),
+        ("发-票", "发票", True),
+        ("发票", "发a票", False),
+        ("buy-now", "buynow", False),
+    ],
+)
+def test_a_latin_word_does_not_begin_or_end_within_another(
+    word: str, text: str, found: bool
+) -> None:
+    """Only letters and digits of the Latin kind join; entries are kept folded already."""
+    assert bool(Words({word: word}).find(text)) is found
+
+
+def test_words_are_told_as_they_are_written_in_the_order_of_the_text() -> None:
+    """The list's own spelling, each once, wherever and however often it stands."""
+    words = Words({"发票": "发 票", "代开": "代开", "开发": "开发"})
+    assert words.find("发票，代开发票") == ["发 票", "代开", "开发"]
+    assert words.find("报价") == []
+
+
+def test_texts_of_the_event_are_all_looked_at_and_numbers_are_not() -> None:
+    """`event.*` is every text of it, wherever it stands among what is no text."""
+    words = listed("l", "words", "学生", "老师", fields=("lead.need", "event.*", "lead.title"))
+    made = screen(rule("r", "flag", "listed.l"), lists=(words,))
+    found = made.judge(entering({"title": "学生", "need": 7}, properties={"a": 5, "b": "老师"}), 0)
+    assert found["matched"] == {"l": ["老师", "学生"]}
+
+
+def test_at_most_five_entries_are_shown_each_once() -> None:
+    """A text full of them is told by its first few."""
+    entries = ["甲", "乙", "丙", "丁", "戊", "己"]
+    made = screen(rule("r", "flag", "listed.l"), lists=(listed("l", "words", *entries),))
+    found = made.judge(entering(properties={"a": "甲甲乙", "b": "甲丙丁戊己"}), 0)
+    assert found["matched"] == {"l": ["甲", "乙", "丙", "丁", "戊"]}
+
+
+def test_people_are_told_by_each_of_their_marks() -> None:
+    """Number, address and name with company are looked up, whichever of them there are."""
+    people = listed("l", "people", "+8613800138000", "wang@acme.cn", "王芳,金泰阀门")
+    made = screen(rule("r", "flag", "listed.l"), lists=(people,))
+    lead = {"phone": "+8613800138000", "email": "wang@acme.cn", "name": "王芳", "company": "金泰阀门"}
+    assert made.judge(entering(lead), 0)["matched"] == {
+        "l": ["+8613800138000", "wang@acme.cn", "王芳,金泰阀门"]
+    }
+    assert not made.judge(entering({"company": "金泰阀门", "name": 5}), 0)
+    assert not made.judge(entering({"name": "王芳", "company": 5}), 0)
+    assert not made.judge(entering({"phone": "+8613900139000"}), 0)
+
+
+def test_a_domain_is_told_by_the_nearest_above_it() -> None:
+    """Its own entry counts before that of the domain it belongs to."""
+    domains = listed("l", "domains", "cn", "rival.cn")
+    made = screen(rule("r", "flag", "listed.l"), lists=(domains,))
+    for domain, entry in (("mail.rival.cn", "rival.cn"), ("acme.cn", "cn"), ("rival.cn", "rival.cn")):
+        assert made.judge(entering({"email.domain": domain}), 0)["matched"] == {"l": [entry]}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "address", "found"),
+    [
+        (["10.0.0.0/8"], "10.255.255.255", "10.0.0.0/8"),
+        (["10.0.0.0/8"], "11.0.0.0", None),
+        (["10.0.0.1"], "10.0.0.1", "10.0.0.1"),
+        (["10.0.0.1"], "10.0.0.2", None),
+        (["2001:db8::/32", "10.0.0.0/8"], "10.1.1.1", "10.0.0.0/8"),
+        (["2001:db8::/32", "10.0.0.0/8"], "2001:db8::5", "2001:db8::/32"),
+        (["::a00:1"], "10.0.0.1", None),
+        (["10.0.0.1"], "::a00:1", None),
+        (["10.0.0.0/8", "10.2.0.0/16", "10.1.0.0/16"], "10.2.0.1", "10.2.0.0/16"),
+        (["10.0.0.0/8", "192.168.0.0/16"], "192.168.3.3", "192.168.0.0/16"),
+        (["10.1.0.0/16", "10.2.0.0/16"], "10.1.0.1", "10.1.0.0/16"),
+        ([], "10.1.0.1", None),
+    ],
+)
+def test_an_address_is_found_in_the_ranges_of_its_family(
+    ranges: list[str], address: str, found: str | None
+) -> None:
+    """To the last address of a range and not beyond; the smallest range that holds it."""
+    assert Networks(ranges).find(address) == found
+
+
+def test_an_agent_is_found_whatever_its_case() -> None:
+    """The first entry that stands in it is told, as the list writes it."""
+    agents = ListFile(
+        name="l", kind="agents", file="x", entries={"mimecast": "Mimecast", "bot": "Bot"},
+        fields=(), source=PLACE,
+    )  # fmt: skip
+    made = screen(rule("r", "flag", "listed.l"), lists=(agents,))
+    found = made.judge(entering(client={"agent": "a BOT of MIMECAST"}), 0)
+    assert found["matched"] == {"l": ["Mimecast"]}
+    assert not made.judge(entering(client={}), 0)
+
+
+def test_a_list_is_told_only_when_it_matched_and_led_to_a_verdict() -> None:
+    """Lists that were asked in vain, or for nothing, leave no trace."""
+    lists = (listed("a", "words", "学生"), listed("b", "words", "老师"))
+    no = rule("n", "flag", "listed.a", operand=False)
+    made = screen(no, rule("r", "reject", "listed.b"), lists=lists)
+    assert made.judge(entering({"need": "老师"}), 0) == {
+        "rule": "r", "do": "reject", "reason": "因为 r", "flags": ["n"],
+        "reasons": {"n": "因为 n"}, "matched": {"b": ["老师"]},
+    }  # fmt: skip
+    assert screen(no, lists=lists).judge(entering({"need": "学生"}), 0) == {}
+
+
+def test_a_rule_may_look_at_properties_and_at_fields() -> None:
+    """`where` is about the event and `when` about the fields it brings; both must hold."""
+    where = definitions.Test(
+        fact="event.form", op="eq", operand="试用", family="string", source=PLACE
+    )
+    when = definitions.Test(fact="lead.city", op="eq", operand="上海", family="string", source=PLACE)
+    both = ScreenRule(
+        id="r", events=("form_submitted",), where=where, when=when, do="flag", reason="因为",
+        flag="f", source=PLACE,
+    )  # fmt: skip
+    made = screen(both)
+    trial, other = {"form": "试用"}, {"form": "报价"}
+    assert made.judge(entering({"city": "上海"}, properties=trial), 0)["flags"] == ["f"]
+    assert made.judge(entering({"city": "上海"}, properties=other), 0) == {}
+    assert made.judge(entering({"city": "南京"}, properties=trial), 0) == {}
+    assert made.judge(entering({"city": "上海"}, "chat_started", properties=trial), 0) == {}
+    assert made.judge(entering({"city": "上海"}, properties=trial), 0)["flags"] == ["f"]
+
+
+def test_a_rule_may_look_at_the_clock_and_at_what_is_not_known() -> None:
+    """At the door a lead is as old as the event, has no past and no windows."""
+    guard = definitions.Guard(
+        start=540, end=1080, days=(), calendar=None, zone="Asia/Shanghai", source=PLACE
+    )
+    silent = definitions.Absence(
+        events=("page_viewed",), where=None, span=5, window="w", source=PLACE
+    )
+    edge = definitions.Test(fact="lead.n", op="rises_to", operand=5, family="number", source=PLACE)
+
+    def asking(when: Any) -> Screen:
+        return screen(
+            ScreenRule(
+                id="r", events=(), where=None, when=when, do="flag", reason="", flag="f", source=PLACE
+            )
+        )
+
+    nine = 1_772_413_200_000  # 2026-03-02T09:00:00+08:00
+    assert asking(guard).judge(entering(), nine)["flags"] == ["f"]
+    assert asking(guard).judge(entering(), nine - 1) == {}
+    assert asking(silent).judge(entering(), nine) == {}
+    assert asking(edge).judge(entering({"n": 9}), nine) == {}
+    assert asking(None).judge(entering(), nine)["flags"] == ["f"]
+
+
+def test_the_same_flag_is_raised_once() -> None:
+    """Two rules may raise one flag; it is told once."""
+    one, two = rule("a", "flag", "lead.x"), rule("b", "flag", "lead.x")
+    same = ScreenRule(
+        id="b", events=(), where=None, when=two.when, do="flag", reason="又", flag="a", source=PLACE
+    )
+    found = screen(one, same).judge(entering({"x": True}), 0)
+    assert found["flags"] == ["a"]
+
+
+def test_kinds_of_mail_are_asked_in_their_order() -> None:
+    """Business before disposable before free; a list that is not there says nothing."""
+    lists = (listed("a", "domains", "x.cn"), listed("b", "domains", "x.cn", "y.cn"))
+    made = screen(lists=lists, mail={"free": ("gone", "b"), "disposable": ("a",)})
+    assert [made.mail_kind(d) for d in ("x.cn", "y.cn", "z.cn")] == ["disposable", "free", None]
+    assert screen().mail_kind("x.cn") is None

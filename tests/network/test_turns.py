@@ -82,6 +82,8 @@ def test_bounds_and_loud_facts_may_be_given() -> None:
     assert not quiet(made, 19, 20)
     assert not quiet(made, 79, 80)
     assert not quiet(made, 49, 50)
+    many = turns(compare("x", "eq", "A", "string"), compare("y", "eq", "A", "string"), loud=("z",))
+    assert [quiet(many, "B", "C", name) for name in "sxyz"] == [True, False, False, False]
     assert quiet(made, 50, 79)
     assert quiet(made, 80, 300)
     assert not quiet(made, 1, 2, name="t")

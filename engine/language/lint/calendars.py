@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from engine.language.definitions import Guard
 from engine.language.diagnostic import Source
 from engine.language.lint.context import Context
 from engine.language.lint.sites import walk
+from engine.language.rules import Guard
 
 STEPS: Final = "cn"  # the calendar by which waits and to-dos count working time
 

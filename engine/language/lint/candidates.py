@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
-from engine.language.definitions import Condition
 from engine.language.lint.literals import Bound, Literal, Opaque
 from engine.language.lint.logic import Logic, Way
 from engine.language.lint.values import Names
+from engine.language.rules import Condition
 
 Card = tuple[int, int]  # the position of a condition, and the number of a way in which it fails
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.language.diagnostic import Diagnostic, Source
+from engine.language.diagnostic import Diagnostic, Severity, Source
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a check has to say.
 
     ``edits`` mend it without changing what happens to any lead; none where only a person
-    can tell what was meant.
+    can tell what was meant. ``severity`` is the check's own unless it is given here.
     """
 
     message: str
@@ -26,6 +26,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
     rule: str | None = None
     edits: tuple[Edit, ...] = ()
+    severity: Severity | None = None
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.language.definitions import Stage
+from engine.language.rules import Stage
 
 
 def leads_to(stage: Stage, other: Stage) -> bool:

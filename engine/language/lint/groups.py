@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import All, AnyOf, Condition, Not, Test
+from engine.language.rules import All, AnyOf, Condition, Not, Test
 
 
 def with_company(

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.language.definitions import (
+from engine.language.lint.values import Names, Numbers, compared, names
+from engine.language.rules import (
     Absence,
     Aggregate,
     All,
@@ -23,7 +24,6 @@ from engine.language.definitions import (
     Not,
     Test,
 )
-from engine.language.lint.values import Names, Numbers, compared, names
 
 MAX_ALTERNATIVES: Final = 512
 _MANY: Final = {"contains_any": "contains", "includes_any": "includes", "includes_all": "includes"}

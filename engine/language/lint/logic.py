@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import re2
 
-from engine.language.definitions import Condition, Definitions
+from engine.language.definitions import Definitions
 from engine.language.lint.literals import (
     Alternatives,
     Bound,
@@ -27,6 +27,7 @@ from engine.language.lint.literals import (
     join,
 )
 from engine.language.lint.values import Names, Numbers, anything, names, numbers
+from engine.language.rules import Condition
 
 Way = tuple[Literal, ...]  # literals that hold together
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.language.definitions import Journey, Step
+from engine.language.handling import Journey, Step
 
 END = "end"
 

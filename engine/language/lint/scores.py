@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.language.definitions import Absence, Definitions, Dimension, Model, ScoreRule
+from engine.language.definitions import Definitions
 from engine.language.lint.logic import Logic
 from engine.language.lint.sites import tests
+from engine.language.rules import Absence, Dimension, Model, ScoreRule
 
 _MOST_SEARCHED = 8  # rules about one fact; of more the points are simply added up
 

@@ -7,20 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from engine.language.definitions import (
-    Absence,
-    Aggregate,
-    All,
-    AnyOf,
-    Condition,
-    Definitions,
-    Journey,
-    Model,
-    Not,
-    Routing,
-    Stage,
-    Test,
-)
+from engine.language.definitions import Definitions
+from engine.language.handling import Journey, Routing
+from engine.language.rules import Absence, Aggregate, All, AnyOf, Condition, Model, Not, Stage, Test
 
 # holds: gives points while it holds. turns: acts when it comes true. beside: asked when an
 # event happens. asked: asked when something else wants to know. where: about one event.

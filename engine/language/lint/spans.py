@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.language.definitions import Span
+from engine.language.rules import Span
 
 
 def later(one: Span, other: Span) -> bool:

@@ -111,7 +111,7 @@ def _properties(events: Iterable[EventType]) -> dict[str, Schema]:
     for event in events:
         for name, field in event.properties.items():
             found.setdefault(name, []).append(field)
-    for name in (*MESSAGE_PROPERTIES, "channel", "type"):
+    for name in MESSAGE_PROPERTIES:
         found.setdefault(name, [Field(name, "string")])
     return {
         name: shown(name, fields[0], either([shared_or_own(f) for f in fields]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.language.retention import KINDS, PATTERN
 from engine.language.schemas.forms import Schema, choice, mapping, number, record, ref, text, typed
 from engine.language.schemas.serving import serving
+from engine.language.schemas.shared import KEPT
 
 
 def structure() -> Schema:
@@ -44,7 +45,7 @@ def _retention() -> Schema:
     }
     return record(
         {
-            kind: text(f"{told[kind]} Such as 90d, 52w or 3y.", pattern=f"^{PATTERN}$")
+            kind: text(f"{told[kind]} Such as 90d, 52w or 3y.", pattern=f"^{PATTERN}$", format=KEPT)
             for kind in KINDS
         },
         description="How long what is no longer needed is kept (保留期限); by default for ever.",

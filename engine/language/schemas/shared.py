@@ -9,6 +9,9 @@ NAMED = "Named conditions, for use: NAME in any file."
 WHERE = "A condition on the properties of the event."
 
 DURATION = "[1-9][0-9]*(s|m|h|d|w)"
+# Formats that the loader checks, and editors pass over: not longer than 100 years.
+LENGTH = "leadrules-duration"
+KEPT = "leadrules-retention"
 
 # Names that other files declare; a configuration's own schema lists them.
 NAMES = {
@@ -59,10 +62,13 @@ def _forms() -> dict[str, Schema]:
             "A short name without spaces, dots or colons; keep it once it is in use.",
             pattern=r"^[^\s.:]+$",
         ),
-        "duration": text("A duration such as 30d, 24h, 10m.", pattern=f"^{DURATION}$"),
+        "duration": text(
+            "A duration such as 30d, 24h, 10m.", pattern=f"^{DURATION}$", format=LENGTH
+        ),
         "span": text(
             "A duration such as 24h, or 24 working_hours, 2 working_days.",
             pattern=f"^({DURATION}|[1-9][0-9]* working_(hours|days))$",
+            format=LENGTH,
         ),
         "day": text("A day such as 2026-10-01.", pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
         "time": text(

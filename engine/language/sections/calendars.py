@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.language.calendars import ALWAYS, CHINA, DAYS, Calendar, builtin_calendars
 from engine.language.diagnostic import Diagnostics
 from engine.language.sections.part import Part
+from engine.language.zones import is_zone, zone_hint
 
 _WEEK: Final = "week"
 
@@ -83,11 +83,9 @@ class CalendarsBuilder:
 
     def _zone(self, part: Part, name: str, base: Calendar) -> str:
         zone: str = part.get("zone", base.zone)
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            text = f'"{zone}" is no time zone'
-            hint = "write an IANA name such as Asia/Shanghai"
+        if not is_zone(zone):
+            hint = zone_hint(zone)
+            text = f'"{zone}" is no time zone; {hint}'
             self._error("unknown-zone", part.child("zone"), name, text, hint)
         return zone
 

@@ -8,17 +8,6 @@ from typing import Any, Final
 from engine.language.catalogue import IDENTITIES
 from engine.language.conditions import has_edge
 from engine.language.contacts import HOME
-from engine.language.definitions import (
-    Absence,
-    Aggregate,
-    All,
-    AnyOf,
-    Condition,
-    FieldRef,
-    Guard,
-    Not,
-    Test,
-)
 from engine.language.instants import SECOND, BadTime, parse_duration
 from engine.language.intake import (
     ADDRESSES,
@@ -36,6 +25,17 @@ from engine.language.intake import (
 )
 from engine.language.lists import read_entries
 from engine.language.nearest import did_you_mean
+from engine.language.rules import (
+    Absence,
+    Aggregate,
+    All,
+    AnyOf,
+    Condition,
+    FieldRef,
+    Guard,
+    Not,
+    Test,
+)
 from engine.language.sections.part import Builder, Part
 
 TIMEOUT: Final = 10 * SECOND

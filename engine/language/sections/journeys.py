@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from engine.language.catalogue import BadValue, convert
-from engine.language.definitions import Condition, Journey, Step
+from engine.language.handling import Journey, Step
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
+from engine.language.rules import Condition
 from engine.language.sections.part import Builder, Part, ids, span
 
 KINDS: Final = ("send", "do", "task", "wait", "branch", "set", "score", "route", "end")

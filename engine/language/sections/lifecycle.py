@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.language.definitions import Lifecycle, Stage
+from engine.language.rules import Lifecycle, Stage
 from engine.language.sections.part import Builder, Part
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from engine.language.definitions import Connection, Limits, Message, Server
 from engine.language.diagnostic import Diagnostics, Source
+from engine.language.handling import Connection, Limits, Message, Server
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.sections.part import Builder, Part
 from engine.language.sections.serving import ServingBuilder
 from engine.language.serving import Serving
+from engine.language.zones import is_zone, zone_hint
 
 STALE_AFTER: Final = "2d"
 # Where an action finds its address when a message does not say.
@@ -151,17 +151,11 @@ class ServerBuilder:
         return value or ""
 
     def _check_zone(self, part: Part) -> None:
-        if part.data is None:
+        if part.data is None or is_zone(part.data):
             return
-        try:
-            ZoneInfo(part.data)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.found.error(
-                "unknown-zone",
-                f'"{part.data}" is no time zone',
-                part.source,
-                hint="write an IANA name such as Asia/Shanghai",
-            )
+        hint = zone_hint(part.data)
+        text = f'"{part.data}" is no time zone; {hint}'
+        self.found.error("unknown-zone", text, part.source, hint=hint)
 
 
 def _limits(written: Mapping[str, Any]) -> Limits:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from engine.language.conditions import ConditionParser
-from engine.language.definitions import Condition, Span
 from engine.language.diagnostic import Diagnostics, Source
 from engine.language.instants import parse_duration, parse_working
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path
+from engine.language.rules import Condition, Span
 from engine.language.scope import Scope
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.language.calendars import ALWAYS
-from engine.language.definitions import Away, Member, Pool, Route, Routing, Rung, Sla, Team
+from engine.language.handling import Away, Member, Pool, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
 from engine.language.sections.part import Builder, Part, ids, span
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.language.conditions import has_edge
-from engine.language.definitions import Condition, Dimension, Grade, Model, Repeat, ScoreRule
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
+from engine.language.rules import Condition, Dimension, Grade, Model, Repeat, ScoreRule
 from engine.language.sections.part import Builder, Part
 
 _INNER = ("dimensions", "rules", "grades", "thresholds")

@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import Rung, Sla
+from engine.language.handling import Rung, Sla
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.spans import later, not_earlier

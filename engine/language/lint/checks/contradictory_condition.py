@@ -45,10 +45,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import All, AnyOf, Condition, Not
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.logic import Logic
+from engine.language.rules import All, AnyOf, Condition, Not
 
 SEVERITY = "error"
 

@@ -40,10 +40,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from engine.language.definitions import ScoreRule, Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.sites import tests
+from engine.language.rules import ScoreRule, Test
 
 SEVERITY = "warning"
 

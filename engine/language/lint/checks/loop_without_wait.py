@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import Journey, Step
+from engine.language.handling import Journey, Step
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.paths import reached, ways

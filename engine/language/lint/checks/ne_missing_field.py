@@ -37,10 +37,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.groups import with_company
+from engine.language.rules import Test
 
 SEVERITY = "warning"
 

@@ -37,10 +37,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import All, AnyOf, Condition, Not, Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.sites import tests, walk
+from engine.language.rules import All, AnyOf, Condition, Not, Test
 
 SEVERITY = "warning"
 

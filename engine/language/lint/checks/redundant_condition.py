@@ -39,11 +39,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.language.definitions import All, AnyOf, Condition, Not, Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Edit, Finding
 from engine.language.lint.removal import remove
 from engine.language.lint.sites import walk
+from engine.language.rules import All, AnyOf, Condition, Not, Test
 
 SEVERITY = "warning"
 

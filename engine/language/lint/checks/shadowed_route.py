@@ -45,7 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import Route
+from engine.language.handling import Route
 from engine.language.lint.candidates import Candidates
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding

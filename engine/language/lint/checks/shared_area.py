@@ -50,8 +50,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from engine.language.definitions import Member, Team
 from engine.language.diagnostic import Source
+from engine.language.handling import Member, Team
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 

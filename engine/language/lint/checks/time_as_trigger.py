@@ -34,10 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.language.definitions import All, AnyOf, Guard, Not
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.sites import walk
+from engine.language.rules import All, AnyOf, Guard, Not
 
 SEVERITY = "error"
 

@@ -5,6 +5,10 @@ the last year announced, a calendar goes by the lunar calendar and knows no make
 deadlines in working time may be days off. The finding appears from December on, with `validate` and
 `serve` too.
 
+In the first year without data it is information: it comes with the date and not with anybody's
+change, so it fails no run with `--fail-on warning` while an update is on its way. From the second
+year on it is a warning.
+
 ## Bad
 
 ```yaml
@@ -52,13 +56,14 @@ from engine.language.lint.calendars import uses
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 
-SEVERITY = "warning"
+SEVERITY = "info"
 DATED = True
 _AHEAD = 31 * DAY
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Find calendars in use whose data end before the month ahead does."""
+    today = to_datetime(context.now).year
     year = to_datetime(context.now + _AHEAD).year
     for name, source, rule in uses(context):
         calendar = context.definitions.calendars.get(name)
@@ -70,4 +75,5 @@ def check(context: Context) -> Iterator[Finding]:
                 source=source,
                 rule=rule,
                 hint="update leadrules, or write the days into calendars.yaml",
+                severity="warning" if today > until + 1 else None,
             )

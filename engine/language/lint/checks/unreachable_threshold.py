@@ -39,11 +39,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engine.language.definitions import Model, Test
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 from engine.language.lint.scores import Range, of_dimension, of_model
 from engine.language.lint.sites import tests
+from engine.language.rules import Model, Test
 
 SEVERITY = "error"
 _WANTS = ("gt", "gte", "eq", "rises_to")

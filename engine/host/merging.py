@@ -1,0 +1,200 @@
+"""Leads that are one: found among those that an event names, merged, and parted by a person.
+
+All of it within the writer's transaction, upon what that has written already.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.errors import Refused
+from engine.host.door import ENGINE, Arrival
+from engine.language.intake import Merge
+from engine.machines import merging
+from engine.machines.directory import Identity, Named
+from engine.machines.merging import MERGED, UNMERGED
+from engine.machines.state import Decision, Event, Happening, Lead, Teams
+from engine.machines.turn import Turn, take_turn
+from engine.network.ruleset import Ruleset
+from engine.store import merges, snapshots
+from engine.store.merges import Merged
+
+BY_HAND: Final = frozenset({MERGED, UNMERGED})
+SHARED: Final = "a browser that both use does not prove that they are one"
+
+
+class NotMerged(Refused):
+    """Two leads cannot be merged, or parted."""
+
+    code = "not-merged"
+
+
+class Parted(msgspec.Struct, frozen=True):
+    """Two leads after parting; decisions as the tables want them, ``entry`` for the log."""
+
+    survivor: Decision
+    absorbed: Decision
+    event: Event
+    teams: Teams
+    identities: list[Identity]
+    keeps_snapshot: bool
+
+
+def named(
+    connection: sqlite3.Connection,
+    by: Mapping[str, frozenset[str]],
+    leads: Iterable[Lead],
+    known: Mapping[Identity, str],
+) -> list[Named]:
+    """Return what the directory needs to know of leads; ``known`` are links not yet written."""
+    found = merges.kinds(connection, list(by))
+    for (kind, _), lead in known.items():
+        if lead in found:
+            found[lead].add(kind)
+    return [
+        Named(lead.id, by[lead.id], frozenset(found[lead.id]), lead.created_at) for lead in leads
+    ]
+
+
+def is_somebody_else(
+    connection: sqlite3.Connection,
+    rule: Merge,
+    arrival: Arrival,
+    known: Mapping[Identity, str],
+) -> str | None:
+    """Return the lead whose browser a newcomer uses, None where nothing speaks for a newcomer.
+
+    The event names the lead by nothing that proves it, and brings an identity that does, of a
+    kind of which that lead has another one.
+    """
+    owners = [
+        (kind, known[kind, value]) for kind, value in arrival.identities if (kind, value) in known
+    ]
+    if not owners or any(kind in rule.when for kind, _ in owners):
+        return None
+    brings = {kind for kind, _ in arrival.identities if kind in rule.when}
+    if not brings:
+        return None
+    lead = owners[0][1]
+    has = merges.kinds(connection, [lead])[lead] | {k for (k, _), of in known.items() if of == lead}
+    return lead if brings & has else None
+
+
+def names_by(
+    arrival: Arrival, lead: str | None, known: Mapping[Identity, str]
+) -> dict[str, frozenset[str]]:
+    """Return the leads that an event names, strongest first, with the kinds that name each."""
+    found: dict[str, list[str]] = {lead: ["id"]} if lead is not None else {}
+    for kind, value in arrival.identities:
+        if (kind, value) in known:
+            found.setdefault(known[kind, value], []).append(kind)
+    return {id: frozenset(kinds) for id, kinds in found.items()}
+
+
+def automatic(event: Event, survivor: str, absorbed: str, kinds: Iterable[str], now: int) -> Event:
+    """Return the event of a merge that an event shows; its id comes with `merge`."""
+    reason = f"event {event.id} names both by {', '.join(sorted(kinds))}"
+    properties = {"absorbed": absorbed, "survivor": survivor, "reason": reason}
+    return Event("", MERGED, now, {}, properties, ENGINE, event.history)
+
+
+def merge(
+    ruleset: Ruleset,
+    connection: sqlite3.Connection,
+    teams: Teams,
+    pair: tuple[Lead, Lead],
+    event: Event,
+    now: int,
+) -> Turn:
+    """Merge (survivor, absorbed) and return the turn of the one lead, begun by ``event``."""
+    survivor, absorbed = pair
+    number = merges.next_number(connection)
+    said = event.properties
+    ended = merging.ended_journeys(absorbed)
+    told = {"journeys_ended": ended, "owner_before": absorbed.facts.get("owner")}
+    properties = {**said, "absorbed": absorbed.id, "survivor": survivor.id}
+    properties |= {name: value for name, value in told.items() if value}
+    id = event.id or f"merged:{absorbed.id}:{number}"
+    event = replace(event, id=id, properties=properties)
+    sides = (merges.side(connection, survivor), merges.side(connection, absorbed))
+    joined = merging.join(ruleset, *sides, event, now)
+    lead = joined.lead
+    took = (
+        [name for name in absorbed.journeys if name not in survivor.journeys],
+        list(absorbed.clocks) if lead.clocks is absorbed.clocks else [],
+    )
+    reason, by = str(said.get("reason", "")), event.by
+    merged = Merged(number, absorbed.id, survivor.id, now, event.id, reason, by)
+    merges.absorb(connection, merged, absorbed, survivor, took)
+    teams = merging.reload(ruleset, teams, pair, [lead])
+    turn = take_turn(ruleset, lead, teams, event, now)
+    first = turn.entries[0].decision
+    first.ledger[:0] = joined.lines
+    first.happenings[:0] = joined.happenings
+    return turn
+
+
+def latest(connection: sqlite3.Connection, survivor: str, absorbed: str) -> Merged:
+    """Return the merge to be undone; raises NotMerged unless it is the survivor's latest."""
+    present = [each for each in merges.of_lead(connection, survivor) if each.undone_at is None]
+    if not any(each.absorbed == absorbed for each in present):
+        raise NotMerged(f"{absorbed} was not merged into {survivor}")
+    if present[0].absorbed != absorbed:
+        raise NotMerged(
+            f"{present[0].absorbed} was merged into {survivor} later; part that one first"
+        )
+    return present[0]
+
+
+def part(
+    ruleset: Ruleset,
+    connection: sqlite3.Connection,
+    teams: Teams,
+    lead: Lead,
+    event: Event,
+    now: int,
+) -> Parted:
+    """Part ``lead`` from the one that ``event`` names; raises NotMerged."""
+    merged = latest(connection, lead.id, str(event.properties.get("absorbed")))
+    absorbed, before = merges.states(connection, merged.number)
+    log = merging.effective(merges.side(connection, lead).log)
+    since = [e for e in log if e.seq > merged.seq and e.lead == lead.id and e.event.type != MERGED]
+    survivor = merging.separate(ruleset, before, since, lead.asked)
+    reason = str(event.properties.get("reason", ""))
+    identities = merges.part(connection, merged, now, event.by, reason)
+    properties = {**event.properties, "survivor": lead.id, "asked": lead.asked}
+    event = replace(event, properties=properties)
+    return Parted(
+        _decision(ruleset, connection, survivor, event, now, lead.facts.get("stage")),
+        _decision(ruleset, connection, absorbed, event, now, absorbed.facts.get("stage")),
+        event,
+        merging.reload(ruleset, teams, [lead], [survivor, absorbed]),
+        identities,
+        (snapshots.covered(connection, lead.id) or 0) > merged.seq,
+    )
+
+
+def _decision(
+    ruleset: Ruleset,
+    connection: sqlite3.Connection,
+    lead: Lead,
+    event: Event,
+    now: int,
+    stage: str | None,
+) -> Decision:
+    """Return what the tables are told: the lead as it stands, its ledger set right."""
+    given = merging.by_dimension(merges.sums(connection, lead.id))
+    wanted = merging.dimensions(lead)
+    lines = merging.corrections(wanted, given, {}, ruleset.version, event, now)
+    lines = [replace(line, reason="unmerged") for line in lines]
+    told = {name: event.properties[name] for name in ("absorbed", "survivor")}
+    happenings = [Happening(now, UNMERGED, told)]
+    if lead.facts.get("stage") != stage:
+        change = {"from": stage, "to": lead.facts.get("stage"), "reason": "unmerged"}
+        happenings.append(Happening(now, "stage", change))
+    return Decision(lead, lines, happenings)

@@ -1,0 +1,125 @@
+"""The server under test: ``python -m engine.cli serve`` in a process of its own, on one port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from examples.leadforge.demo import free_port, wait_until_ready
+
+ROOT = Path(__file__).parents[2]
+Limits = Callable[[], None]
+
+
+def leadrules(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end and return what it printed; nothing of this shell counts."""
+    command = [sys.executable, "-m", "engine.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, env=plain_environ(), capture_output=True, text=True, timeout=600
+    )
+
+
+def plain_environ() -> dict[str, str]:
+    """Return this process's environment without settings of leadrules."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("LEADRULES_")}
+
+
+class Server:
+    """One server on one database, started and killed as often as wanted.
+
+    ``limits`` runs in the new process before the program does.
+    """
+
+    def __init__(self, config: Path, database: Path, limits: Limits | None = None) -> None:
+        self.config = config
+        self.database = database
+        self.log = config.parent / "server.log"
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._limits = limits
+
+    @property
+    def url(self) -> str:
+        """Where it listens, in all its lives."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it, and don't wait."""
+        command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(self.config)]
+        command += ["--db", str(self.database), "--port", str(self.port)]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=plain_environ(), stdout=log, stderr=log,
+                preexec_fn=self._limits,
+            )  # fmt: skip
+        return self.process
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        wait_until_ready(self.url, self.launch(), self.log)
+
+    def kill(self) -> None:
+        """Signal 9: nothing in it runs any more."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        """Run it for a block, and stop it in order."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    def put_away(self) -> None:
+        """Leave no process behind, whatever happened."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def status(self) -> dict[str, Any]:
+        """Return ``GET /-/status``."""
+        found: dict[str, Any] = httpx.get(f"{self.url}/-/status", timeout=30).json()
+        return found
+
+    def rss(self) -> int:
+        """Return the bytes of memory that the process has in use."""
+        assert self.process is not None
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_deliveries(server: Server) -> int:
+    """Return how many deliveries are not done."""
+    found = server.status()["deliveries"]
+    return int(found.get("queued", 0)) + int(found.get("leased", 0))
+
+
+def rest(server: Server, seconds: float) -> bool:
+    """Wait until every delivery is done and no timer is due; False after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if open_deliveries(server) == 0:
+                return True
+        time.sleep(0.2)
+    return False

@@ -1,0 +1,165 @@
+"""A disk that is full, read-only or without power: refused is refused, acknowledged is there."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.crash import _checks as checks
+from tests.crash._company import company
+from tests.crash._disk import Disk, NoDisk, small_disk
+from tests.crash._load import Clients
+from tests.crash._provider import Provider
+from tests.crash._server import Server, rest
+from tests.crash.kills import Killing
+from tests.serving import form, mail_server, wait_for
+
+MEGABYTES = 12
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A small disk; without the right to mount there is none."""
+    try:
+        with small_disk(tmp_path, MEGABYTES) as disk:
+            yield disk
+    except NoDisk as error:
+        pytest.skip(str(error))
+
+
+class Company:
+    """A company at work: its server, clients and mail server."""
+
+    def __init__(self, folder: Path, database: Path, port: int, box: Provider) -> None:
+        self.box = box
+        self.server = Server(company(folder / "config", port), database)
+        self.clients = Clients(self.server.url, "disk", count=3)
+
+    def begin(self) -> None:
+        """Take some events in."""
+        self.server.start()
+        self.clients.start()
+        wait_for(lambda: len(self.clients.acknowledged()) > 20)
+
+    def refused(self) -> int:
+        """Return how many requests were told that the disk refuses."""
+        return self.clients.answers()["507"]
+
+    def end(self) -> None:
+        """Have everything done, then look whether all of it is as it should be."""
+        self.clients.end()
+        time.sleep(2.5)
+        assert rest(self.server, 60)
+        assert self.server.stop() == 0
+        sent, given_up = self.clients.sent(), self.clients.given_up()
+        acknowledged = self.clients.acknowledged()
+        with contextlib.closing(sqlite3.connect(self.server.database)) as connection:
+            checks.nothing_missing(connection, acknowledged)
+            assert acknowledged | given_up == set(sent)
+            checks.every_event_is_whole(connection, sent)
+            checks.every_mail_arrived(connection, self.box.reached, {})
+        checks.the_tools_agree(self.server.config, self.server.database)
+        checks.no_traceback(self.server.log)
+
+
+@contextlib.contextmanager
+def at_work(folder: Path, database: Path) -> Iterator[Company]:
+    """Run a company; its mail server always answers."""
+    box = Provider("disk", silent=0)
+    with mail_server(box) as port:
+        found = Company(folder, database, port, box)
+        try:
+            found.begin()
+            yield found
+        finally:
+            found.server.put_away()
+
+
+def refuses(found: Company, why: str) -> None:
+    """The server says no to every kind of writing, in the one shape, and still reads."""
+    before = found.refused()
+    wait_for(lambda: found.refused() > before + 5)
+    url = found.server.url
+    for _ in range(3):
+        answer = httpx.post(f"{url}/v1/events", json=form(1), timeout=30)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (507, "storage")
+        assert why in answer.json()["error"]["message"]
+        assert answer.headers["Retry-After"]
+    assert httpx.get(f"{url}/-/healthy").status_code == 200
+    page = httpx.get(f"{url}/v1/leads", timeout=30).json()["items"]
+    assert page
+    note = httpx.post(f"{url}/v1/leads/{page[0]['id']}/notes", json={"text": "电话"}, timeout=30)
+    assert (note.status_code, note.json()["error"]["code"]) == (507, "storage"), note.text
+
+
+def test_full_in_between(tmp_path: Path, disk: Disk) -> None:
+    """On a full disk events are refused with 507 and nothing else ends; with room all go in."""
+    with at_work(tmp_path, disk.place / "leads.db") as found:
+        for _ in range(2):
+            disk.fill()
+            refuses(found, "full")
+            disk.make_room()
+            before = len(found.clients.acknowledged())
+            wait_for(lambda before=before: len(found.clients.acknowledged()) > before + 20, 30)
+        found.end()
+
+
+def test_killed_on_a_full_disk(tmp_path: Path, disk: Disk) -> None:
+    """A server that dies on a full disk says so when started there, and goes on with room."""
+    with at_work(tmp_path, disk.place / "leads.db") as found:
+        disk.fill()
+        wait_for(lambda: found.refused() > 3)
+        found.server.kill()
+        disk.fill()
+        ended = found.server.launch()
+        assert ended.wait(30) == 2
+        assert "cannot be used" in found.server.log.read_text()
+        disk.make_room()
+        found.server.start()
+        found.end()
+
+
+def test_read_only_in_between(tmp_path: Path, disk: Disk) -> None:
+    """Where the file system turns read-only the server refuses to write, and to start; then on."""
+    with at_work(tmp_path, disk.place / "leads.db") as found:
+        disk.go_read_only()
+        refuses(found, "")
+        found.server.kill()
+        ended = found.server.launch()
+        assert ended.wait(30) == 2
+        disk.restart()
+        found.server.start()
+        found.end()
+
+
+def test_power_cuts(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was acknowledged was synchronised: it outlives a disk without power."""
+    monkeypatch.setattr("tests.crash.kills.CUTS", 1.0)
+    killing = Killing(tmp_path, 3, "power", print, disk)
+    killing.run()
+    assert killing.cuts == 3
+
+
+def limited(process: int, bytes: int) -> None:
+    """Let a process write no file beyond ``bytes``; -1: as far as it likes."""
+    hard = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (bytes, hard))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
+def test_files_that_may_not_grow(tmp_path: Path) -> None:
+    """Where the kernel lets no file grow (a quota) it is as on a full disk; no rights needed."""
+    with at_work(tmp_path, tmp_path / "leads.db") as found:
+        assert found.server.process is not None
+        limited(found.server.process.pid, 1_024)
+        refuses(found, "")
+        limited(found.server.process.pid, resource.RLIM_INFINITY)
+        found.end()
