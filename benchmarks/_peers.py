@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from _stream import EVENT, IDLE, SILENCE, Answer, Book, Lead, Message, advance
+from _stream import EVENT, IDLE, SILENCE, Answer, Book, Lead, Message, advance, flat
 
 from engine.language.load import load_folder
 from engine.machines.lead import decide, new_lead
@@ -147,8 +147,8 @@ DURABLE: dict[str, dict[str, Any]] = {
 }
 
 
-def durable() -> Callable[[], Take]:
-    """durable-rules: a fact for each event, retracted after it; raises ImportError."""
+def _durable_host() -> tuple[Any, type[Exception], set[str]]:
+    """Return a host with the rules, what it raises when none matches, and what has fired."""
     from durable import engine
 
     class Host(engine.Host):  # type: ignore[misc]
@@ -165,6 +165,15 @@ def durable() -> Callable[[], Take]:
     host.register_rulesets(
         {"r": {rule: {"all": [{"m": c}], "run": note(rule)} for rule, c in DURABLE.items()}}
     )
+    return host, engine.MessageNotHandledException, fired
+
+
+def durable() -> Callable[[], Take]:
+    """durable-rules: a fact for each event, retracted after it; raises ImportError.
+
+    To its favour: it is asked about a lead's fields only when they change, all in one fact.
+    """
+    host, unmatched, fired = _durable_host()
     number = 0
 
     def match(message: Message) -> Collection[str]:
@@ -172,12 +181,52 @@ def durable() -> Callable[[], Take]:
         number += 1
         fired.clear()
         fact = {**message, "id": str(number), "sid": "1"}
-        with contextlib.suppress(engine.MessageNotHandledException):  # nothing matched
+        with contextlib.suppress(unmatched):  # nothing matched
             host.assert_fact("r", fact)
         host.retract_fact("r", fact)
         return fired
 
     return lambda: Book(match).take
+
+
+def durable_sessions() -> Callable[[], Take]:
+    """durable-rules as DESIGN fences it in: a transient session for each event's lead.
+
+    It gets the lead's fields as facts and the event, and is deleted; raises ImportError.
+    """
+    host, unmatched, fired = _durable_host()
+    number = 0
+
+    def match(messages: Iterable[Message]) -> Collection[str]:
+        nonlocal number
+        fired.clear()
+        for message in messages:
+            number += 1
+            with contextlib.suppress(unmatched):  # nothing matched
+                host.assert_fact("r", {**message, "id": str(number), "sid": "1"})
+        host.delete_state("r", "1")
+        return frozenset(fired)
+
+    return lambda: Sessions(match).take
+
+
+class Sessions(Book):
+    """A book that asks about an event and all of its lead's fields at once."""
+
+    def __init__(self, match: Callable[[Iterable[Message]], Collection[str]]) -> None:
+        super().__init__(lambda message: match([message]))
+        self.ask = match
+        self.latest: Collection[str] = ()
+
+    def matched(self, lead: Lead, event: Event, message: Message) -> Collection[str]:
+        """Return the rules that the event and the fields match, those it brings among them."""
+        fields = {**lead.fields, **flat(event.lead), "lead": 1}
+        self.latest = self.ask([*({name: value} for name, value in fields.items()), message])
+        return self.latest
+
+    def holding(self, lead: Lead) -> Collection[str]:
+        """Return what has just been found."""
+        return [rule for rule in self.latest if _about(rule) == "lead"]
 
 
 # --- clipspy -------------------------------------------------------------------------------
@@ -310,6 +359,7 @@ def _table(about: str) -> dict[str, Any]:
 PEERS: dict[str, Callable[[], Callable[[], Take]]] = {
     "leadrules": Ours,
     "durable-rules": durable,
+    "durable-rules, a session per lead": durable_sessions,
     "clipspy": clips,
     "zen-engine": zen,
     "by hand": lambda: by_hand,

@@ -125,19 +125,26 @@ class Book:
         lead.last = event.at
         if event.type == "webinar_registered":
             lead.registered = True
-        matched = self.match(_message(lead, event, silent))
+        matched = self.matched(lead, event, _message(lead, event, silent))
         if "idle" in matched:
             lead.total += IDLE * silent
         before = lead.total
         self._score(lead, event.at, matched)
         if event.lead or not lead.fields:
-            fields = {name.replace(".", "_"): value for name, value in event.lead.items()}
-            lead.fields.update(lead=1, **fields)
+            lead.fields.update(lead=1, **flat(event.lead))
+            lead.matched = frozenset(self.holding(lead))
             self._hold(lead)
         return advance(lead, before, lead.matched)
 
+    def matched(self, lead: Lead, event: Event, message: Message) -> Collection[str]:
+        """Return the rules that an event matches, before its fields are the lead's."""
+        return self.match(message)
+
+    def holding(self, lead: Lead) -> Collection[str]:
+        """Return the rules that a lead's fields match."""
+        return self.match(lead.fields)
+
     def _hold(self, lead: Lead) -> None:
-        lead.matched = frozenset(self.match(lead.fields))
         for rule, points in STATE.items():
             holds = rule in lead.matched
             if holds is not (rule in lead.held):
@@ -151,6 +158,11 @@ class Book:
                 if scored is None or (per is not None and at - scored >= per):
                     lead.scored[rule] = at
                     lead.total += points
+
+
+def flat(fields: Message) -> Message:
+    """Return a lead's fields by names without dots."""
+    return {name.replace(".", "_"): value for name, value in fields.items()}
 
 
 def advance(lead: Lead, before: int, matched: Collection[str]) -> Answer:

@@ -76,13 +76,13 @@ def table(rates: dict[str, list[float]]) -> str:
     """Return what people read."""
     middle = {name: median(each) for name, each in rates.items()}
     lines = [
-        f"{'':15}{'events/s':>12}{'slowest':>12}{'fastest':>12}{'by hand':>10}{'leadrules':>11}"
+        f"{'':35}{'events/s':>12}{'slowest':>12}{'fastest':>12}{'by hand':>10}{'leadrules':>11}"
     ]
     for name, rate in sorted(middle.items(), key=lambda pair: -pair[1]):
         of_hand, of_ours = rate / middle["by hand"], rate / middle["leadrules"]
         low, high = min(rates[name]), max(rates[name])
         lines.append(
-            f"{name:15}{rate:12,.0f}{low:12,.0f}{high:12,.0f}{of_hand:10.3f}{of_ours:11.3f}"
+            f"{name:35}{rate:12,.0f}{low:12,.0f}{high:12,.0f}{of_hand:10.3f}{of_ours:11.3f}"
         )
     return "\n".join(lines)
 
@@ -112,6 +112,7 @@ def main() -> int:
         "rounds": options.rounds,
         "events_per_second": middle,
         "times_durable_rules": _ratio(middle, "durable-rules"),
+        "times_durable_sessions": _ratio(middle, "durable-rules, a session per lead"),
         "of_by_hand": _ratio(middle, "by hand"),
         "skipped": skipped,
     }

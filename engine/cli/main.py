@@ -31,6 +31,8 @@ VERBS: Final = {
     "deliveries": "engine.cli.deliveries",
     "import": "engine.cli.import_",
     "quarantine": "engine.cli.quarantine",
+    "merge": "engine.cli.merge",
+    "unmerge": "engine.cli.unmerge",
     "export": "engine.cli.export",
     "replay": "engine.cli.replay",
     "backup": "engine.cli.backup",
@@ -90,8 +92,18 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(f"leadrules: {error}", err=True)
         return CANNOT
     except Exception as error:
-        return _defect(error)
+        return _refused_by_disk(error) or _defect(error)
     return result if isinstance(result, int) else DONE
+
+
+def _refused_by_disk(error: Exception) -> int | None:
+    """Say what the disk under the database says; None: it was something else."""
+    from engine.store.database import is_of_the_disk
+
+    if not is_of_the_disk(error):
+        return None
+    click.echo(f"leadrules: the database cannot be used: {error}; look at its disk", err=True)
+    return CANNOT
 
 
 def _defect(error: Exception) -> int:

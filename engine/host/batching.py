@@ -12,22 +12,23 @@ from typing import Final
 LONGEST_S: Final = 0.1
 MOST_EVENTS: Final = 1_000
 LEAST: Final = 50  # even a machine that stalls gets on
-_FIRST_GUESS_S: Final = 0.0002
-_TELLING: Final = 20  # turns; fewer say more of the commit than of a turn
+_FEW: Final = 5  # turns; a transaction of so few tells what a commit costs by itself
 _WEIGHT: Final = 0.2
 
 
 class Batching:
-    """Sizes of batches, by what events and wakes have taken lately; ``longest`` in seconds."""
+    """Sizes of batches, by what transactions have taken lately; ``longest`` in seconds."""
 
     def __init__(self, longest: float = LONGEST_S) -> None:
         self._longest = longest
-        self._each = _FIRST_GUESS_S
+        self._commit = 0.002
+        self._turn = 0.0002
 
     @property
     def events(self) -> int:
         """How many events a transaction takes at most."""
-        return max(LEAST, min(MOST_EVENTS, int(self._longest / self._each)))
+        time = max(self._longest - self._commit, self._longest / 2)
+        return max(LEAST, min(MOST_EVENTS, int(time / self._turn)))
 
     def wakes(self, events: int) -> int:
         """How many leads it wakes at most beside ``events``.
@@ -35,9 +36,12 @@ class Batching:
         An event that comes while many leads are being woken waits for two transactions, that one
         and its own; so the second is short. Leads are woken under any load.
         """
-        return self.events // (4 if events else 2)
+        return max(LEAST, self.events // (4 if events else 2))
 
     def learn(self, turns: int, seconds: float) -> None:
         """Note what a transaction took, its commit included."""
-        if turns >= _TELLING:
-            self._each += _WEIGHT * (seconds / turns - self._each)
+        if 0 < turns <= _FEW:
+            self._commit += _WEIGHT * (seconds - self._commit)
+        elif turns:
+            each = max(seconds - self._commit, seconds / 10) / turns
+            self._turn += _WEIGHT * (each - self._turn)

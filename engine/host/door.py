@@ -28,7 +28,7 @@ TOLERANCE: Final = 10 * MINUTE
 MAX_ID: Final = 200
 MAX_AGENT: Final = 1_000
 # Ids that the engine makes; from outside they could keep its own events out of the log.
-RESERVED: Final = ("wake:", "receipt:", "enriched:")
+RESERVED: Final = ("wake:", "receipt:", "enriched:", "merged:")
 CLIENT: Final = ("ip", "agent")
 _SHORT: Final = Field("text", "string")
 

@@ -26,6 +26,7 @@ from engine.language.instants import SECOND, format_instant
 from engine.machines.state import Lead
 from engine.plugin import Failed
 from engine.store import outbox
+from engine.store.database import may_go_later
 from engine.store.outbox import Leased
 from engine.store.receipts import Finished
 
@@ -132,8 +133,11 @@ class Lane:
         """Let one failure be seen in the log and the outbox go on."""
         try:
             return await work
-        except Exception:
-            logger.exception("the outbox stumbled and goes on")
+        except Exception as error:
+            if may_go_later(error):
+                logger.error("the outbox waits for the disk: %s", error)
+            else:
+                logger.exception("the outbox stumbled and goes on")
             return None
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:

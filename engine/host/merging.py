@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from engine.errors import Refused
 from engine.host.door import ENGINE, Arrival
 from engine.language.intake import Merge
-from engine.machines import merging
+from engine.machines import balance, merging
 from engine.machines.directory import Identity, Named
 from engine.machines.merging import MERGED, UNMERGED
 from engine.machines.state import Decision, Event, Happening, Lead, Teams
@@ -162,8 +162,7 @@ def part(
     """Part ``lead`` from the one that ``event`` names; raises NotMerged."""
     merged = latest(connection, lead.id, str(event.properties.get("absorbed")))
     absorbed, before = merges.states(connection, merged.number)
-    log = merging.effective(merges.side(connection, lead).log)
-    since = [e for e in log if e.seq > merged.seq and e.lead == lead.id and e.event.type != MERGED]
+    since = merging.since(merges.side(connection, lead).log, lead.id, merged.seq)
     survivor = merging.separate(ruleset, before, since, lead.asked)
     reason = str(event.properties.get("reason", ""))
     identities = merges.part(connection, merged, now, event.by, reason)
@@ -188,9 +187,9 @@ def _decision(
     stage: str | None,
 ) -> Decision:
     """Return what the tables are told: the lead as it stands, its ledger set right."""
-    given = merging.by_dimension(merges.sums(connection, lead.id))
-    wanted = merging.dimensions(lead)
-    lines = merging.corrections(wanted, given, {}, ruleset.version, event, now)
+    given = balance.by_dimension(merges.sums(connection, lead.id))
+    wanted = balance.dimensions(lead)
+    lines = balance.corrections(wanted, given, {}, ruleset.version, event, now)
     lines = [replace(line, reason="unmerged") for line in lines]
     told = {name: event.properties[name] for name in ("absorbed", "survivor")}
     happenings = [Happening(now, UNMERGED, told)]

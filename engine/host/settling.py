@@ -15,6 +15,7 @@ from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from engine.plugin import Delivered, Failed, Misconfigured, Retry
 from engine.store import outbox
+from engine.store.database import may_go_later
 from engine.store.outbox import Leased
 from engine.store.reading import Reader
 from engine.store.receipts import Finished
@@ -129,7 +130,9 @@ class Settler:
             try:
                 await self._host.write(fn)
                 return
-            except sqlite3.OperationalError:
+            except sqlite3.Error as error:
+                if not may_go_later(error):
+                    raise
                 logger.error("the outcome of a delivery cannot be written yet; it is kept")
                 await asyncio.sleep(_DISK_S)
 

@@ -15,7 +15,7 @@ from engine.host.inbox import Inbox, Item, Promise, Task
 from engine.host.outcome import Outcome, refused, try_later
 from engine.host.work import Memory, Work
 from engine.network.ruleset import Ruleset
-from engine.store.database import Store
+from engine.store.database import Store, may_go_later
 
 _log: Final = logging.getLogger("leadrules.host")
 _LONGEST_SLEEP: Final = 1.0
@@ -78,14 +78,14 @@ class Writer:
         """Do everything given, and wake who is due; answers go out after the commit."""
         try:
             self._transact(items, tasks)
-        except sqlite3.OperationalError as error:  # the disk, not the events
+        except Exception as error:
             self._undo()
-            _log.error("nothing can be stored: %s", error)  # each batch says so: one line is enough
-            self._answer_all(items, tasks, error)
-        except Exception:
-            self._undo()
-            _log.exception("a batch could not be written; its events are taken one by one")
-            self._one_by_one(items, tasks)
+            if may_go_later(error):  # each batch will say so: one line is enough
+                _log.error("nothing can be stored: %s", error)
+                self._answer_all(items, tasks, error)
+            else:
+                _log.exception("a batch could not be written; its events are taken one by one")
+                self._one_by_one(items, tasks)
         self._send_answers()
 
     def _transact(self, items: list[Item], tasks: list[Task]) -> None:
@@ -177,7 +177,7 @@ def _run_task(task: Task, connection: sqlite3.Connection) -> Answer:
 
 def _not_written(item: Item, error: Exception) -> Outcome:
     id = item.arrival.event.id
-    if isinstance(error, sqlite3.OperationalError):
+    if may_go_later(error):
         return try_later(id, "storage", f"the database cannot be written: {error}")
     return refused(id, "defect", "a defect in leadrules; the server's log has more")
 

@@ -9,8 +9,15 @@ from engine.language.aggregates import parse_absence, parse_aggregate, parse_gua
 from engine.language.catalogue import BadValue
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_duration
-from engine.language.nearest import did_you_mean
-from engine.language.operators import COMPARING, EDGES, MANY, OPERATORS, check_operand
+from engine.language.nearest import did_you_mean, nearest
+from engine.language.operators import (
+    COMPARING,
+    EDGES,
+    MANY,
+    OPERATORS,
+    check_operand,
+    operator_meant,
+)
 from engine.language.places import nearest_place
 from engine.language.reader import Document, Path
 from engine.language.rules import All, AnyOf, Condition, FieldRef, Not, Test
@@ -178,10 +185,11 @@ class ConditionParser:
         field = resolved.field
         allowed = _operators(resolved)
         if op not in allowed:
-            hint = did_you_mean(op, allowed)
+            meant = operator_meant(op, allowed) or nearest(op, allowed)
+            told = f"of type {field.type}" + (f'; did you mean "{meant}"?' if meant else "")
             self.found.error(
                 "unknown-operator",
-                f'"{op}" is not an operator of {resolved.fact} ({field.type}); {hint}',
+                f'"{op}" is not an operator of {resolved.fact}, which is {told}',
                 self.document.key(path),
                 rule=self.rule,
                 hint=f"it takes {', '.join(allowed)}",
@@ -221,6 +229,8 @@ class ConditionParser:
         if field.type == "geo" and isinstance(operand, str) and nearest_place(operand):
             return f'did you mean "{nearest_place(operand)}"?'
         many = " in a list" if op in MANY else ""
+        if field.family == "number":
+            return f"write digits alone{many}, such as 500000"
         return f"{resolved.fact} is of type {field.type}; give such a value{many}"
 
     def _reference(self, op: str, resolved: Resolved, data: Any, path: Path) -> FieldRef | None:

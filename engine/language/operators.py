@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import re2
@@ -22,6 +23,21 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "list": ("includes", "includes_any", "includes_all", "exists"),
     "consent": ("exists",),
 }
+# What people write who mean an operator by another name; the first that fits the type is meant.
+_MEANT: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys((">=", "gte", "at_least", "min", "from"), ("gte", "at_least")),
+    **dict.fromkeys(("<=", "lte", "at_most", "max"), ("lte", "at_most")),
+    **dict.fromkeys((">", "gt", "after", "greater_than", "more_than"), ("gt", "after")),
+    **dict.fromkeys(("<", "lt", "before", "less_than"), ("lt", "before")),
+    **dict.fromkeys(("=", "==", "is", "equals", "equal"), ("eq", "includes")),
+    **dict.fromkeys(("!=", "<>", "not", "is_not", "not_equals"), ("ne",)),
+    **dict.fromkeys(("contains", "includes", "has", "like"), ("contains", "includes")),
+    **dict.fromkeys(
+        ("in", "one_of", "any_of", "contains_any", "includes_any"),
+        ("in", "contains_any", "includes_any"),
+    ),
+    **dict.fromkeys(("regex", "regexp", "pattern"), ("matches",)),
+}
 MANY: Final = frozenset({"in", "not_in", "contains_any", "includes_any", "includes_all"})
 # Operators that compare with a piece of a text.
 PIECES: Final = frozenset({"starts_with", "ends_with", "contains", "contains_any"})
@@ -30,6 +46,11 @@ EDGES: Final = frozenset({"rises_to", "falls_below"})
 COMPARING: Final = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "at_least", "at_most"})
 # Operators whose truth changes by the clock alone.
 AGES: Final = frozenset({"older_than", "newer_than"})
+
+
+def operator_meant(written: str, allowed: Sequence[str]) -> str | None:
+    """Return the operator of ``allowed`` that does what another name says, None without one."""
+    return next((op for op in _MEANT.get(written.lower(), ()) if op in allowed), None)
 
 
 def check_operand(op: str, field: Field, operand: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from engine.language.diagnostic import Diagnostics, Source
+from engine.language.syntax import explained
 
 Path = tuple[str | int, ...]
 
@@ -257,16 +258,9 @@ class _Builder:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         line, column = (mark.line + 1, mark.column + 1) if mark else self._bad_character(error)
-        text = self.document.lines[line - 1] if line <= len(self.document.lines) else ""
-        hint = "look at this line and the one above it: indentation, quotes, colons"
-        if "\t" in text:
-            hint = "YAML indents with spaces; replace the tab"
-        self.found.error(
-            "syntax",
-            f"not YAML: {problem}",
-            Source(self.document.file, line, column, line, column + 1),
-            hint=hint,
-        )
+        text, hint = explained(problem, self.document.lines, line, column)
+        place = Source(self.document.file, line, column, line, column + 1)
+        self.found.error("syntax", text, place, hint=hint)
         raise _Stop from error
 
     def _bad_character(self, error: yaml.YAMLError) -> tuple[int, int]:

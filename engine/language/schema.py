@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import TooLong, parse_duration, parse_working
-from engine.language.nearest import did_you_mean
+from engine.language.nearest import did_you_mean, nearest
 from engine.language.reader import Document, Path
 from engine.language.retention import PATTERN, kept_for
 from engine.language.schemas import base
@@ -34,6 +34,7 @@ _BOUNDS: Final = {
     "maximum": ("more than", "write {} or less"),
     "exclusiveMinimum": ("not more than", "write more than {}"),
 }
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _KEPT: Final = re.compile(PATTERN)
 _SPAN: Final = re.compile(f"{DURATION}|[1-9][0-9]* working_(hours|days)")
 _LIMITS: Final = {"minItems": "at least", "maxItems": "at most"}
@@ -93,6 +94,8 @@ def _findings(error: ValidationError) -> Iterator[tuple[Path, Say]]:
 
 def _unknown_key(path: Path, key: str, known: list[str]) -> Say:
     hint = did_you_mean(key, known)
+    if "：" in key:
+        hint = 'the colon "：" is a full-width one; write ":" and a blank'
 
     def say(document: Document, found: Diagnostics) -> None:
         text = f'"{key}" is not known here; {hint}'
@@ -133,10 +136,15 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
     if error.validator == "type":
         types = [wanted] if isinstance(wanted, str) else wanted
         words = " or ".join(_WORDS[t] for t in types)
-        return "type", f"{value} is not {words}", f"write {words}. {described}".strip()
+        hint = f"write {words}. {described}".strip()
+        if isinstance(given, str) and _NUMBER.fullmatch(given) and {"number", "integer"} & {*types}:
+            hint = f"write {given} without quotes"
+        return "type", f"{value} is not {words}", hint
     if error.validator == "enum":
-        hint = did_you_mean(str(error.instance), [str(w) for w in wanted])
-        return "value", f"{value} is none of {', '.join(map(str, wanted))}; {hint}", hint
+        text = f"{value} is none of {', '.join(map(str, wanted))}"
+        best = nearest(str(given), map(str, wanted))
+        hint = f'did you mean "{best}"?' if best else ""
+        return "value", f"{text}; {hint}" if hint else text, hint or "write one of these"
     if error.validator == "format":
         return "duration", str(error.cause), "write a shorter one"
     if error.validator == "pattern":

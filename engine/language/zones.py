@@ -37,7 +37,9 @@ def is_zone(name: object) -> bool:
 
 def zone_hint(name: object) -> str:
     """Say which zone was meant by what is none."""
-    written = str(name).strip().lower()
+    if not isinstance(name, str):
+        return _HINT
+    written = name.strip().lower()
     if written.removeprefix("asia/") in _CHINA:
         return 'did you mean "Asia/Shanghai"?'
     known = _known()

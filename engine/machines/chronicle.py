@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.machines import merging
+from engine.machines import balance, merging
 from engine.machines.lead import decide, new_lead
 from engine.machines.merging import MERGED, UNMERGED, Entry, Side
 from engine.machines.state import Decision, Event, Lead
@@ -25,8 +25,8 @@ class _Tale(msgspec.Struct):
         if self.lead is None:
             return None
         lines = (line for decision in self.decisions for line in decision.ledger)
-        begun = merging.dimensions(start) if start is not None else {}
-        return Side(self.lead, self.log, start, {**begun, **merging.sums(lines)})
+        begun = balance.dimensions(start) if start is not None else {}
+        return Side(self.lead, self.log, start, {**begun, **balance.sums(lines)})
 
 
 class Chronicle:
@@ -40,7 +40,7 @@ class Chronicle:
         self._id = id
         self._start = start
         self._tales: dict[str, _Tale] = {}
-        self._before: list[tuple[str, _Tale]] = []
+        self._before: list[tuple[str, _Tale, int]] = []
 
     @property
     def lead(self) -> Lead | None:
@@ -89,7 +89,7 @@ class Chronicle:
     def _merge(self, ruleset: Ruleset, entry: Entry, id: str, absorbed: str) -> None:
         mine, theirs = self._tale(id), self._tale(absorbed)
         del self._tales[absorbed]
-        self._before.append((absorbed, mine))
+        self._before.append((absorbed, mine, entry.seq - 1))
         one, other = mine.side(self._start.get(id)), theirs.side(self._start.get(absorbed))
         if one is None or other is None:  # parted again later, and so not in this log
             self._tales[id] = _Tale(mine.lead, [*mine.log], [*mine.events], [*mine.decisions])
@@ -107,14 +107,11 @@ class Chronicle:
         """Undo the latest merge: the lead as it was, with what came to it since."""
         if not self._before or self._before[-1][0] != absorbed:
             return
-        _, before = self._before.pop()
-        merged = self._tale(id)
-        old = {each.seq for each in before.log}
-        since = [each for each in merged.log if each.lead in ("", id) and each.seq not in old]
-        since = [each for each in since if each.event.type != MERGED]
+        _, before, seq = self._before.pop()
         if before.lead is None:
             return
         asked = entry.event.properties.get("asked", 0)
+        since = merging.since(self._tale(id).log, id, seq)
         lead = merging.separate(ruleset, before.lead, since, asked)
         events = [*before.events, *(each.event for each in since), entry.event]
         self._tales[id] = _Tale(lead, [*before.log, *since], events, before.decisions)

@@ -57,7 +57,7 @@ def _timer(sla: str, part: str) -> str:
 
 def stop(work: Work, reason: str) -> None:
     """Stop whatever still runs."""
-    running = {n: c for n, c in work.lead.clocks.items() if c.status == "running"}
+    running = [n for n, c in work.lead.clocks.items() if c.status == "running"]
     if running:
         work.happen("sla_stopped", clocks=sorted(running), reason=reason)
     for name in running:

@@ -6,13 +6,14 @@ changed; what a later one changes is looked at by the earlier ones in the next r
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from typing import Any, Final
 
 from engine.machines import bots, clocks, journeys, lifecycle, profile, scoring
 from engine.machines.routine import routine
 from engine.machines.state import Assignment, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
-from engine.network.rules import Reaction
+from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
 
 NONE: Final = Reaction()
@@ -30,19 +31,38 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     Deadlines of the lead that have come by ``now`` are met first, each at its own instant.
     History is counted and nothing more; the next live event judges what it changed.
     """
-    kind = event.type
-    reaction = ruleset.reactions.get(kind, NONE)
+    reaction = ruleset.reactions.get(event.type, NONE)
     found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
-    if reaction.counts is not None and kind not in _EFFECTS:
+    if reaction.counts is not None and event.type not in _EFFECTS:
         done = routine(ruleset, lead, event, now, reaction, found)
         if done is not None:
             decision, changed = done
             if changed:
-                work = Work(ruleset, lead, event, now, decision)
-                work.changed.update(changed)
-                work.before = {name: lead.facts.get(name, 0) for name in changed}
-                _settle(work, event, reaction)
+                _go_on(Work(ruleset, lead, event, now, decision), changed, reaction)
             return decision
+    return decide_at_length(ruleset, lead, event, now, reaction, found)
+
+
+def _go_on(work: Work, changed: Set[str], reaction: Reaction) -> None:
+    """Settle what the scores that a routine event changed may turn."""
+    scores = work.original.facts
+    work.changed.update(changed)
+    work.before.update((name, scores.get(name, 0)) for name in changed)
+    _settle(work, work.event, reaction)
+
+
+def decide_at_length(
+    ruleset: Ruleset,
+    lead: Lead,
+    event: Event,
+    now: int,
+    reaction: Reaction,
+    found: Sequence[Rule],
+) -> Decision:
+    """Decide any event: the same as `decide`, which knows a shorter way for most events.
+
+    ``reaction`` is that to the event's type, ``found`` are the rules its properties may fire.
+    """
     work = Work(ruleset, lead, event, now)
     is_new = "stage" not in lead.facts
     if is_new:
@@ -50,11 +70,8 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     elif lead.ruleset != ruleset.version:
         scoring.adopt(work)
     if work.news:
-        if lead.unjudged:
-            _recall(work)
-        if lead.timers and min(lead.timers.values()) <= now:
-            _meet_deadlines(work)
-    if event.lead or event.screened or kind in _TOUCHING or lead.clocks:
+        _catch_up(work)
+    if event.lead or event.screened or event.type in _TOUCHING or lead.clocks:
         _take(work)
     if reaction.feeds:
         _record(work, event, reaction)
@@ -69,6 +86,15 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
     return work.decision
+
+
+def _catch_up(work: Work) -> None:
+    """Judge what history left, and meet the deadlines that have come."""
+    if work.lead.unjudged:
+        _recall(work)
+    timers = work.lead.timers
+    if timers and min(timers.values()) <= work.now:
+        _meet_deadlines(work)
 
 
 def _begin(work: Work) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.machines import team
+from engine.machines.balance import REASON, Key, Sums, by_dimension, corrections, dimensions, sums
 from engine.machines.lead import decide, new_lead
 from engine.machines.scoring import EXPIRY
 from engine.machines.state import (
@@ -31,15 +32,11 @@ from engine.network.ruleset import Ruleset, tidy
 
 MERGED: Final = "lead_merged"
 UNMERGED: Final = "lead_unmerged"
-REASON: Final = "merged"
 # Facts that are not taken from the log of both.
 _OWN: Final = frozenset({"stage", "owner", "team", "pool"})
 _OWNERSHIP: Final = ("owner", "team", "pool")
 _UNITED: Final = ("lead.tags", "lead.flags")
 _LATER: Final = ("stage:", "enter:")
-
-Key = tuple[str, str, str]  # model, dimension, rule
-Sums = Mapping[Key, Number]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -130,30 +127,36 @@ def effective(log: Iterable[Entry]) -> list[Entry]:
     for entry in log:
         if entry.event.type == UNMERGED:
             whom = entry.event.properties.get("absorbed")
-            last = next(
-                (i for i in reversed(range(len(kept))) if _absorbs(kept[i].event, whom)), None
-            )
+            found = (i for i in reversed(range(len(kept))) if _absorbs(kept[i].event, whom))
+            last = next(found, None)
             if last is not None:
-                del kept[last]
+                kept[last:] = _without_answers(kept[last + 1 :])
         else:
             kept.append(entry)
     return kept
+
+
+def since(log: Iterable[Entry], lead: str, seq: int) -> list[Entry]:
+    """Return what came to a lead itself after a merge, ``seq`` being the last event before."""
+    own = [each for each in effective(log) if each.seq > seq and each.lead == lead]
+    return _without_answers([each for each in own if each.event.type != MERGED])
+
+
+def _without_answers(entries: list[Entry]) -> list[Entry]:
+    """Return entries that follow a merge without the team machine's answers to it."""
+    first = next((i for i, each in enumerate(entries) if not _is_answer(each.event)), None)
+    return [] if first is None else entries[first:]
+
+
+def _is_answer(event: Event) -> bool:
+    return event.type in ("lead_assigned", "lead_released") and event.channel == "engine"
 
 
 def _absorbs(event: Event, lead: Any) -> bool:
     return event.type == MERGED and event.properties.get("absorbed") == lead
 
 
-# --- the ledger ------------------------------------------------------------------------------------
-
-
-def sums(ledger: Iterable[LedgerLine]) -> dict[Key, Number]:
-    """Return the points that ledger lines give, by rule."""
-    found: dict[Key, Number] = {}
-    for line in ledger:
-        key = (line.model, line.dimension, line.rule)
-        found[key] = tidy(found.get(key, 0) + line.points)
-    return found
+# --- the ledger ----------------------------------------------------------------------------------
 
 
 def _corrections(
@@ -180,39 +183,7 @@ def _corrections(
     return corrections(wanted, given, places, ruleset.version, event, now)
 
 
-def by_dimension(points: Sums) -> dict[Key, Number]:
-    """Return points by rule as points by dimension."""
-    found: dict[Key, Number] = {}
-    for (model, dimension, _), value in points.items():
-        key = (model, dimension, REASON)
-        found[key] = tidy(found.get(key, 0) + value)
-    return found
-
-
-def dimensions(lead: Lead) -> dict[Key, Number]:
-    """Return a lead's scores by dimension."""
-    found: dict[Key, Number] = {}
-    for name, value in lead.facts.items():
-        if name.startswith("score.") and not name.endswith(".total"):
-            model, _, dimension = name.removeprefix("score.").rpartition(".")
-            found[model, dimension, REASON] = value
-    return found
-
-
-def corrections(
-    wanted: Sums, given: Sums, places: Mapping[Key, str], version: str, event: Event, now: int
-) -> list[LedgerLine]:
-    """Return the lines that make ``given`` into ``wanted``."""
-    lines = []
-    for key in sorted({*wanted, *given}):
-        points = tidy(wanted.get(key, 0) - given.get(key, 0))
-        if points:
-            place = places.get(key, "")
-            lines.append(LedgerLine(now, *key, points, event.id, place, version, REASON))
-    return lines
-
-
-# --- the lead --------------------------------------------------------------------------------------
+# --- the lead ------------------------------------------------------------------------------------
 
 
 def _united(ruleset: Ruleset, one: Lead, survivor: Lead, absorbed: Lead, now: int) -> Lead:
@@ -355,7 +326,7 @@ def _moved_on(survivor: Lead, lead: Lead, now: int) -> list[Happening]:
     return [Happening(now, "stage", {"from": was, "to": now_in, "reason": REASON})]
 
 
-# --- separating ------------------------------------------------------------------------------------
+# --- separating ----------------------------------------------------------------------------------
 
 
 def separate(ruleset: Ruleset, before: Lead, since: Iterable[Entry], asked: int) -> Lead:
@@ -369,7 +340,7 @@ def separate(ruleset: Ruleset, before: Lead, since: Iterable[Entry], asked: int)
     return replace(lead, asked=max(lead.asked, asked))
 
 
-# --- teams -----------------------------------------------------------------------------------------
+# --- teams ---------------------------------------------------------------------------------------
 
 
 def reload(ruleset: Ruleset, teams: Teams, gone: Sequence[Lead], come: Sequence[Lead]) -> Teams:

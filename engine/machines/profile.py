@@ -28,12 +28,14 @@ def take_fields(work: Work, event: Event) -> None:
         elif name.startswith(CONSENT):
             take_consent(work, event, name.removeprefix(CONSENT), value)
         elif not fills or name in stronger or f"lead.{name}" not in work.facts:
-            _write(work, event, name, value)
+            work.set_fact(f"lead.{name}", value)
+            if name in work.ruleset.derived_from:
+                _outdate(work, event, name)
 
 
-def _write(work: Work, event: Event, name: str, value: Any) -> None:
-    work.set_fact(f"lead.{name}", value)
-    for derived in work.ruleset.derived_from.get(name, ()):
+def _outdate(work: Work, event: Event, name: str) -> None:
+    """Remove what was derived from a field's old value and does not come with the new one."""
+    for derived in work.ruleset.derived_from[name]:
         if derived not in event.lead:
             work.set_fact(f"lead.{derived}", None)
 

@@ -13,7 +13,6 @@ from engine.machines.state import Decision, Event, Happening, Lead, LedgerLine, 
 from engine.machines.turn import Turn, take_turn
 from engine.network.ruleset import Ruleset
 
-
 __all__ = ["Entry", "Replayed", "rebuild", "replay"]
 
 

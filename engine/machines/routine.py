@@ -58,11 +58,10 @@ def routine(
         at, properties = event.at, event.properties
         for key, take in reaction.counts:
             windows[key] = take(windows.get(key), at, properties, now)
-    decision = Decision(lead.__copy__())
-    copied = decision.lead
+    copied = lead.__copy__()
     copied.windows = windows
-    if now > copied.updated_at:
-        copied.updated_at = now
+    copied.updated_at = max(copied.updated_at, now)
+    decision = Decision(copied)
     if event.type in bots.REMEMBERED:
         copied.mail = bots.remembered(lead.mail, event)
     return decision, _score(ruleset, lead, event, now, found, decision) if found else _NONE
@@ -110,8 +109,9 @@ def _score(
             if facts is lead.facts:
                 facts = copied.facts = facts.copy()
             decision.ledger.append(ledger_line(ruleset, rule, points, now, event.id))
-            facts[rule.fact] = tidy(facts.get(rule.fact, 0) + points)
-            facts[rule.total] = tidy(facts.get(rule.total, 0) + points)
-            changed.update((rule.fact, rule.total))
+            for name in (rule.fact, rule.total):
+                new = facts.get(name, 0) + points
+                facts[name] = new if new.__class__ is int else tidy(new)
+                changed.add(name)
     quiet = not changed or ruleset.turns.quiet(changed, lead.facts, facts)
     return _NONE if quiet else changed

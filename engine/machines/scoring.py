@@ -46,8 +46,10 @@ def judge(work: Work, rule: Rule) -> None:
         _judge_repeated(work, rule, holds)
     elif rule.group:
         _judge_group(work, rule, holds)
-    else:
-        _hold(work, rule, _points(work, rule) if holds else 0)
+    elif holds:
+        _hold(work, rule, _points(work, rule) if rule.points_fact else rule.points)
+    elif rule.key in work.lead.holds:
+        _hold(work, rule, 0)
 
 
 def hear(work: Work, silences: Iterable[Rule], at: int) -> None:
@@ -84,13 +86,18 @@ def _judge_group(work: Work, rule: Rule, holds: bool) -> None:
     elif rule.key not in work.lead.truths:
         work.writable("truths")[rule.key] = work.now
     group = work.ruleset.exclusive[rule.group or ""]
-    held = [r for r in group if r.key in work.lead.truths]
-    best = max(held, key=lambda r: (_points(work, r), -r.order), default=None)
+    best: Rule | None = None
+    most: Number = 0
+    for member in group:  # in the order of the configuration: of equals the first is the best
+        if member.key in work.lead.truths:
+            points = _points(work, member)
+            if best is None or points > most:
+                best, most = member, points
     for member in group:
-        if member is not best:
+        if member is not best and member.key in work.lead.holds:
             _hold(work, member, 0)
     if best is not None:
-        _hold(work, best, _points(work, best))
+        _hold(work, best, most)
 
 
 def _judge_repeated(work: Work, rule: Rule, holds: bool) -> None:
@@ -212,9 +219,9 @@ def repeated(scored: list[int] | None, at_most: int, per: int | None, at: int) -
         kept = [*scored, at]
     else:
         since = at - per
-        if scored[-1] > since:
-            if bisect_left(scored, at + per) - bisect_right(scored, since) >= at_most:
-                return None
+        near = bisect_left(scored, at + per) - bisect_right(scored, since)
+        if near >= at_most:
+            return None
         kept = [*scored[bisect_right(scored, since - per) :], at]
     if scored[-1] > at:
         kept.sort()

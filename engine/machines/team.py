@@ -83,7 +83,7 @@ def _free(
 
 
 def _why_not(member: Member, book: TeamBook, route: Route, question: _Question) -> str | None:
-    if any(a.since <= question.now < a.until for a in member.away):
+    if member.away and any(a.since <= question.now < a.until for a in member.away):
         return "away"
     load = book.loads.get(member.id, 0)
     if member.capacity is not None and load >= member.capacity:
@@ -99,6 +99,8 @@ def _why_not(member: Member, book: TeamBook, route: Route, question: _Question) 
 
 def _pick(route: Route, team: Team, free: Sequence[Member], book: TeamBook) -> Member:
     """Choose by strategy; ties go to who had a turn least recently, then by order."""
+    if len(free) == 1:
+        return free[0]
     order = {m.id: i for i, m in enumerate(team.members)}
 
     def turn(m: Member) -> tuple[int, int]:

@@ -61,8 +61,7 @@ class Work:
         self.decision = begun or Decision(lead.__copy__())
         self.lead = copied = self.decision.lead
         copied.ruleset = ruleset.version
-        if now > copied.updated_at:
-            copied.updated_at = now
+        copied.updated_at = max(copied.updated_at, now)
         self.facts = copied.facts
         self.windows = copied.windows
         self.ruleset = ruleset

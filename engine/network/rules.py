@@ -103,6 +103,7 @@ class StepRule(msgspec.Struct, frozen=True, kw_only=True):
 class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
     """A journey with everything compiled."""
 
+    id: str
     order: int
     definition: Journey
     where: Check | None
@@ -113,8 +114,3 @@ class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
     goal_where: Check | None
     end_reads: frozenset[str]  # facts and windows that exit and goal read
     steps: Mapping[str, StepRule]
-
-    @property
-    def id(self) -> str:
-        """The journey's id."""
-        return self.definition.id

@@ -265,6 +265,7 @@ def tidy(number: float) -> float | int:
 def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> JourneyRule:
     exit_when, goal_when = (compiler.optional(c) for c in (journey.exit_when, journey.goal_when))
     return JourneyRule(
+        id=journey.id,
         order=order,
         definition=journey,
         where=_check(compiler.optional(journey.where)),

@@ -79,8 +79,8 @@ def _woken(ruleset: Ruleset, role: str, events: tuple[str, ...], when: Compiled 
     if events:
         asked = f"then asked: {write(when.definition)}" if when else ""
         return Wake(role=role, events=_short(ruleset, events), note=asked)
-    if when is None:
-        return Wake(role=role, note="it always holds")
+    if when is None:  # events alone end a journey
+        return Wake(role=role)
     fed = {kind for key in when.windows for kind in ruleset.windows[key].events}
     return Wake(
         role=role,

@@ -27,6 +27,7 @@ from engine.server import (
     deliveries,
     events,
     leads,
+    merging,
     operations,
     quarantine,
     work,
@@ -43,7 +44,10 @@ from engine.server.shell import Shell
 logger = logging.getLogger("leadrules.server")
 
 _HITS_S: Final = 60.0
-_ROOMS: Final = (events, accountability, quarantine, leads, work, deliveries, operations, console)
+_ROOMS: Final = (
+    *(events, accountability, quarantine, merging, leads, work, deliveries, operations),
+    console,
+)
 
 
 def create_app(

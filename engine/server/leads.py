@@ -25,6 +25,7 @@ from engine.server.events import count, refuse_if_all_bad, result_of
 from engine.server.ownership import acting, check_lead, narrowed, principal
 from engine.server.problems import Json, Problem
 from engine.store.listing import SORTS
+from engine.store.pages import Page
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
 _LIST_QUERY: Final[dict[str, Schema]] = {
@@ -74,9 +75,24 @@ async def lead_id(request: Request) -> str:
 
 
 async def get_lead(request: Request) -> Json:
-    """One lead with all its fields and scores."""
+    """One lead with all its fields and scores; one that was merged answers as what it is now."""
+    id, named = await lead_id(request), request.path_params["id"]
+    reader = services(request).runtime.reader
+    lead = await reading(reader.lead, id)
+    if named != id and await reading(reader.is_absorbed, named):
+        return Json({**(lead or {}), "merged_into": id})
+    return Json(lead)
+
+
+async def get_colleagues(request: Request) -> Json:
+    """Other leads of the same company; links, nothing is merged by them."""
+    query = query_of(request, _PAGE_QUERY)
     id = await lead_id(request)
-    return Json(await reading(services(request).runtime.reader.lead, id))
+    reader, limit = services(request).runtime.reader, limit_of(query)
+    page = await reading(reader.colleagues, id, limit=limit, cursor=query.get("cursor"))
+    member = principal(request).member
+    items = [item for item in page.items if member is None or item["owner"] in (None, member)]
+    return Json(page_of(request, Page(items, page.next)))
 
 
 async def get_timeline(request: Request) -> Json:
@@ -198,6 +214,17 @@ ENDPOINTS: Final = (
         path="/v1/leads/{id:path}/timeline",
         handler=get_timeline,
         summary="Everything that happened to a lead, newest first",
+        tag="leads",
+        scope="leads",
+        query=_PAGE_QUERY,
+        gives=_PAGE,
+        fails=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/leads/{id:path}/colleagues",
+        handler=get_colleagues,
+        summary="Other leads of the same company",
         tag="leads",
         scope="leads",
         query=_PAGE_QUERY,

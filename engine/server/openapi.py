@@ -77,6 +77,7 @@ SCHEMAS: Final[dict[str, Any]] = {
         source=_MAYBE,
         tags={"type": "array", "items": _TEXT},
         fields={"type": "object"},
+        merged_into={**_TEXT, "description": "When asked by the id of a lead that was merged"},
         created_at=_INSTANT,
         updated_at=_INSTANT,
     ),

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from engine.errors import LeadrulesError, NotFound, Refused
 
-
 RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
@@ -61,7 +60,7 @@ def as_problem(error: LeadrulesError) -> Problem:
 
 def not_stored(why: str, details: Sequence[Any] = ()) -> Problem:
     """Return the answer where the disk refuses: nothing was stored, and later it may be."""
-    message = f"the database cannot be written: {why}"
+    message = f"the database cannot be used now: {why}"
     return Problem(507, "storage", message, details, RETRY_AFTER)
 
 

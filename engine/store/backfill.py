@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from engine.machines.state import Assignment, Decision, Enrolment, Event, Happening, Lead
+from engine.store import companies as links
 from engine.store import rows
 from engine.store import search as index
 from engine.store.projecting import ProjectionRows, write_timers
@@ -38,6 +39,12 @@ def search(connection: sqlite3.Connection) -> None:
     """Index every lead's names and contact details."""
     for leads in _states(connection):
         index.refresh(connection, leads)
+
+
+def companies(connection: sqlite3.Connection) -> None:
+    """Link the leads of one company."""
+    for leads in _states(connection):
+        links.refresh(connection, leads, {})
 
 
 def _states(connection: sqlite3.Connection) -> Iterator[list[Lead]]:

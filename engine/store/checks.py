@@ -28,11 +28,19 @@ _CHUNK: Final = 500
 OWNED: Final = (
     *("events", "identities", "ledger", "happenings", "deliveries", "tasks", "enrolments"),
     *("journey_steps", "assignments", "transitions", "grade_changes", "clocks", "timers"),
-    *("searched", "snapshots"),
+    *("searched", "snapshots", "companies"),
 )
+# What reports count stays with a lead that was merged into another.
 _ORPHANS: Final = """
-SELECT lead FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM leads WHERE id = t.lead) LIMIT 100
+SELECT lead FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM leads WHERE id = t.lead)
+    AND NOT EXISTS (SELECT 1 FROM merges WHERE absorbed = t.lead AND undone_at IS NULL) LIMIT 100
 """
+_MERGED: Final = """
+SELECT survivor FROM merges WHERE survivor IN (SELECT value FROM json_each(?1))
+UNION SELECT absorbed FROM merges WHERE absorbed IN (SELECT value FROM json_each(?1))
+"""
+# Rows in which the journeys, clocks and owners of two leads stand beside each other.
+_OF_BOTH: Final = ("enrolments", "clocks", "owners")
 _LEADS: Final = "SELECT id, state FROM leads WHERE id > ? ORDER BY id LIMIT ?"
 _SUMS: Final = """
 SELECT lead, model, dimension, sum(points) FROM ledger WHERE {of} GROUP BY lead, model, dimension
@@ -179,6 +187,7 @@ class _Chunk:
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield (check, lead) for each that is wrong."""
+        merged = {row[0] for row in self._rows(_MERGED)}
         for name, stored, wanted in (
             ("scores", self._sums(), self._scores),
             ("columns", self._columns(), self._row),
@@ -190,6 +199,8 @@ class _Chunk:
             ("search", self._texts(), self._wanted_texts),
         ):
             for lead in self._leads:
+                if name in _OF_BOTH and lead.id in merged:
+                    continue
                 expected = wanted(lead)
                 if stored.get(lead.id, _NOTHING) != expected and (
                     expected is not None or lead.id in stored

@@ -35,6 +35,9 @@ _OF_THE_DISK: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_PROTOCOL,
+        # What is read from a disk that fails is no database any more.
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
     }
 )
 
@@ -44,6 +47,11 @@ def is_of_the_disk(error: BaseException) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     # The low byte is the kind; the rest says which system call it was.
     return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _OF_THE_DISK
+
+
+def may_go_later(error: BaseException) -> bool:
+    """Return whether writing failed for a reason that lies in none of the rows."""
+    return isinstance(error, sqlite3.OperationalError) or is_of_the_disk(error)
 
 
 class Store:

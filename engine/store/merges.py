@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
+from engine.machines.balance import Key
 from engine.machines.directory import Identity
-from engine.machines.merging import Entry, Key, Side
+from engine.machines.merging import Entry, Side
 from engine.machines.state import Lead, Number
 from engine.network.ruleset import tidy
 from engine.store import rows, snapshots
@@ -21,6 +22,7 @@ from engine.store.rows import LOG_COLUMNS, Logged
 
 _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
 _MOVE: Final = "UPDATE {} SET first = coalesce(first, lead), lead = ?2 WHERE lead = ?1"
+_LEFT: Final = (("leads", "id"), ("searched", "lead"), ("timers", "lead"), ("companies", "lead"))
 _TAKE: Final[Mapping[str, str]] = {
     "enrolments": f"{_MOVE.format('OR REPLACE enrolments')}"
     " AND journey IN (SELECT value FROM json_each(?3))",
@@ -222,7 +224,7 @@ def absorb(
     for table in _MOVED:
         connection.execute(_MOVE.format(table), pair)
     connection.execute("UPDATE identities SET lead = ?2 WHERE lead = ?1", pair)
-    for table, column in (("leads", "id"), ("searched", "lead"), ("timers", "lead")):
+    for table, column in _LEFT:
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", pair[:1])
     connection.execute(
         _NEW,

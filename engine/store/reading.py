@@ -11,6 +11,7 @@ from typing import Any, Final
 from engine.machines.state import Happening, Lead, Teams
 from engine.store import (
     audit,
+    companies,
     enrichments,
     holding,
     lookup,
@@ -258,6 +259,19 @@ class Reader:
     def merges(self, lead: str) -> list[Merged]:
         """Return every merge into a lead, the latest first; those that were undone, too."""
         return merges.of_lead(self._connection, lead)
+
+    def colleagues(self, lead: str, limit: int = 50, cursor: str | None = None) -> Page:
+        """Return other leads of the same company, each with what says so, in order of their ids.
+
+        ``by`` lists ``name:`` and ``domain:``, as they are compared.
+        """
+        (after,) = from_cursor(cursor, (str,)) if cursor else ("",)
+        found = companies.colleagues(self._connection, lead, limit + 1, after)
+        items = [
+            {**shapes.lead_record(rows.lead_state(state), self.model), "by": by}
+            for _, state, by in found
+        ]
+        return page([{"id": each[0]} for each in found], limit, items, "id")
 
     def is_absorbed(self, id: str) -> bool:
         """Whether ``id`` is of a lead that was merged into another."""

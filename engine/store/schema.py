@@ -8,7 +8,7 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine.store import audit, backfill, holding
+from engine.store import audit, backfill, companies, holding
 
 _FIRST: Final = """
 CREATE TABLE events (
@@ -352,6 +352,11 @@ def migrations() -> Migrations:
     @steps()
     def merging(db: Database) -> None:
         _run(db, _MERGING)
+
+    @steps()
+    def company_links(db: Database) -> None:
+        _run(db, companies.SCHEMA)
+        backfill.companies(db.conn)
 
     return steps
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.machines.directory import Identity
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
-from engine.store import rows, search
+from engine.store import companies, rows, search
 from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
@@ -167,6 +167,7 @@ def write_leads(
             whole.append(rows.lead_row(lead, model))
     _LEAD.write(connection, whole)
     _LEAD_STATE.write(connection, states)
+    companies.refresh(connection, ordered, stored)
     write_timers(connection, ordered, stored)
     search.refresh(connection, texts)
 

@@ -26,10 +26,44 @@ def test_the_default_configuration_is_clean(leadrules: Command) -> None:
     """One line, exit code 0."""
     ran = leadrules("validate", CONFIG, NOW)
     assert ran.code == 0
-    assert ran.out == "0 errors, 0 warnings in 7 files (20 rules)\n"
+    assert ran.out == "0 errors, 0 warnings in 8 files (20 rules)\n"
 
 
-def test_a_year_without_official_holidays_is_a_warning(leadrules: Command, config: Path) -> None:
+def test_lists_are_not_counted_among_the_files(leadrules: Command, config: Path) -> None:
+    """A list more is no file of rules more; what is wrong in it is shown with its line."""
+    (config / "lists" / "竞争对手.txt").write_text("rival.example\n不是域名 的一行\n", "utf-8")
+    file = config / "intake.yaml"
+    text = file.read_text("utf-8")
+    assert "\nlists:\n" in text
+    more = "\nlists:\n  竞争对手: {file: lists/竞争对手.txt, kind: domains}\n"
+    file.write_text(text.replace("\nlists:\n", more), "utf-8")
+    ran = leadrules("validate", config, NOW)
+    assert "竞争对手.txt:2:1: error[bad-entry]" in ran.out
+    assert "    2 | 不是域名 的一行" in ran.out
+    assert "in 8 files" in ran.out.splitlines()[-1]
+
+
+def test_the_first_year_without_official_holidays_fails_no_run(
+    leadrules: Command, config: Path
+) -> None:
+    """It comes with the date: told from December on, all through 2027, and no CI breaks by it."""
+    for verb in ("validate", "lint"):
+        before = leadrules(verb, config, "--fail-on", "warning", "--now", "2026-11-29T12:00:00Z")
+        assert (before.code, before.out) == (0, "0 errors, 0 warnings in 8 files (20 rules)\n")
+        for day in ("2026-12-02", "2027-01-01", "2027-12-31"):
+            now = f"{day}T12:00:00Z"
+            ran = leadrules(verb, config, "--fail-on", "warning", "--now", now)
+            assert ran.code == 0
+            assert 'info[unofficial-calendar] the calendar "cn" has official data' in ran.out
+            assert ran.out.endswith("0 errors, 0 warnings in 8 files (20 rules), 4 info\n")
+        late = leadrules(verb, config, "--fail-on", "warning", "--now", "2028-01-01T12:00:00Z")
+        assert late.code == 1
+        assert "0 errors, 4 warnings in 8 files" in late.out
+
+
+def test_a_second_year_without_official_holidays_is_a_warning(
+    leadrules: Command, config: Path
+) -> None:
     """Nobody needs to ask lint for it; it fails no run unless warnings are to."""
     file = config / "routing.yaml"
     assert "calendar: cn" in file.read_text("utf-8")
@@ -63,7 +97,7 @@ def test_all_mistakes_are_shown_with_their_lines(leadrules: Command, config: Pat
     assert 'did you mean "lead.industry"?' in ran.out
     assert "error[unknown-operator]" in ran.out
     assert '^^^^^^^^^^^^^  in rule "target-industry"' in ran.out
-    assert ran.out.splitlines()[-1].startswith("2 errors, 0 warnings in 7 files")
+    assert ran.out.splitlines()[-1].startswith("2 errors, 0 warnings in 8 files")
 
 
 def test_json_keeps_stdout_for_findings(leadrules: Command, config: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ import httpx
 from examples.leadforge.demo import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
-Limits = Callable[[], None]
 
 
 def leadrules(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end and return what it printed; nothing of this shell counts."""
     command = [sys.executable, "-m", "engine.cli", *map(str, arguments)]
+    environ = plain_environ()
     return subprocess.run(
-        command, cwd=ROOT, env=plain_environ(), capture_output=True, text=True, timeout=600
+        command, check=False, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=600
     )
 
 
@@ -35,18 +35,14 @@ def plain_environ() -> dict[str, str]:
 
 
 class Server:
-    """One server on one database, started and killed as often as wanted.
+    """One server on one database, started and killed as often as wanted."""
 
-    ``limits`` runs in the new process before the program does.
-    """
-
-    def __init__(self, config: Path, database: Path, limits: Limits | None = None) -> None:
+    def __init__(self, config: Path, database: Path) -> None:
         self.config = config
         self.database = database
         self.log = config.parent / "server.log"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self._limits = limits
 
     @property
     def url(self) -> str:
@@ -59,9 +55,8 @@ class Server:
         command += ["--db", str(self.database), "--port", str(self.port)]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=plain_environ(), stdout=log, stderr=log,
-                preexec_fn=self._limits,
-            )  # fmt: skip
+                command, cwd=ROOT, env=plain_environ(), stdout=log, stderr=log
+            )
         return self.process
 
     def start(self) -> None:
@@ -71,6 +66,14 @@ class Server:
     def kill(self) -> None:
         """Signal 9: nothing in it runs any more."""
         self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop every thread where it is; one that waits for the disk stops when that answers."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self.process.pid}/task")
+        while any(_state(thread) not in "TD" for thread in threads.iterdir()):
+            pass
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -106,6 +109,11 @@ class Server:
         assert self.process is not None
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _state(thread: Path) -> str:
+    """Return the letter that the kernel has for what a thread does."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def open_deliveries(server: Server) -> int:

@@ -33,7 +33,7 @@ from tests.crash._provider import Provider
 from tests.crash._server import Server, rest
 from tests.serving import mail_server
 
-EARLY = 0.2  # of the kills, so many hit a server that is still starting
+EARLY = 0.5  # of the kills, so many hit a server that is still starting
 CUTS = 0.3  # of the kills, so many come with a power cut
 DISK_MB = 300
 Told = Callable[[str], None]
@@ -92,13 +92,14 @@ class Killing:
         server.start()
 
     def _end(self, server: Server) -> None:
-        """Kill it, now and then some milliseconds after the disk has lost its power."""
+        """Kill it, now and then together with the power of its disk."""
         if self._disk is None or self._chance.random() >= CUTS:
             server.kill()
             return
         self.cuts += 1
+        # A computer without power answers nobody: the process must not go on without its disk.
+        server.freeze()
         self._disk.cut_power()
-        time.sleep(self._chance.uniform(0, 0.1))
         server.kill()
         self._disk.restart()
 

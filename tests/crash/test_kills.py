@@ -118,7 +118,8 @@ def test_a_doubled_mail_is_seen(quiet: Quiet) -> None:
 def test_a_changed_score_is_seen(quiet: Quiet, tmp_path: Path) -> None:
     """`replay --verify` and `doctor --deep` each find a lead whose state is not its log's."""
     statement = (
-        "UPDATE leads SET score = score + 1, state = replace(state, '\"王芳\"', '\"王方\"') "
+        "UPDATE leads SET score = score + 1,"
+        " state = CAST(replace(CAST(state AS TEXT), '王芳', '王方') AS BLOB) "
     )
     copy = tmp_path / "copy.db"
     where = ONE.format("leads", "name = '王芳'")

@@ -151,7 +151,7 @@ def test_identities_lead_to_one_lead_and_conflicts_are_told(folder: Path) -> Non
         items = runtime.reader.timeline(one.lead or "").items
         (conflict,) = [i for i in items if i["type"] == "identity_conflict"]
         assert conflict["event"] == "clash"
-        assert conflict["data"] == {"leads": [two.lead]}
+        assert conflict["data"]["leads"] == [two.lead]
 
     run(folder, use)
 

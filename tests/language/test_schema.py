@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from itertools import product
+from pathlib import Path
+
 import pytest
 from jsonschema import Draft7Validator
 
 from engine.language.diagnostic import MAX_MESSAGE, Diagnostics, Source, line
+from engine.language.load import load_folder
 from engine.language.reader import read_document
 from engine.language.schema import check_structure, explain
+from engine.language.schemas import specialised
 
+BASE = Path(__file__).parents[1] / "broken" / "_base"
 HEAD = "models: {default: {dimensions: {fit: {}}, rules: [%s]}}\n"
 RULE = "{id: a, dimension: fit, points: 1, when: {lead.city: 上海}, %s}"
 
@@ -117,3 +124,36 @@ def test_the_same_finding_is_told_once() -> None:
         found.error("a", f"{number}", Source("a.yaml", number, 1), hint="b")
     assert [d.message for d in found.sorted()] == ["1", "2"]
     assert str(found.sorted()[0].source) == "a.yaml:1:1"
+
+
+def test_editors_offer_nothing_under_where_that_the_loader_refuses() -> None:
+    """Each property in the schema of an event's ``where`` is one that the loader knows of it."""
+    vocabulary = load_folder(BASE).vocabulary
+    assert vocabulary is not None
+    definitions = specialised(vocabulary)["scoring"]["definitions"]
+    logic = {"all", "any", "not", "use"}
+    offered = 0
+    for case in definitions["hears"]["allOf"]:
+        events = case["if"]["properties"]["event"].get("enum", ())
+        where = definitions[case["then"]["properties"]["where"]["$ref"].rpartition("/")[2]]
+        for name, key in product(events, where["properties"].keys() - logic):
+            assert vocabulary.scope.resolve(f"event.{key}", (name,)), (name, key)
+            offered += 1
+    assert offered > 200
+
+
+@pytest.mark.parametrize("name", ["channel", "type"])
+def test_what_is_no_property_is_refused_by_both(tmp_path: Path, name: str) -> None:
+    """An event's type is what ``event`` says, and its channel no property."""
+    folder = Path(shutil.copytree(BASE, tmp_path / "config"))
+    file = folder / "scoring.yaml"
+    text = file.read_text("utf-8").replace("{page: pricing}", f"{{{name}: web}}")
+    file.write_text(text, "utf-8")
+    loaded = load_folder(folder)
+    assert [d.code for d in loaded.diagnostics] == ["unknown-property"]
+    assert loaded.vocabulary is not None
+    schema = specialised(loaded.vocabulary)["scoring"]
+    document = read_document(text.encode(), str(file), Diagnostics())
+    assert document is not None
+    found = [e.message for e in Draft7Validator(schema).iter_errors(document.data)]
+    assert any(f"'{name}' was unexpected" in message for message in found)

@@ -40,7 +40,7 @@ def test_the_nearest_zone_is_named(name: str, meant: str) -> None:
     assert zone_hint(name) == f'did you mean "{meant}"?'
 
 
-@pytest.mark.parametrize("name", ["", "火星", "../../etc/passwd", "Asia/\x00", 8, None, ["UTC"]])
+@pytest.mark.parametrize("name", ["", "火星", "../../etc/passwd", "\x00", 8, None, ["UTC"]])
 def test_what_is_like_no_zone_gets_an_example(name: object) -> None:
     """Nothing is guessed, and no file is read that the name may lead to."""
     assert not is_zone(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.machines.state import Lead, Request, Teams
+from engine.machines.state import Lead, Request, TeamBook, Teams
 from engine.machines.team import assign
 from engine.network.ruleset import Ruleset
 from tests.play import START, Play, rules
@@ -209,3 +209,12 @@ pools: {p: {}}
         with tempfile.TemporaryDirectory() as folder:
             _RULES["fair"] = rules(Path(folder), routing=text)
     return _RULES["fair"]
+
+
+def test_the_least_loaded_gets_the_lead(tmp_path: Path) -> None:
+    """Who has fewest open leads, and among equals who had none for longest."""
+    ruleset = rules(tmp_path, routing=routing("least_loaded"))
+    teams = Teams({"east": TeamBook(3, {"chen": 3}, {}, {"chen": 1, "liu": 1, "wang": 2})})
+    lead = Lead("l", START, START, facts={"lead.source.name": "展会"})
+    _, answer = assign(ruleset, teams, lead, Request("r", "assign", START), START)
+    assert answer.owner == "liu"

@@ -107,7 +107,9 @@ def main() -> int:
     done = [m for m in mutants if m.outcome != "not run"]
     score = _score(done)
     missing = len(mutants) - len(done)
-    print(f"\n{score:.1f} % of {len(done)} killed; {unexplained} survivors without a reason", end="")
+    print(
+        f"\n{score:.1f} % of {len(done)} killed; {unexplained} survivors without a reason", end=""
+    )
     print(f"; {missing} not run" if missing else "")
     return 0 if done and score >= LEAST and not unexplained and not missing else 1
 
@@ -124,7 +126,9 @@ def _options() -> argparse.Namespace:
 
 def _modules() -> list[str]:
     found = (path.stem for path in sorted((ROOT / ROOM).glob("*.py")))
-    return [name for name in found if name != "__init__" and not name.startswith(("durable", "asked"))]
+    return [
+        name for name in found if name != "__init__" and not name.startswith(("durable", "asked"))
+    ]
 
 
 def _copy(tree: Path, modules: Iterable[str]) -> None:
@@ -191,7 +195,11 @@ def _results(tree: Path, modules: Iterable[str]) -> list[Mutant]:
     found = []
     for module in modules:
         path = tree / "mutants" / ROOM / f"{module}.py.meta"
-        codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"] if path.exists() else {}
+        codes = (
+            json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
+            if path.exists()
+            else {}
+        )
         found += [Mutant(name, module, _outcome(code)) for name, code in codes.items()]
     return found
 
@@ -227,31 +235,44 @@ def _table(mutants: list[Mutant], seconds: float) -> None:
 def _survivors(tree: Path, mutants: list[Mutant]) -> int:
     """Print each mutant that nobody noticed; return how many have no accepted reason."""
     reasons, unexplained = dict(_accepted()), 0
-    for mutant in mutants:
-        if mutant.outcome not in ("survived", "untested"):
-            continue
-        text = subprocess.check_output(
-            [sys.executable, "-m", "mutmut", "show", mutant.name], cwd=tree, text=True
-        )
-        change = _change(text)
+    unnoticed = [m for m in mutants if m.outcome in ("survived", "untested")]
+    for mutant, diff in zip(unnoticed, _diffs(tree, unnoticed), strict=True):
+        change = _change(diff)
         reason = reasons.get((mutant.function, change))
         unexplained += reason is None
-        print(f"\n{ROOM}/{mutant.module}.py:{_line(mutant, text)} {mutant.function} ({mutant.outcome})")
-        print("\n".join(f"  {line}" for line in change))
+        line = _line(tree, mutant, diff)
+        print(f"\n{ROOM}/{mutant.module}.py:{line} {mutant.function} ({mutant.outcome})")
+        print("\n".join(f"  {each}" for each in change))
         print(f"  # {reason or 'no reason given'}")
     return unexplained
 
 
+def _diffs(tree: Path, mutants: Iterable[Mutant]) -> list[str]:
+    """Return what mutmut shows of each, asked in one process."""
+    asked = (
+        "import json, sys; from click.testing import CliRunner; from mutmut.__main__ import show\n"
+        "print(json.dumps([CliRunner().invoke(show, [name]).output for name in json.load(sys.stdin)]))"
+    )
+    names = json.dumps([m.name for m in mutants])
+    command = [sys.executable, "-c", asked]
+    found: list[str] = json.loads(
+        subprocess.check_output(command, cwd=tree, input=names, text=True)
+    )
+    return found
+
+
 def _change(diff: str) -> tuple[str, ...]:
     """Return the lines taken away and put in, each with its sign, without indentation."""
-    lines = (line for line in diff.splitlines() if line[:1] in "-+" and line[:3] not in ("---", "+++"))
+    lines = (
+        line for line in diff.splitlines() if line[:1] in "-+" and line[:3] not in ("---", "+++")
+    )
     return tuple(f"{line[0]} {line[1:].strip()}" for line in lines)
 
 
-def _line(mutant: Mutant, diff: str) -> int:
+def _line(tree: Path, mutant: Mutant, diff: str) -> int:
     """Return the line of the change; the diff counts from the first line of its function."""
     wanted = mutant.function.split(".")[1:]
-    scope: list[ast.stmt] = ast.parse((ROOT / ROOM / f"{mutant.module}.py").read_text("utf-8")).body
+    scope: list[ast.stmt] = ast.parse((tree / ROOM / f"{mutant.module}.py").read_text("utf-8")).body
     first = 1
     for name in wanted:
         node = next(n for n in scope if getattr(n, "name", None) == name)

@@ -92,6 +92,4 @@ journeys:
 
 def configured(folder: Path) -> Ruleset:
     """Compile all of it."""
-    return rules(
-        folder, scoring=SCORING, lifecycle=LIFECYCLE, routing=ROUTING, journeys=JOURNEYS
-    )
+    return rules(folder, scoring=SCORING, lifecycle=LIFECYCLE, routing=ROUTING, journeys=JOURNEYS)

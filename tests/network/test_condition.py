@@ -42,7 +42,7 @@ A, B, C = (compare(name, "eq", 1) for name in "abc")
 def test_all_holds_when_each_part_does(size: int) -> None:
     """However many parts there are, one that fails is enough."""
     parts = (A, B, C)[:size]
-    facts = {name: 1 for name in "abc"[:size]}
+    facts = dict.fromkeys("abc"[:size], 1)
     assert holds(every(*parts), **facts) is True
     assert [holds(every(*parts), **{**facts, name: 2}) for name in facts] == [False] * size
 
@@ -51,7 +51,7 @@ def test_all_holds_when_each_part_does(size: int) -> None:
 def test_any_holds_when_one_part_does(size: int) -> None:
     """However many parts there are, one that holds is enough."""
     parts = (A, B, C)[:size]
-    facts = {name: 2 for name in "abc"[:size]}
+    facts = dict.fromkeys("abc"[:size], 2)
     assert holds(some(*parts), **facts) is False
     assert [holds(some(*parts), **{**facts, name: 1}) for name in facts] == [True] * size
 
@@ -147,6 +147,7 @@ def test_an_aggregate_compares_what_its_window_comes_to() -> None:
     assert count.holds(view(windows={"w": 3})) is False
     assert count.actual(view(windows={"w": 2})) == 2
     assert count.deadline is None
+    assert count.definition == aggregate("count", "w", ("lt", 3))
     most = compiled(aggregate("max", "w", ("lt", 3), of="amount"))
     assert most.holds(view()) is False
     assert most.holds(view(windows={"w": -1})) is True
@@ -184,10 +185,22 @@ def test_a_count_is_woken_when_the_event_leaves_that_matters(tests: Any, due: in
         assert made.holds(view(windows=state, now=expected - 1)) is before
 
 
+@pytest.mark.parametrize("test", [("gt", 3), ("lte", 3), ("gte", 4), ("lt", 4)])
+def test_a_count_below_its_bound_is_woken_by_no_leaving(test: Any) -> None:
+    """Of three events, fewer make no difference to whether there are more than three."""
+    state = {"w": [[NOW - n, 1] for n in (3, 2, 1)]}
+    assert (
+        compiled(aggregate("count", "w", test, within=HOUR)).deadline(view(windows=state)) is None
+    )
+
+
 def test_a_sum_is_woken_by_whatever_leaves_first() -> None:
     """What an amount does to a sum is not foreseen."""
     made = compiled(aggregate("sum", "w", ("gte", 3), of="amount", within=HOUR))
-    assert made.deadline(view(windows={"w": [[NOW - 5, 9], [NOW - 2, 1]]})) == NOW - 5 + HOUR
+    state = {"w": [[NOW - 5, 1], [NOW - 2, 9]]}
+    assert made.deadline(view(windows=state)) == NOW - 5 + HOUR
+    assert made.actual(view(windows=state)) == 10
+    assert made.actual(view(windows=state, now=NOW - 5 + HOUR)) == 9
 
 
 def test_the_age_of_the_latest_event() -> None:
@@ -198,6 +211,7 @@ def test_the_age_of_the_latest_event() -> None:
     assert made.holds(view(windows={"w": NOW - DAY})) is True
     assert made.holds(view(windows={"w": NOW - DAY - 1})) is False
     assert made.windows == {"w"}
+    assert made.definition == aggregate("last", "w", ("lte", DAY))
 
 
 def test_the_age_of_the_latest_event_wakes_at_its_bounds() -> None:
@@ -215,6 +229,7 @@ def test_the_latest_within_a_window_wakes_when_one_dated_ahead_comes() -> None:
     made = compiled(aggregate("last", "w", ("lte", HOUR), within=DAY))
     assert made.deadline(view(windows={"w": [[NOW + 5, 1]]})) == NOW + 5
     assert made.deadline(view(windows={"w": [[NOW - HOUR, 1], [NOW + 5, 1]]})) == NOW + 1
+    assert made.deadline(view(windows={"w": [[NOW - 7, 1], [NOW + 5, 1]]})) == NOW + 5
     assert made.holds(view(windows={"w": [[NOW + 5, 1]]})) is False
     assert made.holds(view(windows={"w": [[NOW + 5, 1]]}, now=NOW + 5)) is True
 

@@ -172,7 +172,12 @@ def test_a_test_on_a_property_shows_what_the_event_has() -> None:
     view = w.view({"page": "home", "event.page": "home"}, properties={"page": "pricing"})
     node = explained(test, view, "event.")
     assert (node.holds, node.actual, node.text) == (True, "pricing", "page: pricing")
-    assert (node.field, node.wanted, node.other, node.before) == ("event.page", "pricing", None, None)
+    assert (node.field, node.wanted, node.other, node.before) == (
+        "event.page",
+        "pricing",
+        None,
+        None,
+    )
     assert explained(test, view).text == "event.page: pricing"
     group = explained(w.every(test, w.no(test)), view, "event.")
     assert [item.text for item in group.items] == ["page: pricing", "not: {page: pricing}"]
@@ -260,6 +265,13 @@ def test_groups_are_named_after_what_joins_them() -> None:
     negated = explained(w.no(a), view)
     assert (negated.kind, negated.holds, len(negated.items)) == ("not", False, 1)
     assert both.next_change is None
+    there = Source("other.yaml", 7, 3)
+    moved_a = msgspec.structs.replace(a, source=there)
+    again = msgspec.structs.replace(w.every(b, moved_a), source=there)
+    compiler = ConditionCompiler(CALENDARS)
+    compiler.compile(w.every(b, a))
+    tree = explain(compiler.compile(again), view, again)
+    assert (tree.source, [item.source for item in tree.items]) == (there, [w.HERE, there])
     assert [node.kind for node in both.nodes()] == ["all", "test", "test"]
 
 
@@ -285,5 +297,7 @@ def test_a_guard_flips_at_midnight_or_at_its_bounds() -> None:
     assert explained(w.guard(540, 1080), at_bound).next_change == NOW + DAY
     assert explained(w.guard(1320, 360), w.view()).next_change == NOW + 13 * HOUR
     assert explained(w.guard(), w.view()).next_change is None
-    holiday = explained(w.guard(calendar="cn"), w.view(now=w.parse_instant("2026-10-01T12:00:00+08:00")))
+    holiday = explained(
+        w.guard(calendar="cn"), w.view(now=w.parse_instant("2026-10-01T12:00:00+08:00"))
+    )
     assert holiday.next_change == w.parse_instant("2026-10-08T00:00:00+08:00")

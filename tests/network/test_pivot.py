@@ -45,7 +45,10 @@ def test_each_operator_is_found_by_its_values_range_or_edge(
 
 def test_an_index_of_events_asks_properties_and_one_of_facts_asks_facts() -> None:
     """A condition on both is found by the side that is asked for, without its prefix."""
-    both = every(compare("event.page", "eq", "pricing", "string"), compare("lead.city", "eq", "上海", "string"))
+    both = every(
+        compare("event.page", "eq", "pricing", "string"),
+        compare("lead.city", "eq", "上海", "string"),
+    )
     assert pivot(both, properties=True) == Pivot("page", ("pricing",))
     assert pivot(both, properties=False) == Pivot("lead.city", ("上海",))
     assert pivot(compare("lead.city", "eq", "上海", "string"), properties=True) is None

@@ -131,9 +131,7 @@ def test_fields_compare_with_fields() -> None:
 
 
 @pytest.mark.parametrize(("op", "operand", "value", "holds"), CASES)
-def test_properties_are_tested_as_facts_are(
-    op: str, operand: Any, value: Any, holds: bool
-) -> None:
+def test_properties_are_tested_as_facts_are(op: str, operand: Any, value: Any, holds: bool) -> None:
     """An operator means the same on an event's property, whatever the lead's facts are."""
     event = Facts(None)
     event.properties = {"x": value}
@@ -214,3 +212,12 @@ def test_all_of_an_aggregates_comparisons_must_hold() -> None:
     """Several operators are joined by and."""
     holds = compile_number([("gte", 2), ("lt", 5), ("ne", 3)])
     assert [holds(n) for n in (1, 2, 3, 4, 5)] == [False, True, False, True, False]
+
+
+def test_a_question_for_another_network_is_its_operand() -> None:
+    """`asks` leaves the answer to whoever gave it."""
+
+    def answer(c: Any) -> bool:
+        return bool(c.facts)
+
+    assert check("asks", answer) is answer

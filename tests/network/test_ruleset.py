@@ -82,7 +82,15 @@ def test_absences_that_no_event_can_end_wait_for_the_clock(whole: Ruleset) -> No
     assert "last any" in whole.held_rules.names
     assert "no-order" not in ids(whole.state_rules.everything.always)
     assert "no-order" in ids(whole.held_rules.everything.always)
-    assert ids(whole.initial_rules) == ["opened-three", "idle", "no-order", "spent", "twin", "old", "often"]
+    assert ids(whole.initial_rules) == [
+        "opened-three",
+        "idle",
+        "no-order",
+        "spent",
+        "twin",
+        "old",
+        "often",
+    ]
 
 
 def test_rules_of_events_and_of_states_are_kept_apart(whole: Ruleset) -> None:
@@ -351,3 +359,57 @@ def test_a_ruleset_is_its_definitions(whole: Ruleset) -> None:
     assert whole.catalogue is whole.definitions.catalogue
     assert whole.calendars is whole.definitions.calendars
     assert whole.screen.intake is whole.definitions.intake
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Ruleset:
+    """A configuration in which little listens."""
+    return rules(
+        tmp_path,
+        scoring="""
+models:
+  default:
+    dimensions: {fit: {}, capped: {max: 9}}
+    rules:
+      - {id: idle, dimension: fit, when: {absent: {event: any, for: 30d}}, points: -1}
+      - {id: rich, dimension: fit, when: {absent: {event: any, for: 9d}}, points: {field: lead.budget}}
+      - {id: late, dimension: fit, event: chat_started, when: {absent: {event: order_placed, for: 9d}}, points: 1, repeat: each}
+      - {id: bare, dimension: fit, event: chat_started, points: 1, repeat: each}
+      - {id: crossing, dimension: fit, event: chat_started, when: {score.total: {rises_to: 5}}, points: 1, repeat: each}
+      - {id: dying, dimension: fit, event: chat_started, points: 1, repeat: each, expires: 9d}
+      - {id: tick, dimension: fit, event: timer_due, points: 1, repeat: each, expires: 9d}
+      - {id: limited, dimension: capped, event: chat_started, points: 1, repeat: each}
+      - {id: multiple, dimension: fit, event: chat_started, points: {field: lead.budget}, repeat: each}
+      - {id: seen, dimension: fit, when: {count: {event: [page_viewed, email_sent], gte: 3}}, points: 1}
+      - {id: shown, dimension: fit, when: {absent: {event: sms_sent, where: {message: a}, for: 9d}}, points: 1}
+      - {id: mailed, dimension: fit, when: {absent: {event: sms_delivered, for: 9d}}, points: 1}
+    grades: [{grade: A, from: 80}]
+""",
+        journeys="journeys: [{id: j, enter: {event: trial_requested}, steps: [{id: s, wait: 1d}]}]\n",
+    )
+
+
+def test_only_an_absence_that_does_nothing_else_is_silent(small: Ruleset) -> None:
+    """Not one that an event asks, nor one whose points follow a field."""
+    silent = {rule.id for rule in small.rules.values() if rule.silence is not None}
+    assert silent == {"idle", "shown", "mailed"}
+
+
+def test_an_occurrence_that_only_gives_points_is_plain(small: Ruleset) -> None:
+    """No expiry, no cap, no crossing and no field to multiply with."""
+    occurring = [rule for rule in small.rules.values() if rule.definition.events]
+    assert {rule.id for rule in occurring if rule.plain} == {"late", "bare"}
+
+
+def test_an_event_that_only_counts_says_which_windows(small: Ruleset) -> None:
+    """Where nobody looks at once, nothing is filtered and nothing moves, windows are all."""
+    delivered = small.reactions["sms_delivered"]
+    window = small.windows["last sms_delivered"]
+    assert delivered.counts == ((window.key, window.take),)
+    assert delivered.silences == ("default.fit.mailed",)
+    assert small.reactions["email_sent"].counts is None  # a rule looks at the count
+    assert small.reactions["sms_sent"].counts is None  # only some of them count
+    assert small.reactions["trial_requested"].counts is None  # a journey begins
+    assert "timer_due" in small.listened
+    assert "timer_due" not in small.reactions  # the clock is nobody's behaviour
+    assert small.reactions["page_viewed"].silences == ("default.fit.idle",)

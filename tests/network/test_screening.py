@@ -123,6 +123,9 @@ def test_words_can_be_looked_for_in_chosen_fields() -> None:
     assert made.judge(entering({"title": "大学生"}), 0)
     assert made.judge(entering(properties={"text": "学生"}), 0)
     assert not made.judge(entering({"need": "学生", "employees": 3}), 0)
+    dotted = listed("l", "words", "学生", fields=("lead.source.name",))
+    made = screen(rule("r", "flag", "listed.l"), lists=(dotted,))
+    assert made.judge(entering({"source.name": "大学生"}), 0)
 
 
 def test_kinds_of_mail_follow_the_lists() -> None:
@@ -231,7 +234,12 @@ def test_people_are_told_by_each_of_their_marks() -> None:
     """Number, address and name with company are looked up, whichever of them there are."""
     people = listed("l", "people", "+8613800138000", "wang@acme.cn", "王芳,金泰阀门")
     made = screen(rule("r", "flag", "listed.l"), lists=(people,))
-    lead = {"phone": "+8613800138000", "email": "wang@acme.cn", "name": "王芳", "company": "金泰阀门"}
+    lead = {
+        "phone": "+8613800138000",
+        "email": "wang@acme.cn",
+        "name": "王芳",
+        "company": "金泰阀门",
+    }
     assert made.judge(entering(lead), 0)["matched"] == {
         "l": ["+8613800138000", "wang@acme.cn", "王芳,金泰阀门"]
     }
@@ -244,7 +252,11 @@ def test_a_domain_is_told_by_the_nearest_above_it() -> None:
     """Its own entry counts before that of the domain it belongs to."""
     domains = listed("l", "domains", "cn", "rival.cn")
     made = screen(rule("r", "flag", "listed.l"), lists=(domains,))
-    for domain, entry in (("mail.rival.cn", "rival.cn"), ("acme.cn", "cn"), ("rival.cn", "rival.cn")):
+    for domain, entry in (
+        ("mail.rival.cn", "rival.cn"),
+        ("acme.cn", "cn"),
+        ("rival.cn", "rival.cn"),
+    ):
         assert made.judge(entering({"email.domain": domain}), 0)["matched"] == {"l": [entry]}
 
 
@@ -301,7 +313,9 @@ def test_a_rule_may_look_at_properties_and_at_fields() -> None:
     where = definitions.Test(
         fact="event.form", op="eq", operand="试用", family="string", source=PLACE
     )
-    when = definitions.Test(fact="lead.city", op="eq", operand="上海", family="string", source=PLACE)
+    when = definitions.Test(
+        fact="lead.city", op="eq", operand="上海", family="string", source=PLACE
+    )
     both = ScreenRule(
         id="r", events=("form_submitted",), where=where, when=when, do="flag", reason="因为",
         flag="f", source=PLACE,
@@ -328,7 +342,14 @@ def test_a_rule_may_look_at_the_clock_and_at_what_is_not_known() -> None:
     def asking(when: Any) -> Screen:
         return screen(
             ScreenRule(
-                id="r", events=(), where=None, when=when, do="flag", reason="", flag="f", source=PLACE
+                id="r",
+                events=(),
+                where=None,
+                when=when,
+                do="flag",
+                reason="",
+                flag="f",
+                source=PLACE,
             )
         )
 
@@ -356,3 +377,11 @@ def test_kinds_of_mail_are_asked_in_their_order() -> None:
     made = screen(lists=lists, mail={"free": ("gone", "b"), "disposable": ("a",)})
     assert [made.mail_kind(d) for d in ("x.cn", "y.cn", "z.cn")] == ["disposable", "free", None]
     assert screen().mail_kind("x.cn") is None
+
+
+def test_a_list_that_two_rules_name_is_told_once() -> None:
+    """Both are judged by the same finding."""
+    words = listed("l", "words", "学生")
+    made = screen(rule("a", "flag", "listed.l"), rule("b", "reject", "listed.l"), lists=(words,))
+    found = made.judge(entering({"need": "学生"}), 0)
+    assert (found["flags"], found["rule"], found["matched"]) == (["a"], "b", {"l": ["学生"]})

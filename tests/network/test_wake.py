@@ -108,9 +108,7 @@ def on_number(name: str, op: str, operand: Any) -> definitions.Test:
 NUMBERS = st.integers(0, 6)
 FIELDS = st.sampled_from(("a", "b", "c"))
 ON_FACTS = st.one_of(
-    st.builds(
-        on_number, FIELDS, st.sampled_from(("eq", "ne", "gt", "gte", "lt", "lte")), NUMBERS
-    ),
+    st.builds(on_number, FIELDS, st.sampled_from(("eq", "ne", "gt", "gte", "lt", "lte")), NUMBERS),
     st.builds(on_number, FIELDS, st.just("between"), st.tuples(NUMBERS, NUMBERS)),
     st.builds(on_number, FIELDS, st.just("in"), st.tuples(NUMBERS, NUMBERS)),
     st.builds(on_number, FIELDS, st.just("exists"), st.booleans()),

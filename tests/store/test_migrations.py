@@ -183,7 +183,7 @@ def test_the_projections_tell_the_story(tmp_path: Path) -> None:
         (HOUR, None, "new", "new lead", None),
         (4 * HOUR, "new", "mql", "rule", "mql"),
     ]
-    assert [r[1:] for r in rows("enrolments")] == [
+    assert [r[1:8] for r in rows("enrolments")] == [
         ("welcome", HOUR, "e1", None, 2 * HOUR, 3 * HOUR, "goal"),
         ("welcome", 5 * HOUR, "e4", "hello", 5 * HOUR, None, None),
     ]

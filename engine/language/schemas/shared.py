@@ -46,7 +46,7 @@ def definitions() -> dict[str, Schema]:
     return {
         **_forms(),
         **{name: text(description) for name, description in NAMES.items()},
-        "condition": _condition("A condition: every entry must hold."),
+        "condition": _condition("A condition such as {lead.city: 上海}; every entry must hold."),
         "where": _condition(WHERE),
         "values": typed("object", "Fields of the lead to write, by name."),
         "with": typed("object", "What the action gets; its texts are templates."),

@@ -42,7 +42,7 @@ class ServingBuilder:
             tokens=tuple(tokens.values()),
             tokens_file=last.get("tokens_file"),
             rates=rates,
-            proxies=tuple(map(str, last.get("proxies") or ())),
+            proxies=tuple(str(each) for each in last.get("proxies") or () if each),
             origins=tuple(str(each).lower() for each in last.get("origins") or ()),
             logs=last.get("logs") or "text",
         )
@@ -95,8 +95,11 @@ class ServingBuilder:
 
     def _check_proxies(self, part: Part) -> None:
         for item in part.items("proxies"):
+            filled = str(self.fill(item))
+            if item.data and not filled:  # a variable, empty by choice or missed already
+                continue
             try:
-                ipaddress.ip_network(str(self.fill(item)), strict=False)
+                ipaddress.ip_network(filled, strict=False)
             except ValueError:
                 text = f'"{item.data}" is no address or network'
                 self._error("bad-network", item, text, "such as 127.0.0.1 or 10.0.0.0/8")

@@ -1,0 +1,163 @@
+"""Does an event cost the same with a million leads as with ten thousand, and how much memory?
+
+Fills one database through the host's own commit path, in transactions of 1,000 with a form for
+each new lead, and stops at each size. Then events come in, 500 a transaction: of the newest
+10,000 leads, as where the same number of people are active however many are on file; and of
+leads chosen at random from all, the worst that can be, since hardly one is in the cache. The
+median over the transactions counts; before each stop as many go uncounted. Another database, of
+the smallest size, takes as many in turn, transaction by transaction: a busy machine hits all.
+
+    python benchmarks/growth.py [--leads 1000000] [--events 20000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+import _root  # noqa: F401 - before the engine
+from _feed import Arrival, Host, hosting, rules
+from msgspec import Struct
+from search import leads as people
+
+from engine.language.instants import SECOND, parse_instant
+from engine.machines.state import Event
+
+START = parse_instant("2026-03-02T09:00:00+08:00")
+SIZES = (10_000, 30_000, 100_000, 200_000, 300_000, 500_000, 1_000_000)
+FILLING, BATCH = 1_000, 500
+PAGES = ("pricing", "solution", "home", "cases", "blog")
+
+
+class Database:
+    """A growing database: fills itself, and makes events of the leads that it has."""
+
+    def __init__(self, host: Host, most: int, name: str) -> None:
+        self.host, self.name, self.leads = host, name, 0
+        self._people = people(most, random.Random(7))
+        self._chance = random.Random(11)
+        self._number = 0
+
+    def grow(self, size: int) -> float:
+        """Take in new leads until there are ``size``; returns µs for each of them."""
+        count, began = size - self.leads, perf_counter()
+        for _ in range(0, count, FILLING):
+            self.host.take(list(self._forms(min(FILLING, size - self.leads))))
+        return (perf_counter() - began) / count * 1e6 if count else 0.0
+
+    def _forms(self, count: int) -> Iterator[Arrival]:
+        for _ in range(count):
+            lead, identities = next(self._people)
+            names = ("name", "company", "email", "phone")
+            fields = {name: lead.facts[f"lead.{name}"] for name in names}
+            event = self._event("form_submitted", {"form": "contact"}, fields)
+            yield Arrival(event, (("user_id", f"u{self.leads}"), *identities))
+            self.leads += 1
+
+    def _event(self, kind: str, properties: dict[str, Any], fields: dict[str, Any]) -> Event:
+        # All within a day: what is measured is the number of leads, not that of deadlines.
+        self._number += 1
+        at = START + self._number * SECOND // 100
+        return Event(f"{self.name}{self._number}", kind, at, fields, properties)
+
+    def visits(self, among: int) -> list[Arrival]:
+        """Return a batch of events of leads chosen at random among the newest so many."""
+        chance, oldest = self._chance, max(0, self.leads - among)
+        return [
+            Arrival(
+                self._event("page_viewed", {"page": chance.choice(PAGES)}, {}),
+                (("user_id", f"u{chance.randrange(oldest, self.leads)}"),),
+            )
+            for _ in range(BATCH)
+        ]
+
+
+class Cost(Struct):
+    """µs an event, by the clock and by the processor, a figure for each transaction."""
+
+    clock: list[float]
+    cpu: list[float]
+
+    def take(self, database: Database, among: int) -> None:
+        batch = database.visits(among)
+        began, cpu = perf_counter(), process_time()
+        database.host.take(batch)
+        self.clock.append((perf_counter() - began) / BATCH * 1e6)
+        self.cpu.append((process_time() - cpu) / BATCH * 1e6)
+
+
+def compared(small: Database, large: Database, events: int) -> tuple[Cost, Cost, Cost]:
+    """Measure in turn the small one, the large one's newest leads, and then all of its leads.
+
+    All leads come last: they would drive the newest from the cache.
+    """
+    base, active, every = Cost([], []), Cost([], []), Cost([], [])
+    for cost, among in ((active, SIZES[0]), (every, large.leads)):
+        for counted in (False, True):
+            for _ in range(max(1, events // BATCH)):
+                first, second = (base, cost) if counted else (Cost([], []), Cost([], []))
+                first.take(small, small.leads)
+                second.take(large, among)
+    return base, active, every
+
+
+def resident_mb() -> float:
+    """Return the memory of this process that is its own, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def measure(folder: Path, most: int, events: int) -> list[dict[str, Any]]:
+    """Grow to each size up to ``most``; print and return what was found there."""
+    found = []
+    ruleset = rules()
+    head = ("leads", "new µs", "small µs", "active µs", "all µs", "active", "all", "all cpu")
+    print("".join(f"{name:>11}" for name in (*head, "RSS MB", "file MB")), flush=True)
+    with hosting(folder / "s.db", ruleset) as one, hosting(folder / "l.db", ruleset) as other:
+        small, large = Database(one, SIZES[0], "s"), Database(other, most, "l")
+        small.grow(min(SIZES[0], most))
+        for size in sorted({*(s for s in SIZES if s <= most), most}):
+            new = large.grow(size)
+            base, active, every = compared(small, large, events)
+            row = {
+                "leads": size,
+                "new_us": round(new, 1),
+                "small_us": round(median(base.clock), 1),
+                "active_us": round(median(active.clock), 1),
+                "all_us": round(median(every.clock), 1),
+                "active_ratio": round(median(active.clock) / median(base.clock), 3),
+                "all_ratio": round(median(every.clock) / median(base.clock), 3),
+                "all_cpu_ratio": round(median(every.cpu) / median(base.cpu), 3),
+                "rss_mb": round(resident_mb(), 1),
+                "file_mb": round((folder / "l.db").stat().st_size / 1e6),
+            }
+            print("".join(f"{value:>11,}" for value in row.values()), flush=True)
+            found.append(row)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--leads", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=20_000)
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        sizes = measure(Path(scratch), options.leads, options.events)
+    about = {"benchmark": "growth", "python": platform.python_version()}
+    loads = [round(load, 1), round(os.getloadavg()[0], 1)]
+    last = {name: sizes[-1][name] for name in ("active_ratio", "all_ratio", "all_cpu_ratio")}
+    print(json.dumps({**about, "sizes": sizes, **last, "load": loads}))
+
+
+if __name__ == "__main__":
+    main()

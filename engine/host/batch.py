@@ -1,0 +1,195 @@
+"""What one transaction holds in memory: its leads, teams and rows, until they are written.
+
+Nothing outside changes before the commit: leads, teams and clock are handed on by `Batch.keep`.
+Only the alarms are moved at once; after a rollback they are read anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from engine.errors import NotFound
+from engine.host import merging
+from engine.host.alarms import Alarms
+from engine.host.cache import LeadCache
+from engine.host.clock import Clock
+from engine.host.gate import Gate
+from engine.host.limits import deadline_of
+from engine.host.outcome import summary_of
+from engine.host.telemetry import Telemetry
+from engine.machines.directory import Identity
+from engine.machines.state import Event, Lead, Teams
+from engine.machines.turn import Turn
+from engine.network.ruleset import Ruleset
+from engine.store import lookup, merges, snapshots
+from engine.store.database import savepoint
+from engine.store.writing import Rows, write_leads, write_teams
+
+
+class Memory(msgspec.Struct):
+    """What the writer keeps from one transaction to the next: all of it committed."""
+
+    clock: Clock
+    cache: LeadCache
+    alarms: Alarms
+    teams: Teams
+    telemetry: Telemetry = msgspec.field(default_factory=Telemetry)
+
+
+class Batch:
+    """The leads and rows of one transaction. Used once."""
+
+    def __init__(self, ruleset: Ruleset, memory: Memory, connection: sqlite3.Connection) -> None:
+        self._ruleset = ruleset
+        self._memory = memory
+        self._connection = connection
+        self._rows = Rows(memory.clock.wall(), partial(deadline_of, ruleset.definitions))
+        self._touched: dict[str, Lead] = {}
+        self._read: dict[str, Lead] = {}
+        self._new: dict[str, str] = {}
+        self._known: dict[Identity, str] = {}
+        self._gate = Gate(ruleset, connection, memory.clock.wall())
+        self._teams = memory.teams
+        self._now = memory.clock.now()
+        self._newest: int | None = None
+        self._absorbed: dict[str, str] = {}
+        self.turns = 0
+
+    def _record(self, before: Lead, turn: Turn) -> None:
+        """Note what a turn did to a lead. Only from here on does the turn count."""
+        lead, version = turn.lead, self._ruleset.version
+        for entry in turn.entries:
+            self._rows.log(entry.event, lead.id, self._now, version)
+            self._rows.decided(entry.event, entry.decision, before)
+            before = entry.decision.lead
+            self._new[entry.event.id] = lead.id
+            self._memory.telemetry.decided(entry.event, entry.decision)
+        self.turns += 1
+        self._touched[lead.id] = lead
+        self._teams = turn.teams
+        self._memory.alarms.set(lead.id, lead.wake_at)
+
+    def _summary(self, lead: Lead) -> dict[str, Any]:
+        return summary_of(lead, self._ruleset.default_model)
+
+    # --- leads -------------------------------------------------------------------------------
+
+    def _present(self, id: str) -> str:
+        """Return the lead that an id means now, which may have been merged into another."""
+        while id in self._absorbed:
+            id = self._absorbed[id]
+        if id in self._touched or self._stored(id) is not None:
+            return id
+        return merges.survivor_of(self._connection, id) or id
+
+    def _lead(self, id: str) -> Lead | None:
+        found = self._touched.get(id) or self._stored(id)
+        if found is None:
+            self._fetch([id])
+            found = self._read.get(id)
+        return found
+
+    def _stored(self, id: str) -> Lead | None:
+        """Return a lead as the database has it, if it was read before."""
+        return self._read.get(id) or self._memory.cache.get(id)
+
+    def _fetch(self, ids: Any) -> None:
+        wanted = list(ids)
+        if wanted:
+            self._read.update(lookup.leads(self._connection, wanted))
+
+    # --- leads that are one ------------------------------------------------------------------
+
+    def _merge(self, survivor: str, absorbed: str, event: Event) -> None:
+        self._flush()
+        pair = self._lead(survivor), self._lead(absorbed)
+        if pair[0] is None or pair[1] is None:
+            raise NotFound(f"there is no lead {absorbed if pair[0] else survivor!r}")
+        with savepoint(self._connection):
+            turn = merging.merge(
+                self._ruleset, self._connection, self._teams, (pair[0], pair[1]), event, self._now
+            )
+        self._forget(absorbed, survivor)
+        self._rows.linked.add(survivor)
+        self._record(pair[0], turn)
+
+    def _forget(self, absorbed: str, survivor: str) -> None:
+        """Know a lead under its survivor's id only; after a rollback it is read anew."""
+        self._absorbed[absorbed] = survivor
+        for held in (self._touched, self._read):
+            held.pop(absorbed, None)
+        self._memory.cache.drop(absorbed)
+        self._memory.alarms.set(absorbed, None)
+        for known in (self._known, self._new):
+            for key in [key for key, lead in known.items() if lead == absorbed]:
+                known[key] = survivor  # type: ignore[index]
+
+    def _part(self, id: str, absorbed: str, event: Event) -> None:
+        self._flush()
+        lead = self._lead(id)
+        if lead is None:
+            raise NotFound(f"there is no lead {id!r}")
+        with savepoint(self._connection):
+            parted = merging.part(
+                self._ruleset, self._connection, self._teams, lead, event, self._now
+            )
+        self._absorbed.pop(absorbed, None)
+        self._known.update(dict.fromkeys(parted.identities, absorbed))
+        self._rows.log(parted.event, id, self._now, self._ruleset.version)
+        self._new[event.id] = id
+        for decision in (parted.survivor, parted.absorbed):
+            after = decision.lead
+            self._rows.decided(parted.event, decision, None)
+            self._rows.linked.add(after.id)
+            self._touched[after.id] = after
+            self._memory.alarms.set(after.id, after.wake_at)
+        self._teams = parted.teams
+        self._flush()
+        if parted.keeps_snapshot:
+            snapshots.take(self._connection, id, self._memory.clock.wall())
+
+    def _flush(self) -> None:
+        """Write what is decided so far, for those who look into the tables."""
+        self._write_rows()
+        queued = self._rows.queued
+        self._rows = Rows(
+            self._memory.clock.wall(), partial(deadline_of, self._ruleset.definitions)
+        )
+        self._rows.queued.update(queued)
+        self._read.update(self._touched)
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write everything within the caller's transaction."""
+        self._write_rows()
+        self._gate.write()
+        before = self._memory.teams.books
+        changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
+        if changed:
+            write_teams(self._connection, changed)
+
+    def _write_rows(self) -> None:
+        self._rows.write(self._connection)
+        if self._touched:
+            stored = {id: lead for id in self._touched if (lead := self._stored(id))}
+            model = self._ruleset.default_model
+            linked = self._rows.linked
+            write_leads(self._connection, self._touched.values(), stored, model, linked)
+
+    @property
+    def queued(self) -> Mapping[str, int | None]:
+        """The connections that got something to do, with the earliest deadline among it."""
+        return self._rows.queued
+
+    def keep(self) -> None:
+        """Hand on what is committed now."""
+        self._memory.cache.put(self._touched.values())
+        self._memory.teams = self._teams
+        if self._newest is not None:
+            self._memory.clock.advance(self._newest)

@@ -1,0 +1,148 @@
+"""SLA clocks: for whom they start, what meets them, and what is heard of a breach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.network.ruleset import Ruleset
+from tests.play import START, Play, rules
+
+HOUR = 3_600_000
+ROUTING = """
+teams:
+  east: {supervisor: zhou.jie, members: [{id: liu}, {id: chen}]}
+  west: {members: [{id: sun}]}
+rules:
+  - {id: west, when: {lead.city: 成都}, assign: {team: west}}
+  - {id: all, assign: {team: east}}
+  - {id: rest, assign: {pool: public}}
+sla:
+  - {id: big, when: {lead.amount: {gte: 500}}, notify: 10m, accept: 1h, on_breach: [{after: 2h, do: remind}, {after: 3h, do: escalate}]}
+  - {id: city, when: {lead.city: {exists: true}}, first_contact: 5h}
+pools: {public: {}}
+"""
+ROUTE = "journeys:\n  - {id: r, enter: {event: trial_requested}, steps: [{id: go, route: {}}, {id: w, wait: 90d}]}\n"
+NOTIFIED = """
+connections:
+  email: {plugin: email, host: 127.0.0.1, port: 1025, from: a@example.com}
+  notify: {plugin: email, host: 127.0.0.1, port: 1025, from: a@example.com}
+"""
+
+
+def play(folder: Path, server: str = "", **lead: object) -> Play:
+    """A lead that has just been given to somebody."""
+    files = {"server": server} if server else {}
+    game = Play(rules(folder, routing=ROUTING, journeys=ROUTE, **files))
+    game.event("0d", "trial_requested", lead)
+    return game
+
+
+def statuses(game: Play) -> dict[str, str]:
+    """How each clock of the lead stands."""
+    return {name: clock.status for name, clock in game.lead.clocks.items()}
+
+
+def test_the_first_that_fits_starts_its_clocks(tmp_path: Path) -> None:
+    """Others are not asked; a lead that none fits has no clocks and hears of none."""
+    assert statuses(play(tmp_path / "a", amount=900, city="上海")) == {
+        "notify": "running",
+        "accept": "running",
+    }
+    assert statuses(play(tmp_path / "b", city="上海")) == {"first_contact": "running"}
+    none = play(tmp_path / "c")
+    assert none.lead.clocks == {}
+    assert none.happened("sla_started") == []
+    none.event("1h", "call_logged", outcome="connected")
+    assert none.happened("sla_met") == []
+
+
+def test_a_message_meets_notify_only_if_it_goes_to_the_owner(tmp_path: Path) -> None:
+    """What is sent to the customer tells the salesperson nothing."""
+    game = play(tmp_path, amount=900)
+    game.event("1m", "email_sent", message="welcome")
+    assert statuses(game)["notify"] == "running"
+    game.event("2m", "email_sent", audience="owner")
+    assert statuses(game) == {"notify": "met", "accept": "running"}
+    assert [h["by"] for h in game.happened("sla_met")] == ["email_sent"]
+
+
+def test_accepting_meets_its_clock_and_leaves_the_ladder(tmp_path: Path) -> None:
+    """Only contact ends the ladder; who accepted is still reminded."""
+    game = play(tmp_path, amount=900)
+    game.event("30m", "lead_accepted")
+    assert statuses(game) == {"notify": "breached", "accept": "met"}
+    game.clock("150m")
+    assert [h["rung"] for h in game.happened("sla_breached")] == ["notify", "remind"]
+
+
+def test_without_a_connection_nobody_is_notified_and_that_is_recorded(tmp_path: Path) -> None:
+    """A note that cannot go out is blocked with the reason; the task is made all the same."""
+    game = play(tmp_path, amount=900)
+    game.clock("4h")
+    assert [(d.connection, d.to, d.status) for d in game.deliveries] == [
+        ("notify", "liu", "blocked"),
+        ("notify", "zhou.jie", "blocked"),
+    ]
+    assert game.deliveries[0].reason == "nobody to notify or no connection notify"
+    assert [(t.owner, t.priority) for t in game.tasks] == [("zhou.jie", "high")]
+
+
+def test_reminders_and_escalations_are_sent_to_those_they_concern(tmp_path: Path) -> None:
+    """The owner is reminded, the supervisor told; each once, with keys of their own."""
+    game = play(tmp_path, NOTIFIED, amount=900)
+    game.clock("4h")
+    told = [(d.to, d.status, d.audience, d.params["what"]) for d in game.deliveries]
+    assert told == [
+        ("liu", "queued", "owner", "remind"),
+        ("zhou.jie", "queued", "owner", "escalate"),
+    ]
+    assert len({d.key for d in game.deliveries}) == 2
+
+
+def test_a_team_without_a_supervisor_escalates_to_nobody(tmp_path: Path) -> None:
+    """The task has no owner and the note is blocked, visibly."""
+    game = play(tmp_path, NOTIFIED, amount=900, city="成都")
+    game.clock("4h")
+    assert [(d.to, d.status) for d in game.deliveries] == [("sun", "queued"), (None, "blocked")]
+    assert [t.owner for t in game.tasks] == [None]
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Ruleset:
+    """The same, after the SLA was taken out or its ladder shortened."""
+    text = ROUTING.replace("id: big", "id: other")
+    return rules(tmp_path / "later", routing=text, journeys=ROUTE)
+
+
+def test_clocks_of_an_sla_that_is_gone_run_out_silently(tmp_path: Path, later: Ruleset) -> None:
+    """Nobody is blamed by a rule that is no more."""
+    game = play(tmp_path / "before", amount=900)
+    game.ruleset = later
+    game.clock("9h")
+    assert game.happened("sla_breached") == []
+    assert not any(name.startswith("sla:") for name in game.lead.timers)
+
+
+def test_rungs_and_clocks_that_are_gone_are_not_climbed(tmp_path: Path) -> None:
+    """A deadline that no clock or rung has any more passes without effect."""
+    game = play(tmp_path, amount=900)
+    stray = {"sla:big:7": START + HOUR, "sla:big:first_contact": START + HOUR}
+    game.lead = msgspec.structs.replace(game.lead, timers={**game.lead.timers, **stray})
+    game.event("5m", "lead_accepted")
+    game.clock("90m")
+    assert game.happened("sla_breached") == []
+    assert stray.keys().isdisjoint(game.lead.timers)
+
+
+def test_a_lead_that_is_given_back_has_no_running_clocks(tmp_path: Path) -> None:
+    """Those that ran are stopped, and said to be; those that were met stay met."""
+    game = play(tmp_path, amount=900)
+    game.event("5m", "email_sent", audience="owner")
+    game.event("6m", "lead_released", pool="public", reason="换人")
+    assert statuses(game) == {"notify": "met", "accept": "stopped"}
+    assert game.happened("sla_stopped") == [{"clocks": ["accept"], "reason": "换人"}]
+    game.clock("9h")
+    assert game.happened("sla_breached") == []
