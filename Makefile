@@ -129,6 +129,14 @@ endef
 soak: $(VENV)/.dev-stamp ## hours under load: every program in tests/soak/
 	$(call run_long,soak)
 
+.PHONY: crash
+crash: $(VENV)/.dev-stamp ## killed 50 times under load, with power cuts where it may mount; ARGS="--seed 1"
+	$(BIN)/python -m tests.crash.kills $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev-stamp ## thousands of requests made from the OpenAPI document; ARGS="--seed 1"
+	$(BIN)/python -m tests.fuzz.openapi $(ARGS)
+
 .PHONY: mutants
 mutants: $(VENV)/.dev-stamp ## do the tests notice broken code: every program in tests/mutants/
 	$(call run_long,mutants)

@@ -95,19 +95,23 @@ class Cost(Struct):
         self.cpu.append((process_time() - cpu) / BATCH * 1e6)
 
 
-def compared(small: Database, large: Database, events: int) -> tuple[Cost, Cost, Cost]:
-    """Measure in turn the small one, the large one's newest leads, and then all of its leads.
+def compared(small: Database, large: Database, events: int, among: int) -> tuple[Cost, Cost]:
+    """Measure both in turn, the large one by its newest leads, after as many to get warm."""
+    for _ in range(2):
+        base, cost = Cost([], []), Cost([], [])
+        for _ in range(max(1, events // BATCH)):
+            base.take(small, small.leads)
+            cost.take(large, among)
+    return base, cost
 
-    All leads come last: they would drive the newest from the cache.
-    """
-    base, active, every = Cost([], []), Cost([], []), Cost([], [])
-    for cost, among in ((active, SIZES[0]), (every, large.leads)):
-        for counted in (False, True):
-            for _ in range(max(1, events // BATCH)):
-                first, second = (base, cost) if counted else (Cost([], []), Cost([], []))
-                first.take(small, small.leads)
-                second.take(large, among)
-    return base, active, every
+
+def ratios(name: str, base: Cost, cost: Cost) -> dict[str, float]:
+    """Return µs an event, and how many times those of the small database."""
+    return {
+        f"{name}_us": round(median(cost.clock), 1),
+        f"{name}_ratio": round(median(cost.clock) / median(base.clock), 3),
+        f"{name}_cpu_ratio": round(median(cost.cpu) / median(base.cpu), 3),
+    }
 
 
 def resident_mb() -> float:
@@ -120,23 +124,21 @@ def measure(folder: Path, most: int, events: int) -> list[dict[str, Any]]:
     """Grow to each size up to ``most``; print and return what was found there."""
     found = []
     ruleset = rules()
-    head = ("leads", "new µs", "small µs", "active µs", "all µs", "active", "all", "all cpu")
-    print("".join(f"{name:>11}" for name in (*head, "RSS MB", "file MB")), flush=True)
+    head = ("leads", "new µs", "active µs", "ratio", "cpu", "all µs", "ratio", "cpu", "RSS MB")
+    print("".join(f"{name:>11}" for name in (*head, "file MB")), flush=True)
     with hosting(folder / "s.db", ruleset) as one, hosting(folder / "l.db", ruleset) as other:
         small, large = Database(one, SIZES[0], "s"), Database(other, most, "l")
         small.grow(min(SIZES[0], most))
         for size in sorted({*(s for s in SIZES if s <= most), most}):
             new = large.grow(size)
-            base, active, every = compared(small, large, events)
+            # All leads come last: they drive the newest from the cache.
+            active = compared(small, large, events, SIZES[0])
+            every = compared(small, large, events, size)
             row = {
                 "leads": size,
                 "new_us": round(new, 1),
-                "small_us": round(median(base.clock), 1),
-                "active_us": round(median(active.clock), 1),
-                "all_us": round(median(every.clock), 1),
-                "active_ratio": round(median(active.clock) / median(base.clock), 3),
-                "all_ratio": round(median(every.clock) / median(base.clock), 3),
-                "all_cpu_ratio": round(median(every.cpu) / median(base.cpu), 3),
+                **ratios("active", *active),
+                **ratios("all", *every),
                 "rss_mb": round(resident_mb(), 1),
                 "file_mb": round((folder / "l.db").stat().st_size / 1e6),
             }
@@ -155,7 +157,7 @@ def main() -> None:
         sizes = measure(Path(scratch), options.leads, options.events)
     about = {"benchmark": "growth", "python": platform.python_version()}
     loads = [round(load, 1), round(os.getloadavg()[0], 1)]
-    last = {name: sizes[-1][name] for name in ("active_ratio", "all_ratio", "all_cpu_ratio")}
+    last = {name: each for name, each in sizes[-1].items() if name.endswith("_ratio")}
     print(json.dumps({**about, "sizes": sizes, **last, "load": loads}))
 
 

@@ -13,11 +13,13 @@ import msgspec
 
 from engine.host.door import Arrival
 from engine.host.outcome import Outcome, error, refused
+from engine.language.instants import format_duration
 from engine.language.intake import QUARANTINE, REJECT
+from engine.language.retention import retention_of
 from engine.machines import bots
 from engine.machines.directory import Identity
 from engine.machines.profile import ENRICHED
-from engine.machines.state import Event, Lead
+from engine.machines.state import STALE, Event, Lead
 from engine.network.ruleset import Ruleset
 from engine.store import enrichments, holding
 from engine.store.holding import Held, Holding
@@ -34,6 +36,7 @@ class Gate:
     def __init__(self, ruleset: Ruleset, connection: sqlite3.Connection, wall: int) -> None:
         self._intake = ruleset.definitions.intake
         self._ruleset = ruleset.version
+        self._kept = retention_of(ruleset.definitions.server.settings).events
         self._connection = connection
         self._wall = wall
         self._rows = Holding()
@@ -116,13 +119,19 @@ class Gate:
     # --- what else is done -------------------------------------------------------------------
 
     def marked(self, arrival: Arrival, lead: Lead | None) -> Event:
-        """Return the event, marked when it is taken for a scanner's."""
-        event = arrival.event
+        """Return the event, marked when it is taken for a scanner's, or is too old to count."""
+        event = self._dated(arrival.event)
         if event.bot or event.type not in self._intake.bots.events:
             return event
         others = [e for name in _names(arrival) for e in self._clicks.get(name, ())]
         reason = bots.suspicion(self._intake.bots, lead, event, others)
         return event if reason is None else bots.marked(event, reason)
+
+    def _dated(self, event: Event) -> Event:
+        if self._kept is None or event.at > self._wall - self._kept:
+            return event
+        why = f"older than the {format_duration(self._kept)} for which events are kept"
+        return msgspec.structs.replace(event, screened={**event.screened, STALE: why})
 
     def enrich(self, event: Event, before: Lead, after: Lead) -> None:
         """Note which enrichers are to be asked, for what the event changed. History asks nobody."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from engine.machines import bots, clocks, journeys, lifecycle, profile, scoring
 from engine.machines.routine import routine
-from engine.machines.state import Assignment, Decision, Event, Lead
+from engine.machines.state import STALE, Assignment, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
@@ -64,10 +64,13 @@ def decide_at_length(
     ``reaction`` is that to the event's type, ``found`` are the rules its properties may fire.
     """
     work = Work(ruleset, lead, event, now)
+    if STALE in event.screened:  # kept for the record, too old to count
+        reaction, found = NONE, ()
     is_new = "stage" not in lead.facts
     if is_new:
         _begin(work)
     elif lead.ruleset != ruleset.version:
+        profile.set_aside(work)
         scoring.adopt(work)
     if work.news:
         _catch_up(work)
@@ -112,10 +115,18 @@ def _recall(work: Work) -> None:
 
 def _meet_deadlines(work: Work) -> None:
     """Run everything that is due, in order of its instant, as if it ran in time."""
-    for _ in range(10 * MAX_ROUNDS):
-        timers = work.lead.timers
-        due, name = min(((due, name) for name, due in timers.items()), default=(None, ""))
-        if due is None or due > work.present:
+    instant, met, again = -1, set[str](), 0
+    while work.lead.timers:
+        due, name = min((due, name) for name, due in work.lead.timers.items())
+        if due > work.present:
+            break
+        if due > instant:
+            instant, met, again = due, set(), 0
+        again += name in met
+        met.add(name)
+        if again > MAX_ROUNDS:
+            reason = f"{name} was set anew {MAX_ROUNDS} times for the same instant"
+            work.happen("rule_error", reason=reason)
             break
         work.now = due
         work.arm(name, None)

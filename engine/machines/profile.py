@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.language.catalogue import BadValue, convert
 from engine.language.instants import parse_instant
 from engine.machines.state import Event
 from engine.machines.steps import add_tags
@@ -61,6 +62,23 @@ def _evidence(event: Event, topic: str) -> dict[str, Any]:
     told = event.properties.get("consent")
     found = told.get(topic) if isinstance(told, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def set_aside(work: Work) -> None:
+    """Remove values that no longer have their field's type, as after a field's type was changed.
+
+    Rules would fail on them. The log keeps what was sent; the timeline says what was removed.
+    """
+    fields = work.ruleset.catalogue.fields
+    for fact, value in list(work.facts.items()):
+        field = fields.get(fact.removeprefix("lead.")) if fact.startswith("lead.") else None
+        if field is None:
+            continue
+        try:
+            convert(field, value)
+        except BadValue as error:
+            work.set_fact(fact, None)
+            work.happen("value_set_aside", fact=fact, type=field.type, reason=str(error))
 
 
 def take_flags(work: Work, event: Event) -> None:

@@ -19,7 +19,7 @@ from engine.machines.account import (
     overdue,
     said,
 )
-from engine.machines.state import Event, LedgerLine
+from engine.machines.state import STALE, Event, LedgerLine
 from engine.network.explain import Explanation
 from engine.network.rules import Rule
 from engine.network.ruleset import tidy
@@ -60,6 +60,8 @@ def _why_not(case: Case, rule: Rule, event: Event, tree: Explanation | None) -> 
         return "its properties do not fit"
     if event.bot:
         return "a suspected bot scores nothing"
+    if STALE in event.screened:
+        return f"it does not count: {event.screened[STALE]}"
     expires = rule.definition.expires
     if expires is not None and event.at + expires <= case.now:
         return "too old: its points would have run out"

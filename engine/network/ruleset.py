@@ -21,11 +21,10 @@ from engine.network.rules import (
     StageRule,
     StepRule,
 )
-from engine.network.turns import Turns
 from engine.network.screening import Screen
+from engine.network.turns import Turns
 from engine.network.wake import EventIndex, FactIndex, Watch
 from engine.network.windows import Window
-
 
 Entered = TypeVar("Entered", StageRule, JourneyRule)
 
@@ -183,7 +182,8 @@ class Ruleset:
         rules = [r for r in self.rules.values() if not r.definition.events]
         stages = [s for s in self.stages.values() if not s.definition.events]
         conditions = [
-            *(item.when for item in (*rules, *stages)),
+            *(rule.when for rule in rules),
+            *(stage.when for stage in stages),
             *(when for j in journeys for when in (j.when, j.exit_when, j.goal_when)),
         ]
         loud = {rule.points_fact for rule in rules}
@@ -230,8 +230,8 @@ def _rule(
 
 def _bands(model: Model) -> tuple[list[float], list[str]]:
     """Return the floors of the grades, lowest first, and the grades."""
-    bands = sorted((g.floor, -place, g.grade) for place, g in enumerate(model.grades))
-    return [floor for floor, _, _ in bands], [grade for _, _, grade in bands]
+    bands = sorted(model.grades, key=lambda grade: grade.floor)
+    return [band.floor for band in bands], [band.grade for band in bands]
 
 
 def _state_rule(rule: Rule) -> Watch[Rule]:

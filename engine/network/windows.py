@@ -149,7 +149,7 @@ def _after(entries: list[Entry], at: int) -> int:
 def _total(entries: Sequence[Entry]) -> int | float:
     amounts = [entry[1] for entry in entries]
     if all(isinstance(amount, int) for amount in amounts):
-        return sum(amounts)
+        return int(sum(amounts))
     return round(fsum(amounts), DECIMALS)
 
 

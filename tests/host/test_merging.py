@@ -514,7 +514,7 @@ def test_killed_between_two_leads_are_two_or_one(folder: Path) -> None:
         command = [sys.executable, "-c", KILLED, str(folder), str(turn)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            for _ in range(chance.randrange(3, 40)):
+            for _ in range(chance.randrange(3, 20)):
                 answered += process.stdout.readline().split()
             process.kill()
             answered += [

@@ -104,6 +104,15 @@ def test_without_a_file_there_is_a_working_default(tmp_path: Path) -> None:
     assert (found.intake.rules, found.intake.bots, found.intake.region) == ((), Bots(), "CN")
 
 
+def test_what_is_not_said_of_scanners_stays_as_it_is(tmp_path: Path) -> None:
+    """`bots` with one key changes that one; a duration too long is refused at its place."""
+    found = loaded(tmp_path / "config", "bots: {links: {at_least: 9, within: 1s}}\n").definitions
+    assert found is not None
+    assert found.intake.bots == Bots(links=9, span=SECOND)
+    said = findings(tmp_path / "other", "bots: {within: 9999999w}\n")
+    assert said == ["intake.yaml:1:16 duration"]
+
+
 def test_lists_belong_to_the_version_and_their_comments_do_not(tmp_path: Path) -> None:
     """Another entry is another ruleset; another comment is not."""
     versions = [

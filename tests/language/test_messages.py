@@ -128,3 +128,10 @@ def test_a_word_that_is_like_none_of_a_few_is_not_told_twice(tmp_path: Path) -> 
     assert hint == "write one of these"
     [(message, hint)] = said(tmp_path / "other", "round_robin", "round-robin", "routing")
     assert message.endswith('; did you mean "round_robin"?')
+
+
+def test_a_misspelt_dimension_gives_the_nearest_score(tmp_path: Path) -> None:
+    """What stands behind `score.` is a dimension of the model, or its total."""
+    folder = tmp_path / "config"
+    [(message, _)] = said(folder, "{grade: A}", "{score.behaviour: {gte: 3}}", "routing")
+    assert message == '"score.behaviour" is not a known field; did you mean "score.behavior"?'

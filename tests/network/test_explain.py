@@ -280,6 +280,7 @@ def test_a_guard_shows_the_time_of_day_in_its_zone() -> None:
     view = w.view(now=NOW + 5 * 60_000)
     node = explained(w.guard(540, 1080, days=(0, 1)), view)
     assert (node.kind, node.holds, node.actual) == ("time", True, "mon 09:05")
+    assert node.source == w.HERE
     assert node.next_change == NOW + 9 * HOUR
     assert node.text == 'time: {between: ["09:00", "18:00"], days: [mon, tue]}'
     there = explained(w.guard(540, 1080, zone="UTC"), view)
