@@ -15,7 +15,7 @@ from engine.host.explaining import Question, explain_lead
 from engine.host.housekeeping import Housekeeper
 from engine.host.runtime import Runtime
 from engine.host.verifying import Checked, first_difference, play, verify
-from engine.language.instants import DAY, BadTime
+from engine.language.instants import DAY, BadTime, format_instant
 from engine.network.ruleset import Ruleset
 from engine.store import checks, retention
 from engine.store.database import Store
@@ -161,6 +161,41 @@ def test_an_event_that_is_gone_still_counts_once(
     assert set(again) == {"duplicate"}
     assert connection.execute("SELECT id, state FROM leads ORDER BY id").fetchall() == before
     connection.close()
+
+
+def test_an_event_older_than_events_are_kept_does_not_count(folder: Path, tmp_path: Path) -> None:
+    """It is stored, marked with the reason, and scores nothing; the same one in time does."""
+    with (folder / "server.yaml").open("a", encoding="utf-8") as settings:
+        settings.write("\nretention: {events: 1y}\n")
+    runtime = Runtime(folder, tmp_path / "leads.db", environ={})
+    assert not runtime.load()
+    runtime.start()
+    now = runtime.clock.now()
+
+    def page(id: str, days: int) -> dict[str, Any]:
+        at = format_instant(now - days * DAY)
+        who = {"email": "wang@acme-valves.cn", "name": "王芳"}
+        return {
+            "id": id,
+            "at": at,
+            "type": "page_viewed",
+            "lead": who,
+            "properties": {"page": "pricing"},
+        }
+
+    async def play_in() -> list[int]:
+        first = (await runtime.submit([page("old", 400)]))[0]
+        second = (await runtime.submit([page("new", 1)]))[0]
+        await runtime.stop()
+        assert first.summary is not None and second.summary is not None
+        return [first.summary["score"], second.summary["score"]]
+
+    before, after = asyncio.run(play_in())
+    assert before < after
+    with sqlite3.connect(tmp_path / "leads.db") as connection:
+        bodies = dict(connection.execute("SELECT id, body FROM events").fetchall())
+    assert "older than the 365d for which events are kept" in bodies["old"]
+    assert "older than" not in bodies["new"]
 
 
 def test_older_lines_of_a_ledger_become_their_sum(
