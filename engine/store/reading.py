@@ -92,8 +92,17 @@ class Reader:
         return rows.lead_state(row["state"]) if row else None
 
     def states(self, ids: Sequence[str]) -> dict[str, Lead]:
-        """Return the whole states of those leads that there are, by id."""
-        return lookup.leads(self._connection, ids)
+        """Return the whole states of those leads that there are, by id.
+
+        The id of a lead that was merged into another stands for that one.
+        """
+        found = lookup.leads(self._connection, ids)
+        for id in ids:
+            present = None if id in found else merges.survivor_of(self._connection, id)
+            state = self.state(present) if present is not None else None
+            if state is not None:
+                found[id] = state
+        return found
 
     def find(self, text: str) -> str | None:
         """Return the id of the lead that ``text`` means, None when nothing fits.

@@ -67,13 +67,21 @@ class Server:
         """Signal 9: nothing in it runs any more."""
         self._end(signal.SIGKILL)
 
-    def freeze(self) -> None:
-        """Stop every thread where it is; one that waits for the disk stops when that answers."""
+    def freeze(self, states: str = "TD") -> None:
+        """Stop every thread where it is; one that waits for the disk stops when that answers.
+
+        With ``states`` T only: when each has its answer.
+        """
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
         threads = Path(f"/proc/{self.process.pid}/task")
-        while any(_state(thread) not in "TD" for thread in threads.iterdir()):
+        while any(_state(thread) not in states for thread in threads.iterdir()):
             pass
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
