@@ -88,7 +88,7 @@ pythons: $(VENV)/.dev-stamp ## install and run the wheel on every other Python o
 
 # The rooms that must be covered to the last branch, and the tests that do it.
 COVERED := language network machines
-COVERING := tests/language tests/lint tests/broken tests/schema/test_schemas.py tests/network tests/machines tests/conformance
+COVERING := tests/language tests/lint tests/broken tests/schema/test_schemas.py tests/network tests/machines tests/semantics tests/conformance tests/durable
 
 .PHONY: coverage
 coverage: $(VENV)/.dev-stamp ## every branch of language, network and machines, by their own tests
