@@ -47,9 +47,7 @@ async def unmerge(request: Request) -> Json:
     data = await object_of(request, "id", "by", "lead", "reason")
     id = await lead_id(request)
     if not isinstance(data.get("lead"), str) or not data["lead"]:
-        raise Problem(
-            422, "bad-value", '"lead" is the id of the lead that was merged'
-        )
+        raise Problem(422, "bad-value", '"lead" is the id of the lead that was merged')
     return Json(await _said(request, UNMERGED, data, id, data["lead"]))
 
 
@@ -63,9 +61,7 @@ async def _said(
         raise Problem(422, "bad-value", 'say why: "reason" is a text that others will read')
     given = data.get("id") or new_id(runtime.clock.now())
     if not isinstance(given, str) or given.startswith(RESERVED) or len(given) > MAX_ID:
-        raise Problem(
-            422, "bad-value", f'"id" is a text of yours, {MAX_ID} characters at most'
-        )
+        raise Problem(422, "bad-value", f'"id" is a text of yours, {MAX_ID} characters at most')
     event = Event(
         id=given,
         type=type,
