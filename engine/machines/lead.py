@@ -79,7 +79,7 @@ def decide_at_length(
     if reaction.feeds:
         _record(work, event, reaction)
     if is_new:
-        for rule in ruleset.initial_rules:
+        for rule in ruleset.held_rules.possible(work):
             scoring.judge(work, rule)
         work.occur("lead_created")
     if found and not event.bot:

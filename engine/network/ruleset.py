@@ -93,10 +93,8 @@ class Ruleset:
         self.state_rules = FactIndex(_state_rule(r) for r in states if r.silence is None)
         # An absence that does not hold cannot come true by an event, only by the clock.
         self.silences = _silences(states)
-        # What a lead that comes from another ruleset is judged by, and what a new one is
-        # judged by beside what wakes with its first facts.
+        # What a new lead, or one that comes from another ruleset, is judged by.
         self.held_rules = FactIndex(map(_state_rule, states))
-        self.initial_rules = self.held_rules.everything.always
         self.exclusive = _groups(rules)
 
     def _compile_lifecycle(self, definitions: Definitions, compiler: ConditionCompiler) -> None:

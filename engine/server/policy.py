@@ -10,9 +10,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from engine.errors import LeadrulesError
-from engine.host.runtime import Runtime
+from engine.host.runtime import Rules, Runtime
 from engine.language.serving import Serving, Token
-from engine.network.ruleset import Ruleset
 from engine.server.auth import Access, is_free
 from engine.server.limits import Buckets, Proxies, too_many
 from engine.server.problems import Problem
@@ -87,15 +86,15 @@ class Policies:
     def __init__(self, runtime: Runtime, access: Access) -> None:
         self._runtime = runtime
         self._access = access
-        self._ruleset: Ruleset | None = None
+        self._rules: Rules | None = None
         self._file: list[Token] = []
         self._policy = Policy(access, Serving())
 
     def current(self) -> Policy:
         """Return it; after a reload it is made anew."""
         rules = self._runtime.rules
-        if rules is not None and rules.ruleset is not self._ruleset:
-            self._ruleset = rules.ruleset
+        if rules is not None and rules is not self._rules:  # also one that changed no rule
+            self._rules = rules
             serving = rules.ruleset.definitions.server.serving
             self._file = self._read(serving)
             access = self._access.having([*serving.tokens, *self._file])

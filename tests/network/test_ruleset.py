@@ -82,7 +82,7 @@ def test_absences_that_no_event_can_end_wait_for_the_clock(whole: Ruleset) -> No
     assert "last any" in whole.held_rules.names
     assert "no-order" not in ids(whole.state_rules.everything.always)
     assert "no-order" in ids(whole.held_rules.everything.always)
-    assert ids(whole.initial_rules) == [
+    assert ids(whole.held_rules.everything.always) == [
         "opened-three",
         "idle",
         "no-order",

@@ -186,7 +186,14 @@ def test_killed_in_mid_stream_and_resumed_the_leads_are_the_same(
     server.end()
     assert resumed.keys() == uninterrupted.keys()
     different = [id for id in resumed if resumed[id] != uninterrupted[id]]
-    assert different == [], (resumed[different[0]], uninterrupted[different[0]])
+    assert different == [], _unequal(resumed[different[0]], uninterrupted[different[0]])
+
+
+def _unequal(one: Any, other: Any) -> list[tuple[str, Any, Any]]:
+    """Return the parts of two leads that differ, for people to read."""
+    return [
+        (key, one.get(key), other.get(key)) for key in one | other if one.get(key) != other.get(key)
+    ]
 
 
 def test_the_server_met_no_defect(whole: Server) -> None:
