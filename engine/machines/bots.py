@@ -5,7 +5,7 @@ What is needed for it stays with the lead: its latest deliveries and clicks, a f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -45,6 +45,13 @@ def _same(one: Iterable[str], other: Iterable[str]) -> bool:
     return all(a == b for a, b in zip(one, other, strict=True) if a and b)
 
 
+def _linked(sent: Sequence[str], opened: Sequence[str]) -> bool:
+    """Whether an open is of a delivery. One that names no message may be of any, and is not held
+    against a message just delivered, unless deliveries name none either.
+    """
+    return _same(sent, opened) and (any(opened) or not any(sent))
+
+
 def suspicion(bots: Bots, lead: Lead | None, event: Event, others: Iterable[Event]) -> str | None:
     """Return why an event is taken for a scanner's, None when it is not.
 
@@ -55,7 +62,7 @@ def suspicion(bots: Bots, lead: Lead | None, event: Event, others: Iterable[Even
     mail = lead.mail if lead is not None else {}
     about = _about(event)
     for at, *which in mail.get("sent", ()):
-        if 0 <= event.at - at < bots.within and _same(which, about):
+        if 0 <= event.at - at < bots.within and _linked(which, about):
             return f"{(event.at - at) / SECOND:g} s after the delivery"
     if event.type != CLICKED:
         return None

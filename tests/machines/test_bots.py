@@ -48,14 +48,15 @@ def test_nobody_reads_within_seconds_of_the_delivery(at: int, reason: str | None
 
 @pytest.mark.parametrize("kind", ["email_sent", "email_delivered", "message_sent"])
 def test_a_delivery_counts_for_its_own_message_only(kind: str) -> None:
-    """What both name must be equal; what one does not name is no difference."""
+    """What both name must be equal; an open that names nothing is of a delivery that names nothing."""
     sent = lead(event(kind, delivery="d1", message="welcome"))
     same, other = {"message": "welcome"}, {"message": "报价"}
     assert why(sent, event("email_opened", 1, **same)) is not None
     assert why(sent, event("email_opened", 1, **other)) is None
     assert why(sent, event("email_opened", 1, delivery="d1")) is not None
     assert why(sent, event("email_opened", 1, delivery="d2")) is None
-    assert why(sent, event("email_opened", 1)) is not None
+    assert why(sent, event("email_opened", 1)) is None
+    assert why(lead(event(kind)), event("email_opened", 1)) is not None
 
 
 def test_only_opens_and_clicks_of_the_present_are_suspected() -> None:
