@@ -293,7 +293,14 @@ def _show_grade(work: Work, model: str, old: str | None, new: str | None) -> Non
 
 
 def override_grade(work: Work, grade: str, reason: str | None) -> None:
-    """Let a person's grade stand instead of the computed one, which stays visible."""
+    """Let a person's grade stand instead of the computed one, which stays visible.
+
+    A grade that the model does not have is refused, with those it has.
+    """
+    known = [each.grade for each in work.ruleset.models[work.ruleset.default_model].grades]
+    if grade not in known:
+        work.happen("grade_refused", to=grade, reason=f"there is no grade {grade}", allowed=known)
+        return
     work.set_fact("override.grade", grade)
     work.set_fact("grade", grade)
     work.happen("grade_override", to=grade, reason=reason, by=work.event.by)

@@ -35,6 +35,18 @@ def test_a_value_of_another_type_is_set_aside_and_told(tmp_path: Path) -> None:
     assert play.lead.facts["score.default.fit"] == 15
 
 
+def test_a_grade_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    """A person's grade must be one of the model's; a refusal names those, and changes nothing."""
+    play = Play(rules(tmp_path, scoring=scoring(EMPLOYEES.replace("lead.size", "lead.employees"))))
+    play.event("0d", "form_submitted", {"city": "上海"})
+    play.event("1d", "grade_overridden", grade="S", reason="老客户")
+    assert play.lead.facts["grade"] == "C"
+    (told,) = [h for h in play.happenings if h.kind == "grade_refused"]
+    assert told.data == {"to": "S", "reason": "there is no grade S", "allowed": ["A", "C"]}
+    play.event("2d", "grade_overridden", grade="A", reason="老客户")
+    assert play.lead.facts["grade"] == "A"
+
+
 def test_an_outage_of_any_length_equals_prompt_waking(tmp_path: Path) -> None:
     """After more than a thousand missed deadlines a lead stands as if each had been met in time."""
     idle = (
