@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from _in_full import InFull, Note
 from _stream import EVENT, IDLE, SILENCE, Answer, Book, Lead, Message, advance, flat
 
 from engine.language.load import load_folder
@@ -22,7 +23,12 @@ Take = Callable[[str, Event], Answer]
 
 
 class Ours:
-    """This network: decide with its ledger and trace, and the team machine where it is asked."""
+    """This network: decide with its ledger and trace, and the team machine where it is asked.
+
+    ``note`` is called with each lead's new state and what was decided on the way there.
+    """
+
+    note: Note | None = None
 
     def __init__(self) -> None:
         loaded = load_folder(RULES)
@@ -38,6 +44,8 @@ class Ours:
             lead = leads.get(id) or new_lead(ruleset, id, event.at)
             decision = decide(ruleset, lead, event, event.at)
             after = decision.lead
+            if self.note is not None:
+                self.note(after, decision)
             if decision.requests:  # sent to routing, whose answer is an event of its own
                 turn = follow(ruleset, lead, teams, Entry(event, decision), event.at)
                 after, teams = turn.lead, turn.teams
@@ -47,6 +55,12 @@ class Ours:
             return facts["score.default.total"], facts["grade"], facts["stage"], route
 
         return take
+
+
+def in_full() -> Callable[[], Take]:
+    """By hand, with all that our decisions tell."""
+    ruleset = Ours().ruleset
+    return lambda: InFull(ruleset).take
 
 
 def by_hand() -> Take:
@@ -363,4 +377,5 @@ PEERS: dict[str, Callable[[], Callable[[], Take]]] = {
     "clipspy": clips,
     "zen-engine": zen,
     "by hand": lambda: by_hand,
+    "by hand, with ledger and reasons": in_full,
 }

@@ -4,6 +4,9 @@ One process, one stream: 11 scoring rules with grades, a lifecycle and 4 routes 
 Everybody answers the whole stream first, and all answers must be equal; then rounds are
 interleaved, so that a busy moment of the machine hits everybody, and the median counts.
 
+There are two ceilings, both written by hand: one that knows the score and nothing else, and one
+that tells what our decisions tell, whose leads, ledgers and timelines must equal ours.
+
     python benchmarks/decide.py [--leads 500] [--events 40] [--rounds 5]
 """
 
@@ -17,14 +20,18 @@ import sys
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import _root  # noqa: F401 - before the engine
-from _peers import PEERS, Take
+import msgspec
+from _in_full import InFull
+from _peers import PEERS, Ours, Take
 from _stream import Answer, stream
 
-from engine.machines.state import Event
+from engine.machines.state import Decision, Event, Lead
 
 Stream = list[tuple[str, Event]]
+Told = dict[str, Any]
 Start = Callable[[], Take]
 
 
@@ -52,6 +59,32 @@ def unequal(peers: dict[str, Start], events: Stream) -> list[str]:
                 found.append(f"event {index} ({event.type} of {lead}): {text}")
                 break
     return found
+
+
+def untold(events: Stream) -> list[str]:
+    """Return where the function by hand that tells everything tells something else than we do."""
+    ours, full = Ours(), InFull(Ours().ruleset)
+    told: list[Told] = []
+    ours.note = full.note = lambda lead, made: told.append(_told(lead, made))
+    ours_takes = ours()
+    for index, (lead, event) in enumerate(events):
+        told.clear()
+        ours_takes(lead, event)
+        full.take(lead, event)
+        mine, wanted = told
+        differing = [key for key in mine.keys() | wanted.keys() if mine.get(key) != wanted.get(key)]
+        if differing:
+            said = (f"{key}: {mine.get(key)}, not {wanted.get(key)}" for key in differing)
+            return [f"event {index} ({event.type} of {lead}): {'; '.join(said)}"]
+    return []
+
+
+def _told(lead: Lead, made: Decision) -> Told:
+    """Return a copy, as the same state may be gone on with; what tells scanners aside."""
+    told: Told = msgspec.to_builtins(lead)
+    told.pop("mail", None)
+    told |= {"ledger": [*made.ledger], "happenings": [*made.happenings], "fired": [*made.fired]}
+    return told
 
 
 def _answers(take: Take, events: Stream) -> list[Answer]:
@@ -95,7 +128,7 @@ def main() -> int:
     options = parser.parse_args()
     events = stream(options.leads, options.events)
     peers, skipped = installed()
-    differences = unequal(peers, events)
+    differences = [*unequal(peers, events), *untold(events)]
     if differences:
         print("The answers differ:", *differences, sep="\n  ", file=sys.stderr)
         return 1
@@ -114,6 +147,7 @@ def main() -> int:
         "times_durable_rules": _ratio(middle, "durable-rules"),
         "times_durable_sessions": _ratio(middle, "durable-rules, a session per lead"),
         "of_by_hand": _ratio(middle, "by hand"),
+        "of_by_hand_in_full": _ratio(middle, "by hand, with ledger and reasons"),
         "skipped": skipped,
     }
     print(json.dumps(figures, ensure_ascii=False))

@@ -14,7 +14,13 @@ from typing import Any, Final, Literal
 import msgspec
 import pluggy
 
+from engine.calls import Answer as Answer
+from engine.calls import BadAnswer as BadAnswer
+from engine.calls import Caller as Caller
+from engine.calls import Tokens as Tokens
 from engine.language.definitions import Limits as Limits
+from engine.links import About as About
+from engine.links import Links as Links
 from engine.outbound import ForbiddenTarget as ForbiddenTarget
 from engine.outbound import Target as Target
 from engine.outbound import check_target as check_target
@@ -26,6 +32,15 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 # --- actions ---------------------------------------------------------------------------------
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that goes with a message; with a ``cid`` it is an image that its HTML shows."""
+
+    name: str
+    media_type: str
+    content: bytes
+    cid: str | None = None
 
 
 class OutgoingDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +67,9 @@ class OutgoingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     text: str | None = None
     html: str | None = None
+    markdown: str | None = None
     params: Mapping[str, Any] = {}
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ActionContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +122,27 @@ class Failed(msgspec.Struct, frozen=True):
 Result = Delivered | Retry | Failed
 
 
+_BUSY: Final = frozenset({408, 409, 423, 425, 429, 500, 502, 503, 504})
+_NOT_LET_IN: Final = frozenset({401, 403, 407})
+
+
+def by_status(answer: Answer, service: str) -> Result | None:
+    """Return what an HTTP status alone says of a delivery; None for 2xx, whose body decides.
+
+    ``service`` names it in the reason. A service that is busy or broken is tried again, after
+    what it asks for; one that does not let us in, or has moved, needs a person.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return None
+    reason = f"{service} answered {status}"
+    if status in _BUSY or status >= 500:
+        return Retry(reason, answer.retry_after)
+    if status in _NOT_LET_IN or 300 <= status < 400:
+        return Misconfigured(reason)
+    return Failed(reason)
+
+
 class Action(ABC):
     """Does something outside: sends a message, calls a service, writes a line.
 
@@ -147,7 +185,8 @@ class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``body`` is as sent, for signatures. ``form`` holds the fields of a form post in order
     (files are left out), ``data`` a JSON body; both None when the body is neither. Header
-    names are in lower case. ``client`` is the peer's address.
+    names are in lower case. ``client`` is the peer's address, ``links`` reads signed addresses
+    where server.yaml has keys for them.
     """
 
     method: str
@@ -161,26 +200,31 @@ class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None
     settings: Mapping[str, Any]
     names: Names
+    links: Links | None = None
+    now: int = 0
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer of the channel's own making: ``body`` as JSON, or text, or a redirect."""
+    """An answer of the channel's own making: ``body`` as JSON, text or bytes, or a redirect."""
 
     status: int = 202
     body: Any = None
     redirect: str | None = None
     media_type: str = "application/json"
+    headers: Mapping[str, str] = {}
 
 
 class Accepted(msgspec.Struct, frozen=True):
     """Raw events for the door, in the form of ``POST /v1/events``.
 
     The reply is sent after the commit; without one the engine answers 202. No events is fine:
-    a handshake, or something to be dropped without telling the sender.
+    a handshake, or something to be dropped without telling the sender. With ``always`` the
+    reply is sent whatever becomes of the events: who clicks a link wants its page.
     """
 
     events: tuple[Mapping[str, Any], ...] = ()
     reply: Reply | None = None
+    always: bool = False
 
 
 class Rejection(msgspec.Struct, frozen=True):

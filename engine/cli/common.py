@@ -123,8 +123,13 @@ def _with_plugins(loaded: Loaded, definitions: Definitions, plugins: Plugins) ->
     import msgspec
 
     from engine.host.network import check_network
+    from engine.host.templates.check import check_templates
 
-    found = [*plugins.check(definitions), *check_network(definitions)]
+    found = [
+        *plugins.check(definitions),
+        *check_network(definitions),
+        *check_templates(definitions, loaded.sources),
+    ]
     failed = any(d.severity == "error" for d in found)
     return msgspec.structs.replace(
         loaded,

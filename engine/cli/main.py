@@ -24,6 +24,7 @@ VERBS: Final = {
     "docs": "engine.cli.docs",
     "explain": "engine.cli.explain",
     "simulate": "engine.cli.simulate",
+    "preview": "engine.cli.preview",
     "graph": "engine.cli.graph",
     "serve": "engine.cli.serve",
     "status": "engine.cli.status",

@@ -16,6 +16,7 @@ from engine.cli.common import definitions_of as definitions_in
 
 if TYPE_CHECKING:
     from engine.host.verifying import Checked
+    from engine.network.ruleset import Ruleset
 
 _SHOWN: Final = 20
 _PERSONAL: Final = "facts.lead."
@@ -54,6 +55,7 @@ def command(
     older = [Ruleset(definitions_in(folder)) for folder in also]
     rulesets = {each.version: each for each in older}
     path = database(present.definitions, db)
+    rulesets |= _recorded(path, [present, *older])
     only = _lead_of(path, lead) if lead is not None else None
     if verify:
         from engine.host.verifying import verify as check
@@ -62,6 +64,18 @@ def command(
     from engine.host.verifying import play
 
     return _played(_watched(play(path, present, only), path), format)
+
+
+def _recorded(path: Path, at_hand: list[Ruleset]) -> dict[str, Ruleset]:
+    """Return the rulesets in which old journeys or winners of splits had a say."""
+    from engine.host.compiling import recorded
+    from engine.store.reading import Reader
+
+    reader = Reader(path)
+    try:
+        return recorded(reader, [each.definitions for each in at_hand])
+    finally:
+        reader.close()
 
 
 def _lead_of(path: Path, named: str) -> str:

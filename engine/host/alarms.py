@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import Final
 
 HORIZON: Final = 24 * 60 * 60 * 1_000
+_FARTHEST: Final = 8 * HORIZON
+_FEW: Final = 10_000  # leads that are read in some milliseconds
 
 
 class Alarms:
@@ -18,6 +20,7 @@ class Alarms:
 
     def __init__(self) -> None:
         self.horizon = 0
+        self._ahead = HORIZON
         self._heap: list[tuple[int, str]] = []
         self._due: dict[str, int] = {}
 
@@ -26,6 +29,14 @@ class Alarms:
         self._due = {lead: due for due, lead in wakes if due < horizon}
         self._rebuild()
         self.horizon = horizon
+        self._ahead = min(2 * self._ahead, _FARTHEST) if len(self._due) < _FEW else HORIZON
+
+    def horizon_from(self, target: int, driven: bool) -> int:
+        """Return how far to look ahead at ``target``.
+
+        A clock that events drive passes days in moments: it looks the farther, the less it saw.
+        """
+        return target + (self._ahead if driven else HORIZON)
 
     def forget(self) -> None:
         """Know nothing, so that the next look goes to the database."""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
 
 from engine.host.limits import CONCURRENCY
+from engine.host.linking import tracked, with_links
 from engine.host.plugins import Plugins
-from engine.host.rendering import BadTemplate, Rendered, Renderer, find_member
+from engine.host.rendering import Rendered, Renderer, find_member
+from engine.host.telemetry import Telemetry
+from engine.host.templates.press import PROCESSES, Press, PressBusy
+from engine.host.templates.typesetting import BadTemplate
+from engine.host.withholding import Withheld, withheld
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
 from engine.plugin import Action, ActionContext, Delivered, Failed, OutgoingDelivery, Result, Retry
@@ -28,7 +35,7 @@ class Attempt(msgspec.Struct, frozen=True):
     ``asked`` says whether the action was called at all.
     """
 
-    result: Result
+    result: Result | Withheld
     receipt: str = Action.receipt
     rendered: Rendered = Rendered()
     to: str | None = None
@@ -48,15 +55,26 @@ class Prepared(msgspec.Struct, frozen=True):
 class Attempts:
     """Makes attempts by the rules of the moment; ``perform_s`` bounds each call of an action."""
 
-    def __init__(self, plugins: Plugins, perform_s: float = PERFORM_S) -> None:
+    def __init__(
+        self, plugins: Plugins, telemetry: Telemetry, perform_s: float = PERFORM_S
+    ) -> None:
         self._plugins = plugins
+        self._telemetry = telemetry
         self._perform_s = perform_s
         self._renderer: Renderer | None = None
+        self._press = Press()
+        # Threads that wait for the press, so that the event loop does not.
+        self._threads = ThreadPoolExecutor(PROCESSES, "leadrules-rendering")
 
-    def prepare(
-        self, ruleset: Ruleset, leased: Leased, lead: Lead | None, now: int
+    def close(self) -> None:
+        """End the processes that render."""
+        self._press.close()
+        self._threads.shutdown(wait=False)
+
+    async def prepare(
+        self, ruleset: Ruleset, leased: Leased, lead: Lead | None, clock: Callable[[], int]
     ) -> Prepared | Attempt:
-        """Return what to hand over, or why that is not possible."""
+        """Return what to hand over, or why that is not possible; ``clock`` tells the instant."""
         connection = ruleset.definitions.server.connections.get(leased.connection)
         if connection is None:
             return Attempt(Failed(f'there is no connection "{leased.connection}" any more'))
@@ -65,33 +83,50 @@ class Attempts:
             return Attempt(Failed(f'there is no plugin "{connection.plugin}"'))
         if lead is None:
             return Attempt(Failed("the lead does not exist any more"), action.receipt)
+        kept = withheld(ruleset, connection, action, leased, lead, clock())
+        if kept is not None:
+            return Attempt(kept, action.receipt)
         try:
-            rendered = self._render(ruleset, leased, lead)
             to = _address(ruleset, action, leased, lead)
+            rendered = await self._render(ruleset, leased, lead, clock())
         except (BadTemplate, _NoAddress) as error:
             return Attempt(Failed(str(error)), action.receipt)
+        except PressBusy as error:
+            return Attempt(Retry(str(error), about="recipient"), action.receipt)
+        except OSError as error:
+            return Attempt(Retry(f"cannot render: {error}", about="recipient"), action.receipt)
         context = ActionContext(
             connection=connection.params,
-            now=now,
+            now=clock(),
             concurrency=connection.limits.concurrency or CONCURRENCY,
         )
         return Prepared(
             connection.plugin, action, _outgoing(leased, rendered, to), context, rendered
         )
 
-    def _render(self, ruleset: Ruleset, leased: Leased, lead: Lead) -> Rendered:
+    async def _render(self, ruleset: Ruleset, leased: Leased, lead: Lead, now: int) -> Rendered:
         if self._renderer is None or self._renderer.ruleset is not ruleset:
-            self._renderer = Renderer(ruleset)
+            self._renderer = Renderer(ruleset, self._press)
         message = None
         if leased.message is not None:
             message = ruleset.definitions.messages.get(leased.message)
             if message is None:
                 raise BadTemplate(f'there is no message "{leased.message}" any more')
-        return self._renderer.render(message, leased.params, lead)
+        render, params = self._renderer.render, with_links(ruleset, leased, now)
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(self._threads, render, message, params, lead)
+        html = tracked(made.html, ruleset, leased, now)
+        return msgspec.structs.replace(made, html=html)
 
     async def perform(self, prepared: Prepared) -> Attempt:
         """Call the action; whatever it does wrong costs this delivery only."""
-        result = await self._call(prepared)
+        traces = self._telemetry.traces
+        if traces is None:
+            result = await self._call(prepared)
+        else:
+            with traces.attempt(prepared.plugin, prepared.outgoing) as ended:
+                result = await self._call(prepared)
+                ended(type(result).__name__.lower())
         return Attempt(
             result, prepared.action.receipt, prepared.rendered, prepared.outgoing.to, asked=True
         )
@@ -175,7 +210,9 @@ def _outgoing(leased: Leased, rendered: Rendered, to: str | None) -> OutgoingDel
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
+        markdown=rendered.markdown,
         params=rendered.params,
+        attachments=rendered.attachments,
     )
 
 

@@ -47,9 +47,8 @@ class Deliverer:
         self._plugins = plugins
         self._drain_s = drain_s
         self._threads = ThreadPoolExecutor(_READERS, "leadrules-outbox")
-        self._tools = Tools(
-            host, Attempts(plugins, perform_s), Settler(host, backoff), self._threads, rest_s
-        )
+        attempts = Attempts(plugins, host.telemetry, perform_s)
+        self._tools = Tools(host, attempts, Settler(host, backoff), self._threads, rest_s)
         self._lanes: dict[str, Lane] = {}
         self._beginning: asyncio.Task[None] | None = None
         self._waiting: dict[str, int | None] = {}
@@ -79,6 +78,7 @@ class Deliverer:
             await asyncio.gather(self._beginning, return_exceptions=True)
         await asyncio.gather(*(lane.stop(self._drain_s) for lane in self._lanes.values()))
         await asyncio.gather(*(self._close(name) for name in self._plugins.actions))
+        await asyncio.get_running_loop().run_in_executor(None, self._tools.attempts.close)
         self._threads.shutdown(wait=False)
 
     async def _close(self, name: str) -> None:

@@ -152,7 +152,7 @@ class Door:
             return {}
         found: dict[str, Any] = {}
         for name, value in raw.items():
-            if faults.full:
+            if faults.items and faults.full:
                 break
             if value is None or value == "":
                 continue

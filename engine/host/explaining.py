@@ -219,12 +219,14 @@ def _clock(name: str, clock: Clock) -> Item:
 
 
 def _journey(ruleset: Ruleset, enrolment: Enrolment) -> Item:
-    rule = ruleset.journeys.get(enrolment.journey)
+    rule = ruleset.journey_of(enrolment.journey, enrolment.version)
     done = sorted(enrolment.done.items(), key=lambda pair: pair[1])
     return {
         "journey": enrolment.journey,
         "label": rule.definition.label if rule else None,
         "source": ruleset.definitions.place(rule.definition.source) if rule else None,
+        "version": enrolment.version or None,
+        "variants": enrolment.variants,
         "entered_at": when(enrolment.entered_at),
         "step": enrolment.step,
         "since": when(enrolment.arrived_at) if enrolment.step else None,
@@ -237,10 +239,13 @@ def _journey(ruleset: Ruleset, enrolment: Enrolment) -> Item:
 def _deadlines(ruleset: Ruleset, lead: Lead) -> list[Item]:
     """Return what the clock alone will do, soonest first."""
     ordered: Iterable[tuple[str, int]] = sorted(lead.timers.items(), key=lambda t: (t[1], t[0]))
-    return [{"at": when(due), "timer": name, "what": _what(ruleset, name)} for name, due in ordered]
+    return [
+        {"at": when(due), "timer": name, "what": _what(ruleset, lead, name)}
+        for name, due in ordered
+    ]
 
 
-def _what(ruleset: Ruleset, timer: str) -> str:
+def _what(ruleset: Ruleset, lead: Lead, timer: str) -> str:
     """Say in words what a timer's name means."""
     kind, _, rest = timer.partition(":")
     if kind == "rule":
@@ -252,11 +257,26 @@ def _what(ruleset: Ruleset, timer: str) -> str:
     if kind == "end":
         return f"the exit of journey {rest} is looked at again"
     if kind == "journey":
-        return f"the wait in journey {rest} is over"
+        return _journey_due(ruleset, lead, rest)
+    if kind == "recycle":
+        return f"recycle rule {rest} is looked at again"
+    if kind == "task":
+        return "somebody is reminded of a to-do"
     if kind == "sla":
         sla, _, part = rest.rpartition(":")
         return f"SLA {sla}: {_sla_part(ruleset, sla, part)}"
     return "points run out" if rest == "" else timer
+
+
+def _journey_due(ruleset: Ruleset, lead: Lead, journey: str) -> str:
+    """Say what a journey waits for: its own step, or the end of quiet hours."""
+    enrolment = lead.journeys.get(journey)
+    rule = ruleset.journey_of(journey, enrolment.version) if enrolment else None
+    step = rule.steps.get(enrolment.step or "") if rule and enrolment else None
+    if step is not None and step.definition.kind == "send":
+        message = step.definition.with_["message"]
+        return f"quiet hours end: message {message} of journey {journey} is sent, if it still may"
+    return f"the wait in journey {journey} is over"
 
 
 def _sla_part(ruleset: Ruleset, sla: str, part: str) -> str:

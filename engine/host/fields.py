@@ -22,6 +22,7 @@ EVIDENCE: Final = {
     "source": Field("source", "string"),
     "text": Field("text", "text"),
 }
+_SHAPED: Final = frozenset({"phone", "email", "province", "city"})
 MAX_TOPIC: Final = 60
 MAX_ID: Final = 200
 MAX_RAW: Final = 1_000
@@ -65,24 +66,27 @@ class LeadFields:
             faults.add("bad-value", "lead", f"lead is an object, not {shown(raw)}")
             return found
         for name, value in _flattened(raw):
-            if faults.full:
+            if faults.items and faults.full:
                 break
             if value is None or value == "":
                 continue
             self._take(name, value, found, faults)
-        sent = {name: found.facts[name] for name in ("phone", "email") if name in found.facts}
-        invalid = self._normalise(found.facts)
-        for name, text in sent.items():
-            if found.facts[name] != text:
-                found.raw.setdefault(name, text)
+        facts = found.facts
+        invalid = set() if _SHAPED.isdisjoint(facts) else self._shape(facts, found.raw)
         if not self._keep_raw:
             found.raw = {}
-        found.identities = tuple(
-            (kind, str(found.facts[kind]))
-            for kind in self.identities
-            if kind in found.facts and kind not in invalid
-        )
+        kinds = [kind for kind in self.identities if kind in facts]
+        found.identities = tuple([(k, str(facts[k])) for k in kinds if k not in invalid])
         return found
+
+    def _shape(self, facts: dict[str, Any], raw: dict[str, Any]) -> set[str]:
+        """Normalise, keep what was sent in another form, and return what is not valid."""
+        sent = {name: facts[name] for name in ("phone", "email") if name in facts}
+        invalid = self._normalise(facts)
+        for name, text in sent.items():
+            if facts[name] != text:
+                raw.setdefault(name, text)
+        return invalid
 
     def _take(self, name: str, value: Any, found: Read, faults: Faults) -> None:
         field = self._fields.get(name)

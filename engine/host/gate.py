@@ -43,14 +43,9 @@ class Gate:
         self._asked: list[enrichments.Row] = []
         self._held: dict[str, Held] = {}
         self._behind: dict[Identity, str] = {}
-        self._clicks: dict[Identity, list[Event]] = {}
 
     def prepare(self, arrivals: Sequence[Arrival]) -> None:
         """Look up in one go which of these events and people are held."""
-        for arrival in arrivals:
-            if arrival.event.type == bots.CLICKED:
-                for identity in _names(arrival):
-                    self._clicks.setdefault(identity, []).append(arrival.event)
         if not holding.in_use(self._connection):
             return
         self._held = holding.held(self._connection, [a.event.id for a in arrivals])
@@ -123,9 +118,10 @@ class Gate:
         event = self._dated(arrival.event)
         if event.bot or event.type not in self._intake.bots.events:
             return event
-        others = [e for name in _names(arrival) for e in self._clicks.get(name, ())]
-        reason = bots.suspicion(self._intake.bots, lead, event, others)
-        return event if reason is None else bots.marked(event, reason)
+        reason = bots.suspicion(self._intake.bots, lead, event)
+        if reason is None:
+            return event
+        return bots.marked(event, reason, bots.burst(self._intake.bots, lead, event))
 
     def _dated(self, event: Event) -> Event:
         if self._kept is None or event.at > self._wall - self._kept:
@@ -157,12 +153,6 @@ def released(arrival: Arrival, verdict: Mapping[str, Any]) -> Arrival:
     event = arrival.event
     screened = {**event.screened, RELEASED: dict(verdict)}
     return msgspec.structs.replace(arrival, event=msgspec.structs.replace(event, screened=screened))
-
-
-def _names(arrival: Arrival) -> tuple[Identity, ...]:
-    """Return by what an event's lead is known: an identity, or its id."""
-    named: tuple[Identity, ...] = (("id", arrival.lead),) if arrival.lead else ()
-    return (*arrival.identities, *named)
 
 
 def _refused(event: Event, rule: str, reason: str) -> Outcome:

@@ -37,9 +37,9 @@ class Promise:
 
 
 class Job(Promise):
-    """A submission: its outcomes by position, and how many are still to come."""
+    """A submission: its outcomes by position, how many are to come, and its place in a trace."""
 
-    __slots__ = ("left", "outcomes")
+    __slots__ = ("left", "outcomes", "trace")
 
     def __init__(
         self, future: asyncio.Future[Any], outcomes: list[Outcome | None], left: int
@@ -47,6 +47,7 @@ class Job(Promise):
         super().__init__(future)
         self.outcomes = outcomes
         self.left = left
+        self.trace: object | None = None
 
 
 class Item(msgspec.Struct, frozen=True):

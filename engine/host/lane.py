@@ -246,14 +246,15 @@ class Lane:
 
     async def _attempt(self, leased: Leased, lead: Lead | None) -> Attempt:
         try:
-            now = now_of(self._host)
-            prepared = self._tools.attempts.prepare(self._host.ruleset, leased, lead, now)
+            attempts, host = self._tools.attempts, self._host
+            prepared = await attempts.prepare(host.ruleset, leased, lead, lambda: now_of(host))
         except Exception as error:
             logger.exception("a delivery cannot be prepared")
             return Attempt(Failed(f"it cannot be prepared: {type(error).__name__}"))
         if not isinstance(prepared, Prepared):
             return prepared
         if leased.attempt == 1 and not leased.retries:
+            now = prepared.context.now
             self._handovers.append(max(0, now - leased.queued_at) / SECOND)
         return await self._tools.attempts.perform(prepared)
 

@@ -13,19 +13,18 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.errors import Refused
-from engine.host.door import ENGINE, Arrival
+from engine.host.door import Arrival
 from engine.language.intake import Merge
-from engine.machines import balance, merging
+from engine.machines import balance, merging, uniting
 from engine.machines.directory import Identity, Named
 from engine.machines.merging import MERGED, UNMERGED
 from engine.machines.state import Decision, Event, Happening, Lead, Teams
-from engine.machines.turn import Turn, take_turn
+from engine.machines.turn import Turn
 from engine.network.ruleset import Ruleset
 from engine.store import merges, snapshots
 from engine.store.merges import Merged
 
 BY_HAND: Final = frozenset({MERGED, UNMERGED})
-SHARED: Final = "a browser that both use does not prove that they are one"
 
 
 class NotMerged(Refused):
@@ -67,40 +66,20 @@ def is_somebody_else(
     arrival: Arrival,
     known: Mapping[Identity, str],
 ) -> str | None:
-    """Return the lead whose browser a newcomer uses, None where nothing speaks for a newcomer.
+    """Return the lead whose browser a newcomer uses, None where nothing speaks for a newcomer."""
 
-    The event names the lead by nothing that proves it, and brings an identity that does, of a
-    kind of which that lead has another one.
-    """
-    owners = [
-        (kind, known[kind, value]) for kind, value in arrival.identities if (kind, value) in known
-    ]
-    if not owners or any(kind in rule.when for kind, _ in owners):
-        return None
-    brings = {kind for kind, _ in arrival.identities if kind in rule.when}
-    if not brings:
-        return None
-    lead = owners[0][1]
-    has = merges.kinds(connection, [lead])[lead] | {k for (k, _), of in known.items() if of == lead}
-    return lead if brings & has else None
+    def kinds(lead: str) -> set[str]:
+        has = merges.kinds(connection, [lead])[lead]
+        return has | {kind for (kind, _), of in known.items() if of == lead}
+
+    return uniting.somebody_else(rule, arrival.identities, known, kinds)
 
 
 def names_by(
     arrival: Arrival, lead: str | None, known: Mapping[Identity, str]
 ) -> dict[str, frozenset[str]]:
     """Return the leads that an event names, strongest first, with the kinds that name each."""
-    found: dict[str, list[str]] = {lead: ["id"]} if lead is not None else {}
-    for kind, value in arrival.identities:
-        if (kind, value) in known:
-            found.setdefault(known[kind, value], []).append(kind)
-    return {id: frozenset(kinds) for id, kinds in found.items()}
-
-
-def automatic(event: Event, survivor: str, absorbed: str, kinds: Iterable[str], now: int) -> Event:
-    """Return the event of a merge that an event shows; its id comes with `merge`."""
-    reason = f"event {event.id} names both by {', '.join(sorted(kinds))}"
-    properties = {"absorbed": absorbed, "survivor": survivor, "reason": reason}
-    return Event("", MERGED, now, {}, properties, ENGINE, event.history)
+    return uniting.names_by(arrival.identities, lead, known)
 
 
 def merge(
@@ -114,29 +93,13 @@ def merge(
     """Merge (survivor, absorbed) and return the turn of the one lead, begun by ``event``."""
     survivor, absorbed = pair
     number = merges.next_number(connection)
-    said = event.properties
-    ended = merging.ended_journeys(absorbed)
-    told = {"journeys_ended": ended, "owner_before": absorbed.facts.get("owner")}
-    properties = {**said, "absorbed": absorbed.id, "survivor": survivor.id}
-    properties |= {name: value for name, value in told.items() if value}
-    id = event.id or f"merged:{absorbed.id}:{number}"
-    event = replace(event, id=id, properties=properties)
     sides = (merges.side(connection, survivor), merges.side(connection, absorbed))
-    joined = merging.join(ruleset, *sides, event, now)
-    lead = joined.lead
-    took = (
-        [name for name in absorbed.journeys if name not in survivor.journeys],
-        list(absorbed.clocks) if lead.clocks is absorbed.clocks else [],
-    )
-    reason, by = str(said.get("reason", "")), event.by
-    merged = Merged(number, absorbed.id, survivor.id, now, event.id, reason, by)
-    merges.absorb(connection, merged, absorbed, survivor, took)
-    teams = merging.reload(ruleset, teams, pair, [lead])
-    turn = take_turn(ruleset, lead, teams, event, now)
-    first = turn.entries[0].decision
-    first.ledger[:0] = joined.lines
-    first.happenings[:0] = joined.happenings
-    return turn
+    united = uniting.merge(ruleset, teams, sides, event, number, now)
+    event = united.event
+    reason = str(event.properties.get("reason", ""))
+    merged = Merged(number, absorbed.id, survivor.id, now, event.id, reason, event.by)
+    merges.absorb(connection, merged, absorbed, survivor, (united.journeys, united.clocks))
+    return united.turn
 
 
 def latest(connection: sqlite3.Connection, survivor: str, absorbed: str) -> Merged:
@@ -163,7 +126,7 @@ def part(
     merged = latest(connection, lead.id, str(event.properties.get("absorbed")))
     absorbed, before = merges.states(connection, merged.number)
     since = merging.since(merges.side(connection, lead).log, lead.id, merged.seq)
-    survivor = merging.separate(ruleset, before, since, lead.asked)
+    survivor = merging.separate(ruleset, before, since, lead.asked).lead
     reason = str(event.properties.get("reason", ""))
     identities = merges.part(connection, merged, now, event.by, reason)
     properties = {**event.properties, "survivor": lead.id, "asked": lead.asked}

@@ -61,7 +61,8 @@ def deciding(ruleset: Ruleset) -> Ruleset:
     if definitions.server.network != DURABLE:
         return ruleset
     _log.info("the conditions of scoring rules are answered by durable-rules")
-    return Ruleset(asking(definitions, DurableNetwork(definitions).holds))
+    asked = asking(definitions, DurableNetwork(definitions).holds)
+    return Ruleset(asked, (e.definition for e in ruleset.elders.values()), ruleset.winners)
 
 
 class DurableNetwork:

@@ -38,6 +38,11 @@ def refused(id: str | None, code: str, message: str) -> Outcome:
     return Outcome(id, None, "rejected", error(code, message))
 
 
+def defect(id: str | None, name: str) -> Outcome:
+    """Return the outcome of an event that our own fault refused; the log has it as ``name``."""
+    return refused(id, "defect", f"a defect in leadrules; the server's log has more under {name}")
+
+
 def try_later(id: str | None, code: str, message: str) -> Outcome:
     """Return the outcome of an event that may be sent again as it is."""
     return Outcome(id, None, "overloaded", error(code, message))

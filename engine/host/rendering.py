@@ -1,198 +1,198 @@
-"""Messages from templates: sandboxed, bounded, and strict about what a lead does not have."""
+"""A message for one lead: which templates in which language, and what goes with them."""
 
 from __future__ import annotations
 
-import time
+import mimetypes
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import msgspec
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.errors import LeadrulesError
-from engine.language.definitions import Member, Message
+from engine.host.templates.press import Press
+from engine.host.templates.typesetting import BETWEEN, BadTemplate, Job, Typesetter
+from engine.language.definitions import Attached, Member, Message
+from engine.language.templates import choose
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
+from engine.plugin import Attachment
 
-MAX_CHARACTERS: Final = 500_000
-MAX_SECONDS: Final = 2.0
-_UNBOUNDED: Final = frozenset({"*", "**", "%", "<<"})
-
-
-class BadTemplate(LeadrulesError):
-    """A template that can't be rendered for this lead."""
-
-    code = "bad-template"
+# Of a delivery's parameters, what templates may name besides the lead.
+VARIABLES: Final = ("unsubscribe_url",)
+FILES: Final = "files"
+# An image of files/ within HTML: <img src="cid:logo.png">.
+_IMAGE: Final = re.compile(r"""\bcid:([^"'\s>)]+)""")
+_SIGNS: Final = ("{{", "{%", "{#")
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """A message's texts for one lead; ``subject`` is one line."""
+    """A message's texts for one lead; ``subject`` is one line.
+
+    ``templates`` says which template each form was made from.
+    """
 
     subject: str | None = None
     text: str | None = None
     html: str | None = None
     params: Mapping[str, Any] = {}
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Without the operators that turn a short template into gigabytes."""
-
-    intercepted_binops = _UNBOUNDED
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if not (isinstance(left, int | float) and isinstance(right, int | float)):
-            raise jinja2.exceptions.SecurityError(f"{operator} is for numbers here")
-        if operator in {"**", "<<"}:
-            raise jinja2.exceptions.SecurityError(f"{operator} is not allowed in templates")
-        return super().call_binop(context, operator, left, right)
-
-
-class _Missing(jinja2.StrictUndefined):
-    """What a lead does not have: an error where it is written, unless ``default`` says what else.
-
-    Its parts are missing, too, so that ``owner.name | default(...)`` works without an owner.
-    """
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, key: Any) -> Any:
-        return self
-
-
-class Text(str):
-    """A field that has parts of its own, such as ``lead.email`` with ``lead.email.domain``."""
-
-    __slots__ = ("parts",)
-    parts: Mapping[str, Any]
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.parts[key] if isinstance(key, str) else super().__getitem__(key)
+    markdown: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    templates: Mapping[str, str] = {}
 
 
 class Renderer:
-    """Renders the messages of one ruleset, each template compiled once."""
+    """Renders the messages of one ruleset, by ``press``.
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    Without a press it works in this process, where nothing bounds what one expression of a
+    template takes: for templates that one trusts.
+    """
+
+    def __init__(self, ruleset: Ruleset, press: Press | None = None) -> None:
         self.ruleset = ruleset
-        self._plain = _Sandbox(undefined=_Missing)
-        self._html = _Sandbox(undefined=_Missing, autoescape=True)
-        self._compiled: dict[tuple[bool, str], jinja2.Template] = {}
+        self._press = press
+        self._plates = plates_of(ruleset)
+        self._here = Typesetter(self._plates)
+        self._files: dict[str, tuple[tuple[int, int], bytes]] = {}
 
-    def render(self, message: Message | None, params: Mapping[str, Any], lead: Lead) -> Rendered:
+    def render(
+        self,
+        message: Message | None,
+        params: Mapping[str, Any],
+        lead: Lead,
+        language: str | None = None,
+    ) -> Rendered:
         """Return the texts of ``message``, or those that a step's parameters bring.
 
-        Raises BadTemplate.
+        ``language`` stands in for the lead's own. Blocks. Raises BadTemplate, PressBusy, and
+        OSError where no process or file is to be had.
         """
-        context = self.context(lead)
-        filled: dict[str, Any] = self._fill(dict(params), context)
+        job = self._job(message, params, lead, language or lead.facts.get("lead.language"))
+        done = self._set(job)
+        filled: dict[str, Any] = done["params"]
         if message is None:
             subject = filled.get("subject") or filled.get("title")
-            return Rendered(subject and _line(str(subject)), filled.get("text"), None, filled)
+            text, markdown = filled.get("text"), filled.get("markdown")
+            return Rendered(subject and _line(str(subject)), text, None, filled, markdown)
         return Rendered(
-            subject=_line(self._text(message.subject or "", context)),
-            text=self._text(message.text, context) if message.text else None,
-            html=self._text(message.html, context, html=True) if message.html else None,
+            subject=_line(done.get("subject", "")),
+            text=done.get("text"),
+            html=done.get("html"),
             params=filled,
+            markdown=done.get("markdown"),
+            attachments=self._attachments(message, done.get("html")),
+            templates={form: shown(name) for form, name in job.forms.items()},
         )
 
-    def context(self, lead: Lead) -> dict[str, Any]:
-        """Return what templates may name: the lead, its scores, and who has it."""
-        context: dict[str, Any] = _tree(lead.facts)
-        context.setdefault("lead", {})["id"] = lead.id
-        scores = context.get("score", {})
-        context["score"] = {**scores, **scores.get(self.ruleset.default_model, {})}
+    def _set(self, job: Job) -> dict[str, Any]:
+        if self._press is None or not self._takes_work(job):
+            return self._here.set(job)
+        return self._press.set(job, self._plates)
+
+    def _takes_work(self, job: Job) -> bool:
+        """Whether there is anything to fill in or to make of markup."""
+        said = [self._plates[name] for name in job.forms.values()]
+        return "html" in job.forms or _holds_templates([*said, job.params])
+
+    def _job(
+        self, message: Message | None, params: Mapping[str, Any], lead: Lead, language: Any
+    ) -> Job:
+        more = {name: params[name] for name in VARIABLES if name in params}
+        forms: dict[str, str] = {}
+        own: Mapping[str, Any] = {}
+        name = "with"
+        if message is not None:
+            name, own = message.id, message.params
+            forms = self._forms(message, language)
+            more["message.id"] = message.id
+            more["message.label"] = message.label or message.id
         member = find_member(self.ruleset, lead.facts.get("owner"))
-        if member is not None:
-            context["owner"] = owner = Text(member.name)
-            owner.parts = {"id": member.id, "name": member.name, "email": member.email}
-        return context
+        return Job(
+            plates=self.ruleset.definitions.version,
+            name=name,
+            forms=forms,
+            facts={**lead.facts, "lead.id": lead.id},
+            score=self.ruleset.default_model,
+            owner=_owner(member) if member is not None else None,
+            more=more,
+            params={**own, **params},
+        )
 
-    def _fill(self, value: Any, context: Mapping[str, Any]) -> Any:
-        """Render every text within a step's parameters."""
-        if isinstance(value, str):
-            return self._text(value, context) if "{" in value else value
-        if isinstance(value, dict):
-            return {key: self._fill(each, context) for key, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._fill(each, context) for each in value]
-        return value
+    def _forms(self, message: Message, language: Any) -> dict[str, str]:
+        """Return which template each form of a message has in a language."""
+        forms = {}
+        for form, available in message.wordings.items():
+            wording = available[choose(available, language, message.language)]
+            name = plate(message.id, wording.name) if wording.inline else wording.name
+            forms[form] = name
+        return forms
 
-    def _text(self, source: str, context: Mapping[str, Any], html: bool = False) -> str:
-        try:
-            return _bounded(self._template(source, html), context)
-        except jinja2.UndefinedError as error:
-            raise BadTemplate(
-                f"{error.message}; write {{{{ NAME | default('...') }}}} for what may be missing"
-            ) from error
-        except jinja2.TemplateError as error:
-            raise BadTemplate(str(error)) from error
-        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
-            raise BadTemplate(f"{type(error).__name__}: {error}") from error
+    def _attachments(self, message: Message, html: str | None) -> tuple[Attachment, ...]:
+        """Return the files of a message, and the images that its HTML shows."""
+        files = [self._file(each) for each in message.attachments]
+        base = Path(self.ruleset.definitions.folder, FILES)
+        for name in dict.fromkeys(_IMAGE.findall(html or "")):
+            path = base / name
+            if ".." in Path(name).parts or not path.is_file():
+                raise BadTemplate(f'message "{message.id}": there is no image "{name}" in {FILES}/')
+            image = self._file(Attached(path.name, str(path)))
+            files.append(msgspec.structs.replace(image, cid=name))
+        return tuple(files)
 
-    def _template(self, source: str, html: bool) -> jinja2.Template:
-        found = self._compiled.get((html, source))
-        if found is None:
-            environment = self._html if html else self._plain
-            found = self._compiled[html, source] = environment.from_string(source)
-        return found
+    def _file(self, attached: Attached) -> Attachment:
+        path = Path(attached.path)
+        now = path.stat()
+        stamp = (now.st_mtime_ns, now.st_size)
+        known, content = self._files.get(attached.path, (None, b""))
+        if known != stamp:
+            content = path.read_bytes()
+            self._files[attached.path] = (stamp, content)
+        kind = mimetypes.guess_type(attached.name)[0] or "application/octet-stream"
+        return Attachment(name=attached.name, media_type=kind, content=content)
+
+
+def plates_of(ruleset: Ruleset) -> dict[str, str]:
+    """Return every template of a configuration by name, those in messages.yaml too."""
+    plates = dict(ruleset.definitions.templates)
+    for message in ruleset.definitions.messages.values():
+        for available in message.wordings.values():
+            for wording in available.values():
+                if wording.inline:
+                    plates[plate(message.id, wording.name)] = wording.text
+    return plates
+
+
+def plate(message: str, name: str) -> str:
+    """Return the name of a template that stands in messages.yaml: no file can have it."""
+    return f"{message}{BETWEEN}{name}"
+
+
+def shown(name: str) -> str:
+    """Return what people call a template."""
+    return name.rpartition(BETWEEN)[2]
 
 
 def find_member(ruleset: Ruleset, id: str | None) -> Member | None:
-    """Return the salesperson with this id in any team, or None."""
-    for team in ruleset.teams.values():
+    """Return a salesperson of any team by id, or None."""
+    for team in ruleset.definitions.routing.teams.values():
         for member in team.members:
             if member.id == id:
                 return member
     return None
 
 
-def _bounded(template: jinja2.Template, context: Mapping[str, Any]) -> str:
-    """Render within a time and a size; a sandbox alone limits neither."""
-    deadline = time.monotonic() + MAX_SECONDS
-    size = 0
-    chunks: list[str] = []
-    for chunk in template.generate(context):
-        size += len(chunk)
-        if size > MAX_CHARACTERS or time.monotonic() > deadline:
-            raise BadTemplate(
-                f"the text is longer than {MAX_CHARACTERS} characters or takes longer than "
-                f"{MAX_SECONDS:g} s to write; look for a loop in the template"
-            )
-        chunks.append(chunk)
-    return "".join(chunks)
+def _owner(member: Member) -> dict[str, Any]:
+    return {"id": member.id, "name": member.name, "email": member.email}
+
+
+def _holds_templates(value: Any) -> bool:
+    if isinstance(value, str):
+        return any(sign in value for sign in _SIGNS)
+    if isinstance(value, Mapping):
+        return any(_holds_templates(each) for each in value.values())
+    return isinstance(value, list | tuple) and any(_holds_templates(each) for each in value)
 
 
 def _line(text: str) -> str:
     """Return text as one line, as headers and titles need it."""
     return " ".join(text.split())
-
-
-def _tree(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted names into nested ones: ``lead.email.domain`` into lead -> email -> domain."""
-    root: dict[str, Any] = {}
-    for name in sorted(facts):  # parents come before their parts
-        *parents, last = name.split(".")
-        node: Any = root
-        for parent in parents:
-            node = _inner(node, parent)
-        node[last] = facts[name]
-    return root
-
-
-def _inner(node: dict[str, Any], name: str) -> Any:
-    """Return what holds the parts of ``name``, made when absent."""
-    child = node.setdefault(name, {})
-    if isinstance(child, Text):
-        return child.parts
-    if isinstance(child, str):
-        node[name] = text = Text(child)
-        text.parts = {}
-        return text.parts
-    # A number or list with parts keeps its value; the parts are out of reach.
-    return child if isinstance(child, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from engine.host import forgetting
 from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, SystemClock
-from engine.host.compiling import Compiler
+from engine.host.compiling import NOTHING, Compiler, inherited
 from engine.host.door import TOLERANCE, Arrival, Door, Visit
 from engine.host.gate import released
 from engine.host.inbox import Inbox, Item, Job, Task
@@ -24,8 +25,10 @@ from engine.host.network import check_network, deciding
 from engine.host.outcome import Outcome, try_later
 from engine.host.plugins import Plugins
 from engine.host.telemetry import Telemetry
+from engine.host.templates.check import check_templates
 from engine.host.work import Memory
 from engine.host.writer import Queued, Writer
+from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic
 from engine.language.instants import format_instant
 from engine.language.load import load_folder
@@ -38,6 +41,7 @@ from engine.store.reading import Reader
 
 T = TypeVar("T")
 _BREATH: Final = 500  # events read between two looks at the rest of the event loop
+_LONGEST_WAIT_S: Final = 30
 
 
 class NotLoaded(LeadrulesError):
@@ -94,6 +98,7 @@ class Runtime:
         self.plugins = plugins
         self._environ = os.environ if environ is None else environ
         self._rules: Rules | None = None
+        self._files: tuple[Definitions, Mapping[str, Sequence[str]]] | None = None
         self.loads = 0  # good ones; the rules may be the same ones again
         self._last: Reload | None = None
         self._inbox = Inbox()
@@ -132,6 +137,7 @@ class Runtime:
             found = [*found, *self.plugins.check(loaded.definitions)]
         if loaded.definitions is not None:
             found = [*found, *check_network(loaded.definitions)]
+            found = [*found, *check_templates(loaded.definitions, loaded.sources)]
         errors = sum(d.severity == "error" for d in found)
         ok = loaded.definitions is not None and not errors
         self._last = Reload(self.clock.wall(), ok, errors)
@@ -139,10 +145,22 @@ class Runtime:
             definitions = loaded.definitions
             if self.plugins is not None:
                 definitions = self.plugins.complete(definitions)
-            self._use(self._compiler.ruleset(definitions, loaded.sources))
+            self._files = definitions, loaded.sources
+            self.refresh()
         return found
 
     reload = load
+
+    def refresh(self) -> None:
+        """Take the loaded rules up anew, with the old journeys and winners of the database."""
+        if self._files is None:
+            raise NotLoaded("no rules are loaded yet")
+        definitions, sources = self._files
+        past = NOTHING
+        if self._reader is not None:
+            present = self._rules.ruleset if self._rules is not None else None
+            past = inherited(self._reader, definitions, present)
+        self._use(self._compiler.ruleset(definitions, sources, past))
 
     def _use(self, ruleset: Ruleset) -> None:
         door = Door(ruleset.catalogue, ruleset.definitions.identities, ruleset.screen)
@@ -166,6 +184,8 @@ class Runtime:
         self._memory = memory
         self._store = store
         self._reader = Reader(self.database, model)
+        if inherited(self._reader, self.ruleset.definitions, None) != NOTHING:
+            self.refresh()
         self._inbox = Inbox()
         self._writer = Writer(
             store, self._inbox, memory, lambda: self._loaded.deciding, self._tell_outbox
@@ -250,6 +270,8 @@ class Runtime:
         if arrivals:
             future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             job = Job(future, outcomes, len(arrivals))
+            if self.telemetry.traces is not None:
+                job.trace = self.telemetry.traces.here()
             items = [Item(arrival, job, position) for position, arrival in arrivals]
             if self._queue.put(items):
                 await future
@@ -262,6 +284,13 @@ class Runtime:
         if self._writer is None and not self._inbox.closed:
             raise NotRunning("the runtime is not started")
         return self._inbox
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds until what waits now is committed, at the pace of late; from 1 to 30."""
+        pace = self.telemetry.pace
+        wait = len(self._inbox) / pace if pace else 0.0
+        return max(1, min(_LONGEST_WAIT_S, math.ceil(wait)))
 
     async def forget(self, id: str) -> Erased:
         """Erase a lead from everything but the counts; raises NotFound."""

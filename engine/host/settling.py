@@ -11,6 +11,9 @@ from typing import Any, Final, Protocol, TypeVar
 from engine.host.attempt import Attempt
 from engine.host.clock import Clock
 from engine.host.limits import Bounds, urgent_backoff
+from engine.host.telemetry import Telemetry
+from engine.host.withholding import Withheld
+from engine.language.instants import format_instant
 from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from engine.plugin import Delivered, Failed, Misconfigured, Retry
@@ -38,6 +41,8 @@ class Host(Protocol):
     def clock(self) -> Clock: ...
     @property
     def reader(self) -> Reader: ...
+    @property
+    def telemetry(self) -> Telemetry: ...
     async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T: ...
     async def submit_event(self, event: Event, lead_id: str) -> Any: ...
     def on_queued(self, told: Any) -> None: ...
@@ -68,6 +73,8 @@ class Settler:
             return await self._finish(leased, attempt, "delivered", _refusals(result)), None
         if isinstance(result, Failed):
             return await self._finish(leased, attempt, "failed", result.reason), None
+        if isinstance(result, Withheld):
+            return await self._withhold(leased, attempt, result)
         counts = not isinstance(result, Misconfigured)
         due = now_of(self._host) + self._wait(leased, result.after, counts)
         if leased.deadline_at is not None and due >= leased.deadline_at and counts:
@@ -77,6 +84,19 @@ class Settler:
             return await self._finish(leased, attempt, "dead", reason), None
         await self._written(lambda c: outbox.postpone(c, leased.key, due, result.reason, counts))
         return "queued", due
+
+    async def _withhold(
+        self, leased: Leased, attempt: Attempt, kept: Withheld
+    ) -> tuple[str, int | None]:
+        """Keep it until quiet hours are over, or for good."""
+        until = kept.until
+        if until is None:
+            return await self._finish(leased, attempt, "blocked", kept.reason), None
+        if leased.deadline_at is not None and until >= leased.deadline_at:
+            return await self.expire(leased, attempt), None
+        reason = f"{kept.reason} until {format_instant(until)}"
+        await self._written(lambda c: outbox.postpone(c, leased.key, until, reason, counts=False))
+        return "queued", until
 
     async def expire(self, leased: Leased, attempt: Attempt | None = None) -> str:
         """Close what would come too late, after this attempt or before there was one."""
@@ -150,7 +170,9 @@ class Settler:
             )
         event = Event(
             id=finished.receipt_id,
-            type=sent if finished.status == "delivered" else "message_failed",
+            type={"delivered": sent, "blocked": "message_blocked"}.get(
+                finished.status, "message_failed"
+            ),
             at=self._host.clock.now(),
             properties=_properties(finished),
             channel="engine",

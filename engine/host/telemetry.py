@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from engine.host.tracing import Traces
 from engine.machines.state import Decision, Event
 from engine.network.ruleset import Ruleset
 
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 SIZES: Final = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
+_MEMORY: Final = 0.9  # what a transaction's figures still weigh at the next one
 RuleName = tuple[str, str]  # kind and id
 
 
@@ -42,7 +44,7 @@ def _text(bound: float) -> str:
 
 
 class Telemetry:
-    """The writer's figures: times in seconds, sizes in events, hits by rule."""
+    """The writer's figures: times in seconds, sizes in events, hits by rule; traces if wanted."""
 
     def __init__(self) -> None:
         self.decide = Histogram(SECONDS)
@@ -50,11 +52,20 @@ class Telemetry:
         self.batch = Histogram(SIZES)
         self.woken = 0
         self.hits: Counter[RuleName] = Counter()
+        self.traces: Traces | None = None
+        self._events = self._seconds = 0.0
+
+    @property
+    def pace(self) -> float | None:
+        """Events a second that transactions did lately, None before the first one with events."""
+        return self._events / self._seconds if self._events and self._seconds else None
 
     def transaction(self, events: int, decided_s: float, committed_s: float) -> None:
         """Count one transaction that had something to do."""
         self.decide.observe(decided_s)
         self.commit.observe(committed_s)
+        self._events = self._events * _MEMORY + events
+        self._seconds = self._seconds * _MEMORY + decided_s + committed_s
         if events:
             self.batch.observe(events)
 

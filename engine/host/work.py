@@ -12,13 +12,13 @@ from typing import Final
 
 from engine.errors import NotFound
 from engine.host import merging
-from engine.host.alarms import HORIZON
 from engine.host.batch import Batch, Memory
 from engine.host.door import ENGINE, Arrival
 from engine.host.durable import DurableFailed
-from engine.host.ids import lead_id
-from engine.host.outcome import Outcome, refused, summary_of_seen, try_later
+from engine.host.ids import lead_id, new_id
+from engine.host.outcome import Outcome, defect, refused, summary_of_seen, try_later
 from engine.language.instants import MINUTE
+from engine.machines import uniting
 from engine.machines.directory import Conflict, Identity, Resolution, resolve, unite
 from engine.machines.merging import UNMERGED
 from engine.machines.state import Event, Happening, Lead
@@ -77,13 +77,14 @@ class Work(Batch):
         except merging.NotMerged as error:
             return refused(event.id, error.code, str(error))
         except DurableFailed as error:  # with ``network: durable``; the next event finds another
-            _log.error("event %s (%s): %s", event.id, event.type, error)
+            _log.error("an event %s: %s", event.type, error)
             return try_later(event.id, error.code, str(error))
         except sqlite3.Error:
             raise
         except Exception:
-            _log.exception("event %s (%s): a defect; the event is refused", event.id, event.type)
-            return refused(event.id, "defect", "a defect in leadrules; the server's log has more")
+            name = new_id(self._memory.clock.wall())  # the sender's own id may be an address
+            _log.exception("%s: a defect; an event %s is refused", name, event.type)
+            return defect(event.id, name)
 
     def _duplicate(self, event: Event) -> Outcome | None:
         """An event counts once, whether it came with an earlier batch or in this one."""
@@ -139,7 +140,7 @@ class Work(Batch):
             other = merging.is_somebody_else(self._connection, rule, arrival, self._known)
             if other is not None:
                 new = self._new_lead_id(arrival.event)
-                self._conflict(new, arrival.event, Conflict(other, merging.SHARED))
+                self._conflict(new, arrival.event, Conflict(other, uniting.SHARED))
                 links = tuple(i for i in arrival.identities if i not in self._known)
                 return Resolution(new, True, links, ())
             return resolve(self._known, arrival.identities, "")
@@ -175,7 +176,7 @@ class Work(Batch):
         union = unite(rule, named, merges.apart(self._connection, by))
         for survivor, absorbed in union.merges:
             kinds = by[survivor] | by[absorbed]
-            event = merging.automatic(arrival.event, survivor, absorbed, kinds, self._now)
+            event = uniting.automatic(arrival.event, survivor, absorbed, kinds, self._now)
             self._merge(survivor, absorbed, event)
             by[survivor] = kinds
         for conflict in union.conflicts:
@@ -240,7 +241,7 @@ class Work(Batch):
 
     def _look_ahead(self, target: int) -> None:
         """Move the alarms' horizon; leads of this transaction are not in the database yet."""
-        horizon = target + HORIZON
+        horizon = self._memory.alarms.horizon_from(target, self._memory.clock.driven)
         stored = {id: due for due, id in lookup.wakes(self._connection, horizon)}
         here = {id: lead.wake_at for id, lead in self._touched.items()}
         merged = {**stored, **here}

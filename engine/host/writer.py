@@ -11,10 +11,12 @@ from time import perf_counter
 from typing import Any, Final
 
 from engine.host.batching import Batching
+from engine.host.ids import new_id
 from engine.host.inbox import Inbox, Item, Promise, Task
-from engine.host.outcome import Outcome, refused, try_later
+from engine.host.outcome import Outcome, defect, try_later
 from engine.host.work import Memory, Work
 from engine.network.ruleset import Ruleset
+from engine.store import versions
 from engine.store.database import Store, may_go_later
 
 _log: Final = logging.getLogger("leadrules.host")
@@ -46,6 +48,7 @@ class Writer:
         self._queued = queued
         self._batching = batching or Batching()
         self._answers: list[Answer] = []
+        self._recorded = ""  # the version whose parts the database has
         self._thread = threading.Thread(target=self._run, name="leadrules-writer", daemon=True)
 
     def start(self) -> None:
@@ -63,6 +66,7 @@ class Writer:
                 if self._inbox.closed and not (items or tasks):
                     return
                 self.cycle(items, tasks)
+                self._store.checkpoints.tend(idle=not (items or tasks))
             except Exception:  # a defect here must not stop the house
                 _log.exception("the writer failed; it goes on")
 
@@ -91,20 +95,27 @@ class Writer:
     def _transact(self, items: list[Item], tasks: list[Task]) -> None:
         answers: list[Answer] = []
         began = perf_counter()
-        work = Work(self._ruleset(), self._memory, self._store.connection)
+        ruleset = self._ruleset()
+        work = Work(ruleset, self._memory, self._store.connection)
         with self._store.transaction() as connection:
             work.prepare([item.arrival for item in items])
             work.wake_due(self._batching.wakes(len(items)))
             outcomes = [work.take(item.arrival) for item in items]
             decided = perf_counter()
             work.write()
+            if ruleset.version != self._recorded:
+                versions.record(connection, ruleset, self._memory.clock.now())
             for task in tasks:
                 answers.append(_run_task(task, connection))
         committed = perf_counter()
         work.keep()
+        self._recorded = ruleset.version
         self._batching.learn(work.turns, committed - began)
         if items or work.turns:
             self._memory.telemetry.transaction(len(items), decided - began, committed - decided)
+            if (traces := self._memory.telemetry.traces) is not None:
+                times = (began, decided, committed)
+                traces.committed([item.job for item in items], outcomes, times)
         for task, (_, result, error) in zip(tasks, answers, strict=True):
             if task.after is not None and error is None:
                 task.after(result)
@@ -125,8 +136,9 @@ class Writer:
                 self._transact([item], [])
             except Exception as error:
                 self._undo()
-                _log.exception("event %s cannot be written; it is refused", item.arrival.event.id)
-                self._deliver(item, _not_written(item, error))
+                name = new_id(self._memory.clock.wall())  # the sender's own id may be an address
+                _log.exception("%s: an event cannot be written; it is refused", name)
+                self._deliver(item, _not_written(item, error, name))
         try:
             self._transact([], tasks)
         except Exception as error:
@@ -175,11 +187,11 @@ def _run_task(task: Task, connection: sqlite3.Connection) -> Answer:
     return task, result, None
 
 
-def _not_written(item: Item, error: Exception) -> Outcome:
+def _not_written(item: Item, error: Exception, name: str = "") -> Outcome:
     id = item.arrival.event.id
     if may_go_later(error):
         return try_later(id, "storage", f"the database cannot be written: {error}")
-    return refused(id, "defect", "a defect in leadrules; the server's log has more")
+    return defect(id, name)
 
 
 def _resolve(answers: list[Answer]) -> None:

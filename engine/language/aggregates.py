@@ -167,7 +167,7 @@ def _zone(parser: ConditionParser, zone: Any, path: Path) -> str:
 def _times(parser: ConditionParser, data: Any, path: Path) -> tuple[int | None, int | None]:
     if data is None:
         return None, None
-    minutes = [_minutes(t) for t in data] if isinstance(data, list) else []
+    minutes = [minutes_of_day(t) for t in data] if isinstance(data, list) else []
     if len(minutes) != 2 or None in minutes:
         parser.error(
             "operand", path, f"{data!r} are not two times", hint='write ["09:00", "18:00"]'
@@ -189,7 +189,8 @@ def _window(kind: str, data: dict[str, Any], within: int | None) -> str:
     return f"{kind} " + " ".join(parts)
 
 
-def _minutes(text: Any) -> int | None:
+def minutes_of_day(text: Any) -> int | None:
+    """Return the minutes since midnight of ``18:00``, None for what is no time of day."""
     hours, colon, minutes = str(text).partition(":")
     if colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2:
         total = int(hours) * 60 + int(minutes)

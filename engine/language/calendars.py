@@ -62,6 +62,18 @@ class Calendar(msgspec.Struct, frozen=True):
             self._add_days(instant, amount) if unit == "days" else self._add_hours(instant, amount)
         )
 
+    def opening(self, instant: int) -> int:
+        """Return the first instant from ``instant`` on that is working time."""
+        if self.always:
+            return instant
+        zone, now = ZoneInfo(self.zone), to_datetime(instant)
+        day = now.astimezone(zone).date()
+        while True:
+            opens, closes = self._hours(day, zone)
+            if self.works(day) and now < closes:
+                return to_instant(max(now, opens))
+            day += timedelta(days=1)
+
     def _add_days(self, instant: int, amount: int) -> int:
         local = to_datetime(instant).astimezone(ZoneInfo(self.zone))
         day = local.date()

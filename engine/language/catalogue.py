@@ -24,6 +24,11 @@ TYPES: Final = (
 IDENTITIES: Final = ("user_id", "email", "phone", "wecom_id", "wechat_openid", "anonymous_id")
 # Any event of the groups `message` and the journeys' own carry these beside their own.
 MESSAGE_PROPERTIES: Final = ("message", "journey", "step", "delivery")
+# Events that are in the log and that no rule ever hears, with what to write instead.
+UNHEARD: Final = {
+    "timer_due": "for what the clock brings write when: {absent: {event: any, for: 30d}}",
+    "lead_unmerged": "what a merge gave goes with it by itself; of merges rules hear lead_merged",
+}
 MAX_STRING: Final = 1_000
 MAX_TEXT: Final = 20_000
 MAX_ITEMS: Final = 200
@@ -82,6 +87,7 @@ class Catalogue:
         self.fields = dict(fields)
         self.events = dict(events)
         self.behaviour = frozenset(e.name for e in self.events.values() if e.behaviour)
+        self.heard = tuple(name for name in self.events if name not in UNHEARD)
         self.personal = frozenset(f.name for f in self.fields.values() if f.pii)
 
     def property(self, event: str, name: str) -> Field | None:
@@ -104,7 +110,7 @@ def _string(field: Field, value: Any) -> str:
     limit = MAX_TEXT if field.type == "text" else MAX_STRING
     if len(value) > limit:
         raise BadValue(f"text of {len(value)} characters; at most {limit} fit")
-    found = _CONTROL.search(value)
+    found = None if value.isprintable() else _CONTROL.search(value)
     if found:
         raise BadValue(f"the character U+{ord(found[0]):04X} is not allowed in text")
     return value

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.language.aggregates import parse_absence, parse_aggregate, parse_guard
-from engine.language.catalogue import BadValue
+from engine.language.catalogue import UNHEARD, BadValue
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_duration
 from engine.language.nearest import did_you_mean, nearest
@@ -261,14 +261,17 @@ class ConditionParser:
             return tuple(sorted(self.scope.catalogue.behaviour))
         names = data if isinstance(data, list) else [data]
         for index, name in enumerate(names):
-            known = isinstance(name, str) and name in self.scope.catalogue.events
-            if not known and not self.scope.unseen("event", str(name)):
-                hint = did_you_mean(str(name), self.scope.catalogue.events)
-                where = (*path, index) if isinstance(data, list) else path
-                self.error(
-                    "unknown-event", where, f'"{name}" is not a known event; {hint}', hint=hint
-                )
+            self._event_type(str(name), (*path, index) if isinstance(data, list) else path)
         return tuple(n for n in names if isinstance(n, str) and n in self.scope.catalogue.events)
+
+    def _event_type(self, name: str, path: Path) -> None:
+        """Write a finding on an event that there is not, or that no rule hears."""
+        if name in UNHEARD:
+            text = f'no rule ever hears "{name}"; {UNHEARD[name]}'
+            self.error("unheard-event", path, text, hint=UNHEARD[name])
+        elif name not in self.scope.catalogue.events and not self.scope.unseen("event", name):
+            hint = did_you_mean(name, self.scope.catalogue.heard)
+            self.error("unknown-event", path, f'"{name}" is not a known event; {hint}', hint=hint)
 
     def where(self, data: Any, path: Path, events: Sequence[str]) -> Condition | None:
         """Return the condition on an event's own properties."""

@@ -33,7 +33,8 @@ def clean(text: str, lines: bool = False) -> str:
 
     Tabs and line ends become a blank, unless ``lines`` may stay.
     """
-    if text.isascii() and text.isprintable():
+    # Whatever is taken out or made a blank below is not printable.
+    if text.isprintable() and unicodedata.is_normalized("NFC", text):
         return text.strip()
     text = _UNSEEN.sub("", unicodedata.normalize("NFC", text))
     text = _STRAY_JOINER.sub("", text)

@@ -1,8 +1,8 @@
 """Rules that feed themselves: found when configuration loads, reported with their path.
 
-Only rules without an event chain by themselves: they read facts and change scores, which
-change the grade, which may move the stage. A rule that thereby changes what it reads could
-hold and not hold for ever.
+Rules without an event chain by themselves: they read facts and change scores, which change the
+grade, which may move the stage. A rule that thereby changes what it reads could hold and not
+hold for ever. So would one that scores each change of a score, which is another.
 """
 
 from __future__ import annotations
@@ -89,14 +89,21 @@ def _of_model(model: Model, default: str) -> Iterator[_Edge]:
 
 
 def _of_rule(model: Model, rule: ScoreRule) -> Iterator[_Edge]:
-    if rule.events:
+    if rule.events and not _scores_every_score(rule):
         return
-    facts = set(reads(rule.when))
+    facts = set(reads(rule.when)) if not rule.events else {f"score.{model.id}.total"}
     if rule.points_fact:
         facts.add(rule.points_fact)
     for fact in sorted(facts):
         target = f"score.{model.id}.{rule.dimension}"
         yield _Edge(fact, target, f'rule "{rule.id}"', rule.source, f"{model.id}.{rule.id}")
+
+
+def _scores_every_score(rule: ScoreRule) -> bool:
+    """Whether a rule answers each change of a score, its own too, with another one."""
+    repeats = rule.repeat is not None and rule.repeat.at_most is None
+    asks = rule.where is not None or rule.when is not None
+    return "score_changed" in rule.events and repeats and not asks
 
 
 def _path(start: str, end: str, outgoing: dict[str, list[_Edge]]) -> list[_Edge] | None:

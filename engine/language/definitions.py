@@ -12,13 +12,16 @@ from engine.language.calendars import Calendar
 from engine.language.catalogue import Catalogue
 from engine.language.diagnostic import Source
 from engine.language.handling import (
+    Attached,
     Away,
+    Claim,
     Connection,
     Journey,
     Limits,
     Member,
     Message,
     Pool,
+    Recycle,
     Route,
     Routing,
     Rung,
@@ -26,6 +29,7 @@ from engine.language.handling import (
     Sla,
     Step,
     Team,
+    Wording,
 )
 from engine.language.intake import Intake
 from engine.language.rules import (
@@ -48,13 +52,16 @@ from engine.language.rules import (
     Struct,
     Test,
 )
+from engine.language.sending import SendingPolicy
 
 __all__ = (
     "Absence",
     "Aggregate",
     "All",
     "AnyOf",
+    "Attached",
     "Away",
+    "Claim",
     "Condition",
     "Connection",
     "Definitions",
@@ -70,6 +77,7 @@ __all__ = (
     "Model",
     "Not",
     "Pool",
+    "Recycle",
     "Repeat",
     "Route",
     "Routing",
@@ -83,11 +91,15 @@ __all__ = (
     "Struct",
     "Team",
     "Test",
+    "Wording",
 )
 
 
 class Definitions(Struct, frozen=True, kw_only=True):
-    """A whole configuration that has been found good. ``version`` is its sha256, in hex."""
+    """A whole configuration that has been found good. ``version`` is its sha256, in hex.
+
+    ``templates`` has what each file of ``templates/`` says, by its name there.
+    """
 
     version: str
     catalogue: Catalogue
@@ -100,8 +112,10 @@ class Definitions(Struct, frozen=True, kw_only=True):
     server: Server
     identities: tuple[str, ...]
     intake: Intake
+    sending: SendingPolicy = SendingPolicy()
     files: tuple[str, ...] = ()
     folder: str = ""
+    templates: Mapping[str, str] = {}
 
     def place(self, source: Source) -> str:
         """Return ``config/scoring.yaml:12:7``, wherever the folder itself is."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.language.diagnostic import Source
 from engine.language.rules import Condition, Span, Struct
+from engine.language.sending import MARKETING, Linking
 from engine.language.serving import Serving
 
 # --- routing ---------------------------------------------------------------------------------
@@ -31,6 +32,10 @@ class Member(Struct, frozen=True, kw_only=True):
     areas: tuple[str, ...]  # cities, provinces, industries and products of the territory
     away: tuple[Away, ...]
     source: Source
+    per_day: int | None = None
+    calendar: str | None = None  # the working hours in which leads are given to them
+    level: str | None = None
+    languages: tuple[str, ...] = ()
 
 
 class Team(Struct, frozen=True, kw_only=True):
@@ -54,6 +59,10 @@ class Route(Struct, frozen=True, kw_only=True):
     member: str | None  # for `designated`
     pool: str | None
     source: Source
+    skills: tuple[str, ...] = ()  # of these a member must have one, as of the two below
+    levels: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()  # members who get nothing by it
 
 
 class Rung(Struct, frozen=True, kw_only=True):
@@ -76,12 +85,37 @@ class Sla(Struct, frozen=True, kw_only=True):
     source: Source
 
 
+class Claim(Struct, frozen=True, kw_only=True):
+    """What a pool asks of those who claim from it. ``per_day`` counts a day in China."""
+
+    per_day: int | None = None
+    previous_owner_after: Span | None = None  # since their time with the lead ended
+    newest_after: Span | None = None  # since the lead came into the pool
+
+
+class Recycle(Struct, frozen=True, kw_only=True):
+    """What takes a lead from its owner back into the pool.
+
+    With ``idle`` while ``when`` holds and nobody has followed up for so long; else when ``when``
+    comes true.
+    """
+
+    id: str
+    when: Condition | None
+    idle: Span | None
+    calendar: str
+    source: Source
+
+
 class Pool(Struct, frozen=True, kw_only=True):
-    """A public pool (公海) of leads without an owner."""
+    """A public pool (公海) of leads without an owner. ``teams`` may claim, none: all of them."""
 
     id: str
     label: str | None
     source: Source
+    teams: tuple[str, ...] = ()
+    claim: Claim = Claim()
+    recycle: tuple[Recycle, ...] = ()
 
 
 class Routing(Struct, frozen=True, kw_only=True):
@@ -96,10 +130,65 @@ class Routing(Struct, frozen=True, kw_only=True):
 # --- journeys --------------------------------------------------------------------------------
 
 
+class Moment(Struct, frozen=True, kw_only=True):
+    """A time of day, or with ``time`` None the next working time of a calendar.
+
+    ``zone`` is an IANA name, ``lead`` for the lead's own, None for the server's or calendar's.
+    """
+
+    time: int | None = None  # minutes since midnight
+    days: tuple[int, ...] = ()  # 0 = Monday; empty: every day
+    calendar: str | None = None
+    zone: str | None = None
+
+
+class DateOf(Struct, frozen=True, kw_only=True):
+    """A day that stands in a field of the lead, moved by ``shift`` days; ``time`` in minutes."""
+
+    fact: str
+    yearly: bool = False
+    shift: int = 0
+    time: int = 0
+    zone: str | None = None
+
+
+class Variant(Struct, frozen=True, kw_only=True):
+    """One way of a split. ``weight`` is relative to that of the others."""
+
+    name: str
+    weight: float
+    next: str
+
+
+class AutoWinner(Struct, frozen=True, kw_only=True):
+    """When a split decides by itself; ``events`` are what its metric counts, once for a lead.
+
+    ``own`` says that they are about messages of this journey; ``within`` is how long after the
+    split they count, in milliseconds; ``sample`` is how many leads each variant needs.
+    """
+
+    metric: str
+    events: tuple[str, ...]
+    own: bool
+    confidence: float
+    sample: int
+    within: int
+
+
+class Split(Struct, frozen=True, kw_only=True):
+    """Leads dealt out by weight. ``holdout`` is a share of all, before the variants."""
+
+    variants: tuple[Variant, ...]
+    holdout: float = 0.0
+    spared: str = "end"  # where those of the holdout go
+    winner: str | None = None  # a person's choice
+    auto: AutoWinner | None = None
+
+
 class Step(Struct, frozen=True, kw_only=True):
     """One step of a journey.
 
-    ``kind`` is send, do, task, wait, branch, set, score, route or end; ``with_`` holds what
+    ``kind`` is one of KINDS in `engine.language.sections.journeys`; ``with_`` holds what
     that kind needs (message name, action parameters, task texts, values to set). ``next``
     None falls through to the step below; ``end`` ends.
     """
@@ -117,10 +206,18 @@ class Step(Struct, frozen=True, kw_only=True):
     then: str | None = None
     otherwise: str | None = None
     cases: tuple[tuple[Condition, str], ...] = ()
+    moment: Moment | None = None
+    date: DateOf | None = None
+    split: Split | None = None
 
 
 class Journey(Struct, frozen=True, kw_only=True):
-    """A nurturing journey. ``reentry`` None: never, 0: always, else milliseconds after leaving."""
+    """A nurturing journey. ``reentry`` None: never, 0: always, else milliseconds after leaving.
+
+    Of the journeys of a ``group`` a lead is in one at most, the one of the highest ``priority``.
+    ``version`` says what it means, wherever it is written; ``on_change`` what becomes of leads
+    that are in another version: finish, migrate or restart.
+    """
 
     id: str
     label: str | None
@@ -136,6 +233,10 @@ class Journey(Struct, frozen=True, kw_only=True):
     source: Source
     exit_where: Condition | None = None
     goal_where: Condition | None = None
+    group: str | None = None
+    priority: int = 0
+    on_change: str = "finish"
+    version: str = ""
 
     def step(self, id: str) -> Step | None:
         """Return the step with this id, or None."""
@@ -147,8 +248,32 @@ class Journey(Struct, frozen=True, kw_only=True):
         return self.steps[index] if index < len(self.steps) else None
 
 
+class Wording(Struct, frozen=True):
+    """A template: what errors call it, what it says, and where that stands.
+
+    ``inline``: it stands in YAML, at ``source``; else it is a file of its own.
+    """
+
+    name: str
+    text: str
+    source: Source
+    inline: bool = False
+
+
+class Attached(Struct, frozen=True):
+    """A file that goes with a message: its name for the reader, and where it is."""
+
+    name: str
+    path: str
+
+
 class Message(Struct, frozen=True, kw_only=True):
-    """Something to send: an action's connection, a subject and a body as templates."""
+    """Something to send: an action's connection, a subject and a body as templates.
+
+    ``wordings`` maps a form (subject, text, html, markdown) to its languages; ``subject``,
+    ``text`` and ``html`` are those of most readers. ``params`` is for the action; its texts
+    are templates. ``language`` is that of leads without one.
+    """
 
     id: str
     label: str | None
@@ -161,6 +286,13 @@ class Message(Struct, frozen=True, kw_only=True):
     stale_after: int
     source: Source
     deadline: int | None = None  # ms after it was queued; not sent later
+    channel: str = ""  # email, sms, wecom ...: what quiet hours and caps know it by
+    purpose: str = MARKETING
+    stop_words: tuple[str, ...] = ()  # beside those of its channel
+    wordings: Mapping[str, Mapping[str, Wording]] = {}
+    params: Mapping[str, Any] = {}
+    attachments: tuple[Attached, ...] = ()
+    language: str | None = None
 
 
 # --- server ----------------------------------------------------------------------------------
@@ -205,3 +337,4 @@ class Server(Struct, frozen=True, kw_only=True):
     serving: Serving = Serving()
     network: str = "own"
     network_source: Source | None = None
+    linking: Linking | None = None

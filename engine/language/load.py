@@ -35,6 +35,8 @@ from engine.language.sections.messages import MessagesBuilder, ServerBuilder
 from engine.language.sections.part import Part
 from engine.language.sections.routing import RoutingBuilder
 from engine.language.sections.scoring import ScoringBuilder
+from engine.language.sections.sending import SendingBuilder
+from engine.language.templates import nameable
 
 KINDS: Final = (
     *(
@@ -51,7 +53,7 @@ KINDS: Final = (
 )
 REQUIRED: Final = ("scoring", "journeys", "routing")
 # Files that stand beside the rules and are no part of them.
-_ASIDE: Final = ("tests", "templates")
+_ASIDE: Final = ("tests", "templates", "files")
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -197,15 +199,16 @@ class _Loader:
         calendars = CalendarsBuilder(self.found).build(self.parts["calendars"])
         catalogue = catalog.build(self.parts["catalog"], self.found, self.added)
         scope = self._scope(catalogue, calendars)
-        self.vocabulary = vocabulary_of(scope, self.parts, tuple(self.templates))
+        self.vocabulary = vocabulary_of(scope, self.parts, nameable(self.templates))
         self._check_named(scope)
         server = ServerBuilder(self.found, self.environ).build(self.parts["server"])
         # Names, not what was found sound: one broken thing is not also an unknown one.
         names = [n for p in self.parts["messages"] for n in _keys(p.get("messages"))]
         connections = [n for p in self.parts["server"] for n in _keys(p.get("connections"))]
-        messages = MessagesBuilder(scope, self.found).build(
+        messages = MessagesBuilder(scope, self.found, self.folder).build(
             self.parts["messages"], server.connections, connections, self.templates
         )
+        sending = SendingBuilder(scope, self.found).build(self.parts["messages"], messages.values())
         models = ScoringBuilder(scope, self.found).build(self.parts["scoring"])
         lifecycle = LifecycleBuilder(scope, self.found).build(self.parts["lifecycle"])
         routing = RoutingBuilder(scope, self.found).build(self.parts["routing"])
@@ -228,8 +231,10 @@ class _Loader:
             server=server,
             identities=intake.identities,
             intake=intake,
+            sending=sending,
             files=tuple(d.file for d in self.documents),
             folder=self.folder.as_posix(),
+            templates=self.templates,
         )
 
     def _scope(self, catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Scope:

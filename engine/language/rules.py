@@ -33,13 +33,13 @@ class Span(Struct, frozen=True, kw_only=True):
 # --- conditions ------------------------------------------------------------------------------
 
 
-class FieldRef(Struct, frozen=True, kw_only=True):
+class FieldRef(Struct, frozen=True, kw_only=True, tag=True):
     """An operand read from another fact of the same lead."""
 
     fact: str
 
 
-class Test(Struct, frozen=True, kw_only=True):
+class Test(Struct, frozen=True, kw_only=True, tag=True):
     """One predicate on one fact, such as ``lead.employees gte 500``.
 
     ``fact`` is canonical: ``lead.X``, ``event.X``, ``score.MODEL.DIMENSION``, ``grade``,
@@ -54,28 +54,28 @@ class Test(Struct, frozen=True, kw_only=True):
     ranks: tuple[str, ...] = ()
 
 
-class All(Struct, frozen=True, kw_only=True):
+class All(Struct, frozen=True, kw_only=True, tag=True):
     """Holds while every item holds; empty holds always."""
 
     items: tuple[Condition, ...]
     source: Source
 
 
-class AnyOf(Struct, frozen=True, kw_only=True):
+class AnyOf(Struct, frozen=True, kw_only=True, tag=True):
     """Holds while at least one item holds."""
 
     items: tuple[Condition, ...]
     source: Source
 
 
-class Not(Struct, frozen=True, kw_only=True):
+class Not(Struct, frozen=True, kw_only=True, tag=True):
     """Holds while its item does not."""
 
     item: Condition
     source: Source
 
 
-class Aggregate(Struct, frozen=True, kw_only=True):
+class Aggregate(Struct, frozen=True, kw_only=True, tag=True):
     """A count, sum, max or last over matching events, compared with a number.
 
     ``window`` names the state on the lead that equal aggregates share.
@@ -91,7 +91,7 @@ class Aggregate(Struct, frozen=True, kw_only=True):
     source: Source
 
 
-class Absence(Struct, frozen=True, kw_only=True):
+class Absence(Struct, frozen=True, kw_only=True, tag=True):
     """Holds from ``span`` after the last matching event on; anchored at creation without any."""
 
     events: tuple[str, ...]
@@ -101,7 +101,7 @@ class Absence(Struct, frozen=True, kw_only=True):
     source: Source
 
 
-class Guard(Struct, frozen=True, kw_only=True):
+class Guard(Struct, frozen=True, kw_only=True, tag=True):
     """Holds at certain times of day and days of the week; never wakes a rule by itself."""
 
     start: int | None  # minutes since midnight

@@ -19,18 +19,22 @@ Mail = dict[str, list[list[Any]]]
 SENT: Final = frozenset({"email_sent", "email_delivered", "message_sent"})
 CLICKED: Final = "email_clicked"
 REMEMBERED: Final = SENT | {CLICKED}
+WITHDRAWS: Final = "withdraws"  # a key of the verdict: the ids of clicks that are taken back
+GIVEN: Final = "given"  # what the latest clicks gave, in a lead's mail
 MOST: Final = 20
 MOST_URL: Final = 200
 
 
 def remembered(mail: Mail, event: Event) -> Mail:
     """Return a lead's mail with the instant of one more delivery, or the link that was clicked."""
-    about = [event.at, *_about(event)]
-    name, entry = ("sent", about) if event.type in SENT else ("clicks", [*about, _link(event)])
+    entry: list[Any] = [event.at, *about(event)]
+    name = "sent" if event.type in SENT else "clicks"
+    if name == "clicks":
+        entry.append(_link(event))
     return {**mail, name: [*mail.get(name, ()), entry][-MOST:]}
 
 
-def _about(event: Event) -> tuple[str, str]:
+def about(event: Event) -> tuple[str, str]:
     """Return the delivery and the message that an event is about; "" when it does not say."""
     get = event.properties.get
     return str(get("delivery") or ""), str(get("message") or "")
@@ -52,38 +56,54 @@ def _linked(sent: Sequence[str], opened: Sequence[str]) -> bool:
     return _same(sent, opened) and (any(opened) or not any(sent))
 
 
-def suspicion(bots: Bots, lead: Lead | None, event: Event, others: Iterable[Event]) -> str | None:
-    """Return why an event is taken for a scanner's, None when it is not.
-
-    ``others`` are further events of the same lead that came at the same time.
-    """
+def suspicion(bots: Bots, lead: Lead | None, event: Event) -> str | None:
+    """Return why an event is taken for a scanner's, None when it is not."""
     if event.type not in bots.events or event.history:
         return None
     mail = lead.mail if lead is not None else {}
-    about = _about(event)
-    for at, *which in mail.get("sent", ()):
-        if 0 <= event.at - at < bots.within and _linked(which, about):
+    which = about(event)
+    for at, *sent in mail.get("sent", ()):
+        if 0 <= event.at - at < bots.within and _linked(sent, which):
             return f"{(event.at - at) / SECOND:g} s after the delivery"
-    if event.type != CLICKED:
-        return None
-    links = {link for at, *which, link in mail.get("clicks", ()) if _near(bots, at, event)
-             and _same(which, about)}  # fmt: skip
-    links |= {
-        _link(other)
-        for other in others
-        if other.type == CLICKED and _near(bots, other.at, event) and _same(_about(other), about)
-    }
-    links = (links | {_link(event)}) - {""}
-    if len(links) >= bots.links:
-        return f"{len(links)} links of one message within {bots.span / SECOND:g} s"
+    links = _links(bots, mail, event)
+    if links >= bots.links:
+        return f"{links} links of one message within {bots.span / SECOND:g} s"
     return None
 
 
-def _near(bots: Bots, at: int, event: Event) -> bool:
+def burst(bots: Bots, lead: Lead | None, event: Event) -> list[str]:
+    """Return the ids of the clicks that counted and that an event shows to be a scanner's."""
+    mail = lead.mail if lead is not None else {}
+    if event.type not in bots.events or event.history or _links(bots, mail, event) < bots.links:
+        return []
+    which = about(event)
+    return [
+        id
+        for at, delivery, message, id, *_ in mail.get(GIVEN, ())
+        if near(bots, at, event) and _same((delivery, message), which)
+    ]
+
+
+def _links(bots: Bots, mail: Mail, event: Event) -> int:
+    """Return how many links of its message were clicked about when a click came; 0 for an open."""
+    if event.type != CLICKED:
+        return 0
+    links = {
+        link
+        for at, *which, link in mail.get("clicks", ())
+        if near(bots, at, event) and _same(which, about(event))
+    }
+    return len((links | {_link(event)}) - {""})
+
+
+def near(bots: Bots, at: int, event: Event) -> bool:
+    """Whether an instant and an event may be of one burst of clicks."""
     return abs(event.at - at) < bots.span
 
 
-def marked(event: Event, reason: str) -> Event:
-    """Return the event as a suspected scanner's."""
+def marked(event: Event, reason: str, withdraws: list[str]) -> Event:
+    """Return the event as a suspected scanner's; with it go the clicks that it ``withdraws``."""
     screened = {**event.screened, "bot": reason}
+    if withdraws:
+        screened[WITHDRAWS] = withdraws
     return msgspec.structs.replace(event, bot=True, screened=screened)

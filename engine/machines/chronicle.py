@@ -29,6 +29,16 @@ class _Tale(msgspec.Struct):
         return Side(self.lead, self.log, start, {**begun, **balance.sums(lines)})
 
 
+class _Merge(msgspec.Struct, frozen=True):
+    """A merge that may be undone: both tales up to it, ``seq`` the last event before."""
+
+    survivor: str
+    absorbed: str
+    mine: _Tale
+    theirs: _Tale
+    seq: int
+
+
 class Chronicle:
     """The lead ``id`` from its first event on, or from its state in ``start``.
 
@@ -40,7 +50,7 @@ class Chronicle:
         self._id = id
         self._start = start
         self._tales: dict[str, _Tale] = {}
-        self._before: list[tuple[str, _Tale, int]] = []
+        self._merges: list[_Merge] = []
 
     @property
     def lead(self) -> Lead | None:
@@ -89,7 +99,7 @@ class Chronicle:
     def _merge(self, ruleset: Ruleset, entry: Entry, id: str, absorbed: str) -> None:
         mine, theirs = self._tale(id), self._tale(absorbed)
         del self._tales[absorbed]
-        self._before.append((absorbed, mine, entry.seq - 1))
+        self._merges.append(_Merge(id, absorbed, mine, theirs, entry.seq - 1))
         one, other = mine.side(self._start.get(id)), theirs.side(self._start.get(absorbed))
         if one is None or other is None:  # parted again later, and so not in this log
             self._tales[id] = _Tale(mine.lead, [*mine.log], [*mine.events], [*mine.decisions])
@@ -99,19 +109,22 @@ class Chronicle:
         decisions = [*mine.decisions, *theirs.decisions]
         tale = self._tales[id] = _Tale(joined.lead, both, [each.event for each in both], decisions)
         decision = decide(ruleset, joined.lead, entry.event, entry.decided_at)
-        decision.ledger[:0] = joined.lines
-        decision.happenings[:0] = joined.happenings
+        decision.ledger = [*joined.lines, *decision.ledger]
+        decision.happenings = [*joined.happenings, *decision.happenings]
         self._note(tale, entry, decision)
 
     def _part(self, ruleset: Ruleset, entry: Entry, id: str, absorbed: str) -> None:
-        """Undo the latest merge: the lead as it was, with what came to it since."""
-        if not self._before or self._before[-1][0] != absorbed:
+        """Undo the latest merge of the two: each as it was, one with what came to it since."""
+        pairs = [(each.survivor, each.absorbed) for each in self._merges]
+        if (id, absorbed) not in pairs:  # merged before this log begins
             return
-        _, before, seq = self._before.pop()
+        merge = self._merges.pop(len(pairs) - 1 - pairs[::-1].index((id, absorbed)))
+        self._tales[absorbed], before = merge.theirs, merge.mine
         if before.lead is None:
             return
         asked = entry.event.properties.get("asked", 0)
-        since = merging.since(self._tale(id).log, id, seq)
-        lead = merging.separate(ruleset, before.lead, since, asked)
+        since = merging.since(self._tale(id).log, id, merge.seq)
+        parted = merging.separate(ruleset, before.lead, since, asked)
         events = [*before.events, *(each.event for each in since), entry.event]
-        self._tales[id] = _Tale(lead, [*before.log, *since], events, before.decisions)
+        decisions = [*before.decisions, *parted.decisions]
+        self._tales[id] = _Tale(parted.lead, [*before.log, *since], events, decisions)

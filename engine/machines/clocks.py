@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
 
 from engine.language.definitions import Rung
-from engine.machines.state import Clock, Delivery, Event, Task
-from engine.machines.steps import deadline
+from engine.machines.people import notes
+from engine.machines.state import Clock, Event, Task
+from engine.machines.waits import deadline
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import SlaRule
 
-_CONTACT: Final = frozenset({"call_logged", "visit_logged", "quote_sent", "opportunity_opened"})
+CONTACT: Final = frozenset({"call_logged", "visit_logged", "quote_sent", "opportunity_opened"})
 _SENT: Final = frozenset({"message_sent", "email_sent"})
 # What ends each clock, beside the assignment's own end.
 MET_BY: Final = {
-    "notify": frozenset({*_SENT, "lead_accepted"}) | _CONTACT,
-    "accept": frozenset({"lead_accepted"}) | _CONTACT,
-    "first_contact": _CONTACT,
+    "notify": frozenset({*_SENT, "lead_accepted"}) | CONTACT,
+    "accept": frozenset({"lead_accepted"}) | CONTACT,
+    "first_contact": CONTACT,
+    "next_contact": CONTACT,
 }
 _NOTES: Final = {
     "remind": "线索待跟进 / a lead waits for you",
     "escalate": "线索超时未跟进 / a lead was not followed up",
 }
-_NAME: Final = "{{ lead.name | default('') }} {{ lead.company | default('') }}"
-NOTIFY: Final = "notify"  # the connection that carries notes to salespeople
+NEXT: Final = "next_contact"  # the one clock that each contact starts anew
 
 
 def start(work: Work) -> None:
     """Start the clocks of the first SLA that fits the lead; those of before are stopped."""
     stop(work, "assigned anew")
+    work.lead.clocks = {}
     for rule in work.ruleset.slas:
+        names = [name for name, _ in rule.definition.clocks]
+        if names == [NEXT]:
+            continue  # it has nothing to say before the first contact
         if rule.when is None or rule.when.holds(work):
-            _start(work, rule)
+            _start(work, rule, [name for name in names if name != NEXT])
             return
 
 
-def _start(work: Work, rule: SlaRule) -> None:
+def _start_next(work: Work) -> None:
+    """Start the clock up to the next contact, by the first SLA that has one and fits."""
+    if work.facts.get("owner") is None or _is_over(work):
+        return
+    for rule in work.ruleset.slas:
+        has_next = any(name == NEXT for name, _ in rule.definition.clocks)
+        if has_next and (rule.when is None or rule.when.holds(work)):
+            _start(work, rule, [NEXT])
+            return
+
+
+def _is_over(work: Work) -> bool:
+    stage = work.ruleset.stages.get(work.facts.get("stage", ""))
+    return stage is not None and stage.definition.final
+
+
+def _start(work: Work, rule: SlaRule, names: Collection[str]) -> None:
     sla = rule.definition
     clocks: dict[str, Clock] = {}
     for name, span in sla.clocks:
+        if name not in names:
+            continue
         due = deadline(work, span, work.now, sla.calendar)
         clocks[name] = Clock(sla.id, work.now, due)
         work.arm(_timer(sla.id, name), due)
-    work.lead.clocks = clocks
+    work.lead.clocks = {**work.lead.clocks, **clocks}
     for index, rung in enumerate(sla.rungs):
         due = deadline(work, rung.after, work.now, sla.calendar)
         work.arm(_timer(sla.id, str(index)), due)
@@ -75,17 +99,16 @@ def _end(work: Work, name: str, status: str) -> None:
 
 def hear(work: Work, occurrence: Event | Occurrence) -> None:
     """Let what was done meet the clocks that wait for it; contact ends the ladder."""
-    if not work.lead.clocks:
-        return
     if occurrence.type in _SENT and occurrence.properties.get("audience") != "owner":
         return
     for name, clock in work.lead.clocks.items():
         if clock.status == "running" and occurrence.type in MET_BY[name]:
             _end(work, name, "met")
             work.happen("sla_met", sla=clock.sla, clock=name, by=occurrence.type)
-    if occurrence.type in _CONTACT:
+    if occurrence.type in CONTACT:
         for name in [t for t in work.lead.timers if t.startswith("sla:")]:
             work.arm(name, None)
+        _start_next(work)
 
 
 def timer_due(work: Work, sla: str, part: str) -> None:
@@ -93,6 +116,9 @@ def timer_due(work: Work, sla: str, part: str) -> None:
     work.arm(_timer(sla, part), None)
     rule = next((s for s in work.ruleset.slas if s.definition.id == sla), None)
     if rule is None:
+        return
+    if _is_over(work):
+        stop(work, "the lead is at its end")
         return
     if not part.isdecimal():
         clock = work.lead.clocks.get(part)
@@ -115,31 +141,13 @@ def _climb(work: Work, rule: SlaRule, rung: Rung) -> None:
     _breach(work, sla, rung.do)
     key = f"{work.lead.id}:sla:{sla}:{rung.do}:{work.lead.asked}:{work.now}"
     if rung.do == "remind":
-        _notify(work, key, owner, "remind")
+        notes.tell(work, key, owner, "remind", _NOTES["remind"])
     elif rung.do == "escalate":
         supervisor = team.supervisor if team else None
-        _notify(work, key, supervisor, "escalate")
+        notes.tell(work, key, supervisor, "escalate", _NOTES["escalate"])
         title = (
             f"线索超时未跟进 / lead not followed up: {work.facts.get('lead.name', work.lead.id)}"
         )
         work.give_task(Task(key, work.lead.id, title, work.now, supervisor, priority="high"))
-    else:
+    elif not any(r.kind == "release" for r in work.decision.requests):
         work.request("release", pool=rung.to, reason=f"SLA {sla}: not followed up in time")
-
-
-def _notify(work: Work, key: str, to: str | None, what: str) -> None:
-    title = _NOTES[what]
-    status = "queued" if to and NOTIFY in work.ruleset.definitions.server.connections else "blocked"
-    work.deliver(
-        Delivery(
-            key=key,
-            lead=work.lead.id,
-            connection=NOTIFY,
-            at=work.now,
-            params={"what": what, "title": title, "text": f"{title}: {_NAME}"},
-            audience="owner",
-            to=to,
-            status=status,
-            reason="" if status == "queued" else "nobody to notify or no connection notify",
-        )
-    )

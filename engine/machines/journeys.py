@@ -19,9 +19,9 @@ def journeys_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
     for rule in _active(work):
         definition = rule.definition
         if occurrence.type in definition.exit_events and _fits(work, rule.exit_where):
-            leave(work, rule, f"exit: {occurrence.type}")
+            leave(work, rule.id, f"exit: {occurrence.type}")
         elif occurrence.type in definition.goal_events and _fits(work, rule.goal_where):
-            leave(work, rule, f"goal: {occurrence.type}")
+            leave(work, rule.id, f"goal: {occurrence.type}")
         else:
             _hear(work, rule, occurrence)
     for rule in work.ruleset.event_journeys.woken(occurrence.type, occurrence.properties):
@@ -42,6 +42,8 @@ def journeys_for_facts(work: Work, changed: set[str]) -> None:
     for rule in _active(work):
         if not changed.isdisjoint(rule.end_reads):
             check_end(work, rule)
+        if not changed.isdisjoint(rule.dates):
+            _look_at_date(work, rule, changed)
     for rule in work.ruleset.state_journeys.woken(changed, work):
         judge(work, rule)
 
@@ -56,11 +58,11 @@ def check_end(work: Work, rule: JourneyRule) -> None:
         if when is None:
             continue
         if when.holds(work):
-            leave(work, rule, f"{word}: condition")
+            leave(work, rule.id, f"{word}: condition")
             return
         if when.deadline is not None:
             dues.append(when.deadline(work))
-    work.arm(_end_timer(rule.id), min((d for d in dues if d is not None), default=None))
+    work.arm(end_timer(rule.id), min((d for d in dues if d is not None), default=None))
 
 
 def judge(work: Work, rule: JourneyRule) -> None:
@@ -72,29 +74,51 @@ def judge(work: Work, rule: JourneyRule) -> None:
 def _active(work: Work) -> Sequence[JourneyRule]:
     if not work.lead.journeys:
         return ()
-    known = work.ruleset.journeys
-    return [
-        known[id]
+    found = (
+        work.ruleset.journey_of(id, enrolment.version)
         for id, enrolment in work.lead.journeys.items()
-        if enrolment.left_at is None and id in known
-    ]
+        if enrolment.left_at is None
+    )
+    return [rule for rule in found if rule is not None]
 
 
-def enter(work: Work, rule: JourneyRule) -> None:
-    """Start a journey, or note why not."""
+def _rule(work: Work, id: str) -> JourneyRule | None:
+    """Return the definition by which the lead is in a journey, None when it is not."""
+    enrolment = work.lead.journeys.get(id)
+    if enrolment is None or enrolment.left_at is not None:
+        return None
+    return work.ruleset.journey_of(id, enrolment.version)
+
+
+def enter(work: Work, rule: JourneyRule, by: str | None = None, again: bool = False) -> None:
+    """Start a journey, or note why not; ``by`` is the journey that led here.
+
+    ``again`` begins anew what an edit broke off, whatever reentry says.
+    """
     past = work.lead.journeys.get(rule.id)
-    refusal = _refusal(work, rule, past)
+    rivals = _rivals(work, rule)
+    refusal = _refusal(work, rule, None if again else past) or _precedence(rule, rivals)
     if refusal is not None:
-        work.happen("journey_not_entered", journey=rule.id, reason=refusal)
+        work.happen("journey_not_entered", journey=rule.id, reason=refusal, by=by)
         return
+    for rival in rivals:
+        leave(work, rival.id, f"gave way to {rule.id}")
     first = next(iter(rule.steps))
-    enrolment = Enrolment(rule.id, work.now, first, work.now, entered_by=work.event.id)
-    _save(work, enrolment)
-    work.happen("journey_entered", journey=rule.id)
+    enrolment = Enrolment(
+        journey=rule.id,
+        entered_at=work.now,
+        step=first,
+        arrived_at=work.now,
+        entered_by=work.event.id,
+        version=rule.definition.version,
+        variants=past.variants if past is not None else {},
+    )
+    save(work, enrolment)
+    work.happen("journey_entered", journey=rule.id, by=by)
     work.occur("journey_entered", journey=rule.id)
     check_end(work, rule)
     if work.lead.journeys[rule.id].left_at is None:
-        _walk(work, rule, first)
+        walk(work, rule, first)
 
 
 def _refusal(work: Work, rule: JourneyRule, past: Enrolment | None) -> str | None:
@@ -112,51 +136,92 @@ def _refusal(work: Work, rule: JourneyRule, past: Enrolment | None) -> str | Non
     return None
 
 
-def leave(work: Work, rule: JourneyRule, reason: str) -> None:
+def _rivals(work: Work, rule: JourneyRule) -> list[JourneyRule]:
+    """Return the other journeys of its group that the lead is in."""
+    group = rule.definition.group
+    if group is None:
+        return []
+    return [r for r in _active(work) if r.id != rule.id and r.definition.group == group]
+
+
+def _precedence(rule: JourneyRule, rivals: Sequence[JourneyRule]) -> str | None:
+    """Return why a journey has to stay behind those of its group that run."""
+    for rival in rivals:
+        if rival.definition.priority >= rule.definition.priority:
+            return f"{rival.id} of the same group goes first"
+    return None
+
+
+def leave(work: Work, id: str, reason: str) -> None:
     """End a journey; nothing of it waits any more."""
-    enrolment = work.lead.journeys[rule.id]
-    work.arm(_timer(rule.id), None)
-    work.arm(_end_timer(rule.id), None)
-    _save(work, msgspec.structs.replace(enrolment, step=None, left_at=work.now, reason=reason))
-    work.happen("journey_left", journey=rule.id, reason=reason)
-    work.occur("journey_left", journey=rule.id, reason=reason)
+    enrolment = work.lead.journeys[id]
+    work.arm(timer(id), None)
+    work.arm(end_timer(id), None)
+    save(work, msgspec.structs.replace(enrolment, step=None, left_at=work.now, reason=reason))
+    work.happen("journey_left", journey=id, reason=reason)
+    work.occur("journey_left", journey=id, reason=reason)
 
 
-def _timer(journey: str) -> str:
+def timer(journey: str) -> str:
+    """Return the name of the deadline of a journey's present step."""
     return f"journey:{journey}"
 
 
-def _end_timer(journey: str) -> str:
+def end_timer(journey: str) -> str:
+    """Return the name of the deadline at which the clock may end a journey."""
     return f"end:{journey}"
 
 
-def _save(work: Work, enrolment: Enrolment) -> None:
+def save(work: Work, enrolment: Enrolment) -> None:
+    """Write an enrolment, and the fact that tells where the lead is."""
     work.lead.journeys = {**work.lead.journeys, enrolment.journey: enrolment}
     work.set_fact(f"journey.{enrolment.journey}", enrolment.step)
 
 
-def _walk(work: Work, rule: JourneyRule, target: str | None) -> None:
-    """Run steps from ``target`` on until one waits or the journey ends."""
+def walk(work: Work, rule: JourneyRule, target: str | None, there: bool = False) -> None:
+    """Run steps from ``target`` on until one waits or the journey ends.
+
+    A lead that is ``there`` already does not arrive anew: a send that was postponed.
+    """
     for _ in range(MAX_STEPS):
         step = rule.steps.get(target) if target else None
         if step is None:
-            leave(work, rule, "completed" if target in (None, "end") else f"step {target} is gone")
+            over = target in (None, "end")
+            leave(work, rule.id, "completed" if over else f"step {target} is gone")
             return
-        _arrive(work, rule, step)
+        if not there:
+            _arrive(work, rule, step)
+        there = False
         outcome = steps.run(work, rule, step)
         if isinstance(outcome, steps.Waiting):
-            work.arm(_timer(rule.id), outcome.due)
+            work.arm(timer(rule.id), outcome.due)
             return
+        if isinstance(outcome, steps.Entering):
+            outcome = _hand_over(work, rule, step, outcome.journey)
         target = _pass(work, rule, step, outcome)
         if work.lead.journeys[rule.id].left_at is not None:
             return
-    leave(work, rule, f"stopped: {MAX_STEPS} steps without a wait")
+    leave(work, rule.id, f"stopped: {MAX_STEPS} steps without a wait")
+
+
+def _hand_over(work: Work, rule: JourneyRule, step: StepRule, other: str) -> str | None:
+    """Enter another journey; one of the same group takes the place of this one."""
+    target = work.ruleset.journeys.get(other)
+    if target is None:
+        text = "there is no such journey any more"
+        work.happen("journey_not_entered", journey=other, reason=text, by=rule.id)
+    else:
+        group = rule.definition.group
+        if group is not None and target.definition.group == group and target.id != rule.id:
+            leave(work, rule.id, f"went on to {other}")
+        enter(work, target, by=rule.id)
+    return step.definition.next
 
 
 def _arrive(work: Work, rule: JourneyRule, step: StepRule) -> None:
     enrolment = work.lead.journeys[rule.id]
     id = step.definition.id
-    _save(work, msgspec.structs.replace(enrolment, step=id, arrived_at=work.now))
+    save(work, msgspec.structs.replace(enrolment, step=id, arrived_at=work.now))
     work.happen("journey_step", journey=rule.id, step=id, does=step.definition.kind)
 
 
@@ -164,7 +229,7 @@ def _pass(work: Work, rule: JourneyRule, step: StepRule, target: str | None) -> 
     """Date the step as done and return the next one."""
     enrolment = work.lead.journeys[rule.id]
     done: Mapping[str, int] = {**enrolment.done, step.definition.id: work.now}
-    _save(work, msgspec.structs.replace(enrolment, done=dict(done)))
+    save(work, msgspec.structs.replace(enrolment, done=dict(done)))
     return target if target is not None else step.below
 
 
@@ -175,26 +240,52 @@ def _hear(work: Work, rule: JourneyRule, occurrence: Event | Occurrence) -> None
     if step is None or occurrence.type not in step.definition.events:
         return
     if steps.hears(work, rule, step, occurrence):
-        work.arm(_timer(rule.id), None)
+        work.arm(timer(rule.id), None)
         work.happen(
             "journey_heard", journey=rule.id, step=step.definition.id, event=occurrence.type
         )
-        _walk(work, rule, _pass(work, rule, step, step.definition.then))
+        walk(work, rule, _pass(work, rule, step, step.definition.then))
 
 
-def timer_due(work: Work, rule: JourneyRule) -> None:
-    """A wait is over."""
-    enrolment = work.lead.journeys.get(rule.id)
-    if enrolment is None or enrolment.left_at is not None:
+def _look_at_date(work: Work, rule: JourneyRule, changed: set[str]) -> None:
+    """Wait for another day, when the date changed that a step waits for."""
+    enrolment = work.lead.journeys[rule.id]
+    step = rule.steps.get(enrolment.step or "")
+    date = step.definition.date if step is not None else None
+    if step is None or date is None or date.fact not in changed:
         return
+    outcome = steps.run(work, rule, step)
+    if isinstance(outcome, steps.Waiting):
+        work.arm(timer(rule.id), outcome.due)
+    elif not isinstance(outcome, steps.Entering):
+        work.arm(timer(rule.id), None)
+        walk(work, rule, _pass(work, rule, step, outcome))
+
+
+def end_due(work: Work, id: str) -> None:
+    """The clock may have made an exit or a goal true."""
+    rule = _rule(work, id)
+    if rule is not None:
+        check_end(work, rule)
+
+
+def timer_due(work: Work, id: str) -> None:
+    """A wait is over."""
+    rule = _rule(work, id)
+    if rule is None:
+        return
+    enrolment = work.lead.journeys[id]
     step = rule.steps.get(enrolment.step or "")
     if step is None:
-        leave(work, rule, f"step {enrolment.step} is gone")
+        leave(work, id, f"step {enrolment.step} is gone")
         return
     definition = step.definition
+    if definition.kind == "send":
+        walk(work, rule, definition.id, there=True)
+        return
     target = definition.otherwise if definition.events else definition.next
     work.happen("journey_wait_over", journey=rule.id, step=definition.id)
-    _walk(work, rule, _pass(work, rule, step, target))
+    walk(work, rule, _pass(work, rule, step, target))
 
 
 def answered(work: Work) -> None:
@@ -202,4 +293,4 @@ def answered(work: Work) -> None:
     for rule in _active(work):
         step = rule.steps.get(work.lead.journeys[rule.id].step or "")
         if step is not None and step.definition.kind == "route":
-            _walk(work, rule, _pass(work, rule, step, step.definition.next))
+            walk(work, rule, _pass(work, rule, step, step.definition.next))

@@ -6,12 +6,24 @@ changed; what a later one changes is looked at by the earlier ones in the next r
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any, Final
 
-from engine.machines import bots, clocks, journeys, lifecycle, profile, scoring
-from engine.machines.routine import routine
-from engine.machines.state import STALE, Assignment, Decision, Event, Lead
+from engine.machines import (
+    adopting,
+    bots,
+    clocks,
+    journeys,
+    lifecycle,
+    profile,
+    refusals,
+    scoring,
+    withdrawing,
+)
+from engine.machines.arrival import arrival
+from engine.machines.people import following, owning, recycling, todos
+from engine.machines.routine import Brief, routine
+from engine.machines.state import STALE, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
@@ -33,22 +45,30 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     """
     reaction = ruleset.reactions.get(event.type, NONE)
     found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
-    if reaction.counts is not None and event.type not in _EFFECTS:
-        done = routine(ruleset, lead, event, now, reaction, found)
-        if done is not None:
-            decision, changed = done
-            if changed:
-                _go_on(Work(ruleset, lead, event, now, decision), changed, reaction)
-            return decision
+    if reaction.counts is not None and event.type not in _ACTED_ON:
+        brief = routine(ruleset, lead, event, now, reaction, found)
+        if brief is None:
+            brief = arrival(ruleset, lead, event, now, reaction, found)
+        if brief is not None:
+            if brief.before:
+                _go_on(Work(ruleset, lead, event, now, brief.decision), brief, reaction)
+            if event.type == bots.CLICKED:
+                withdrawing.note(ruleset, lead, brief.decision, event, reaction, found)
+            return brief.decision
     return decide_at_length(ruleset, lead, event, now, reaction, found)
 
 
-def _go_on(work: Work, changed: Set[str], reaction: Reaction) -> None:
-    """Settle what the scores that a routine event changed may turn."""
-    scores = work.original.facts
-    work.changed.update(changed)
-    work.before.update((name, scores.get(name, 0)) for name in changed)
-    _settle(work, work.event, reaction)
+def _go_on(work: Work, brief: Brief, reaction: Reaction) -> None:
+    """Settle what a brief decision may turn."""
+    work.before.update(brief.before)
+    if brief.grades is None:
+        work.changed.update(brief.before)
+        _settle(work, work.event, reaction)
+        return
+    carry = set(brief.grades)
+    _move(work, None, set(brief.before), carry)
+    work.changed = carry & work.ruleset.watched
+    _settle_next(work)
 
 
 def decide_at_length(
@@ -72,6 +92,7 @@ def decide_at_length(
     elif lead.ruleset != ruleset.version:
         profile.set_aside(work)
         scoring.adopt(work)
+        recycling.adopt(work)
     if work.news:
         _catch_up(work)
     if event.lead or event.screened or event.type in _TOUCHING or lead.clocks:
@@ -88,11 +109,15 @@ def decide_at_length(
         _settle(work, event, reaction)
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
+    if event.type == bots.CLICKED:
+        withdrawing.note(ruleset, lead, work.decision, event, reaction, found)
     return work.decision
 
 
 def _catch_up(work: Work) -> None:
     """Judge what history left, and meet the deadlines that have come."""
+    if work.lead.journeys:
+        adopting.adopt(work)
     if work.lead.unjudged:
         _recall(work)
     timers = work.lead.timers
@@ -148,12 +173,16 @@ def _deadline(work: Work, name: str) -> None:
         lifecycle.judge(work, ruleset.stages[rest])
     elif kind == "enter" and rest in ruleset.journeys:
         journeys.judge(work, ruleset.journeys[rest])
-    elif kind == "journey" and rest in ruleset.journeys:
-        journeys.timer_due(work, ruleset.journeys[rest])
-    elif kind == "end" and rest in ruleset.journeys:
-        journeys.check_end(work, ruleset.journeys[rest])
+    elif kind == "journey":
+        journeys.timer_due(work, rest)
+    elif kind == "end":
+        journeys.end_due(work, rest)
     elif kind == "sla":
         clocks.timer_due(work, *rest.rsplit(":", 1))
+    elif kind == "recycle":
+        recycling.timer_due(work, name)
+    elif kind == "task":
+        todos.timer_due(work, rest)
 
 
 def _take(work: Work) -> None:
@@ -165,34 +194,13 @@ def _take(work: Work) -> None:
         profile.take_flags(work, event)
     if event.type in bots.REMEMBERED:
         work.lead.mail = bots.remembered(work.lead.mail, event)
+    if bots.WITHDRAWS in event.screened:
+        withdrawing.withdraw(work)
     handle = _EFFECTS.get(event.type)
     if handle is not None:
         handle(work, event.properties)
-    if work.lead.clocks and work.news:
+    if work.news and (work.lead.clocks or event.type in clocks.CONTACT):
         clocks.hear(work, event)
-
-
-def _assigned(work: Work, properties: dict[str, Any]) -> None:
-    for name in ("owner", "team", "pool"):
-        work.set_fact(name, properties.get(name))
-    work.lead.assignment = Assignment(
-        work.now,
-        properties.get("owner"),
-        properties.get("team"),
-        properties.get("pool"),
-        properties.get("rule"),
-        properties.get("reason", ""),
-        properties.get("tried", []),
-        properties.get("considered", []),
-    )
-    if properties.get("owner"):
-        clocks.start(work)
-    journeys.answered(work)
-
-
-def _released(work: Work, properties: dict[str, Any]) -> None:
-    clocks.stop(work, properties.get("reason", "released"))
-    _assigned(work, {**properties, "owner": None, "team": None})
 
 
 def _stage_changed(work: Work, properties: dict[str, Any]) -> None:
@@ -203,19 +211,16 @@ def _grade_overridden(work: Work, properties: dict[str, Any]) -> None:
     scoring.override_grade(work, properties.get("grade", ""), properties.get("reason"))
 
 
-def _unsubscribed(work: Work, properties: dict[str, Any]) -> None:
-    topic = properties.get("topic") or "marketing"
-    profile.take_consent(work, work.event, topic, "withdrawn")
-
-
 _EFFECTS: Final = {
-    "lead_assigned": _assigned,
-    "lead_released": _released,
+    **owning.EFFECTS,
+    **todos.EFFECTS,
+    **following.EFFECTS,
     "stage_changed": _stage_changed,
     "grade_overridden": _grade_overridden,
-    "unsubscribed": _unsubscribed,
+    **refusals.EFFECTS,
 }
 _TOUCHING: Final = frozenset((*bots.REMEMBERED, *_EFFECTS))
+_ACTED_ON: Final = frozenset((*_EFFECTS, *clocks.CONTACT))  # the machine itself answers these
 
 
 def _record(work: Work, event: Event | Occurrence, reaction: Reaction) -> None:
@@ -245,16 +250,29 @@ def _settle(work: Work, occurrence: Event | Occurrence | None, reaction: Reactio
             _round(work, occurrence if reaction.moves else None)
         else:
             work.changed.clear()
-        changed, before = work.changed, work.before
-        if work.news:  # edges are over once every stratum has seen them
-            work.before = {n: before[n] for n in before.keys() & changed} if changed else {}
-        if not (changed or work.queue):
+        _end_edges(work)
+        if not (work.changed or work.queue):
             return
         occurrence = work.queue.pop(0) if work.queue else None
         reaction = _hear(work, occurrence) if occurrence else NONE
     work.happen("rule_error", reason=f"rules did not settle after {MAX_ROUNDS} rounds")
     work.changed.clear()
     work.queue.clear()
+
+
+def _settle_next(work: Work) -> None:
+    """Run the rounds after one that has been run."""
+    _end_edges(work)
+    if work.changed or work.queue:
+        occurrence = work.queue.pop(0) if work.queue else None
+        _settle(work, occurrence, _hear(work, occurrence) if occurrence else NONE)
+
+
+def _end_edges(work: Work) -> None:
+    """Edges are over once every stratum has seen them; those of history are kept."""
+    if work.news:
+        changed, before = work.changed, work.before
+        work.before = {n: before[n] for n in before.keys() & changed} if changed else {}
 
 
 def _hear(work: Work, occurrence: Event | Occurrence) -> Reaction:
@@ -303,6 +321,7 @@ def _move(
     if occurrence is not None:
         journeys.journeys_for_occurrence(work, occurrence)
     journeys.journeys_for_facts(work, seen)
+    recycling.for_facts(work, seen)
     carry |= work.changed
 
 

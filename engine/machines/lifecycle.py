@@ -60,10 +60,8 @@ def reachable(work: Work) -> list[str]:
 
 
 def enter(work: Work, stage: str, reason: str, rule: str | None = None) -> None:
-    """Enter a stage and date it."""
+    """Enter a stage that is another than the present one, and date it."""
     previous = work.facts.get("stage")
-    if previous == stage:
-        return
     work.lead.stages = {**work.lead.stages, stage: work.now}
     work.set_fact("stage", stage)
     change = {"from": previous, "to": stage, "reason": reason}

@@ -25,7 +25,6 @@ from engine.machines.state import (
     Lead,
     LedgerLine,
     Number,
-    TeamBook,
     Teams,
 )
 from engine.network.ruleset import Ruleset, tidy
@@ -149,7 +148,8 @@ def _without_answers(entries: list[Entry]) -> list[Entry]:
 
 
 def _is_answer(event: Event) -> bool:
-    return event.type in ("lead_assigned", "lead_released") and event.channel == "engine"
+    answers = ("lead_assigned", "lead_released", "claim_refused")
+    return event.type in answers and event.channel == "engine"
 
 
 def _absorbs(event: Event, lead: Any) -> bool:
@@ -210,6 +210,8 @@ def _united(ruleset: Ruleset, one: Lead, survivor: Lead, absorbed: Lead, now: in
         clocks=owned.clocks,
         assignment=owned.assignment,
         asked=survivor.asked,
+        sends=sorted([*survivor.sends, *absorbed.sends], key=lambda send: send[0]),
+        addresses={**absorbed.addresses, **survivor.addresses},
     )
     lead.unjudged = {**_changed(lead, one, survivor), **survivor.unjudged}
     return lead
@@ -301,7 +303,7 @@ def _timers(one: Lead, survivor: Lead, owned: Lead) -> dict[str, int]:
     return {
         **{k: v for k, v in one.timers.items() if k == EXPIRY or k.startswith(counted)},
         **{k: v for k, v in survivor.timers.items() if k.startswith(("journey:", "end:"))},
-        **{k: v for k, v in owned.timers.items() if k.startswith("sla:")},
+        **{k: v for k, v in owned.timers.items() if k.startswith(("sla:", "recycle:", "task:"))},
     }
 
 
@@ -329,15 +331,23 @@ def _moved_on(survivor: Lead, lead: Lead, now: int) -> list[Happening]:
 # --- separating ----------------------------------------------------------------------------------
 
 
-def separate(ruleset: Ruleset, before: Lead, since: Iterable[Entry], asked: int) -> Lead:
+class Separated(msgspec.Struct, frozen=True):
+    """The survivor of a merge that was undone, and what each entry since has done to it alone."""
+
+    lead: Lead
+    decisions: list[Decision]
+
+
+def separate(ruleset: Ruleset, before: Lead, since: Iterable[Entry], asked: int) -> Separated:
     """Return the survivor as it was ``before`` a merge, with what came to it ``since``.
 
     ``asked`` is how often the merged lead was sent to routing: keys of requests stay unique.
     """
-    lead = before
+    lead, decisions = before, []
     for entry in since:
-        lead = decide(ruleset, lead, entry.event, entry.decided_at).lead
-    return replace(lead, asked=max(lead.asked, asked))
+        decisions.append(decide(ruleset, lead, entry.event, entry.decided_at))
+        lead = decisions[-1].lead
+    return Separated(replace(lead, asked=max(lead.asked, asked)), decisions)
 
 
 # --- teams ---------------------------------------------------------------------------------------
@@ -346,18 +356,12 @@ def separate(ruleset: Ruleset, before: Lead, since: Iterable[Entry], asked: int)
 def reload(ruleset: Ruleset, teams: Teams, gone: Sequence[Lead], come: Sequence[Lead]) -> Teams:
     """Return team state with the open leads of owners: ``gone`` no more, ``come`` instead."""
     for lead in gone:
-        if _is_open(ruleset, lead):
+        if not team.is_over(ruleset, lead):
             teams = team.close(teams, lead)
     for lead in come:
         name, owner = lead.facts.get("team") or "", lead.facts.get("owner")
         book = teams.books.get(name)
-        if book is not None and owner is not None and _is_open(ruleset, lead):
+        if book is not None and owner is not None and not team.is_over(ruleset, lead):
             loads = {**book.loads, owner: book.loads.get(owner, 0) + 1}
-            after = TeamBook(book.served, book.turns, book.credits, loads)
-            teams = Teams({**teams.books, name: after})
+            teams = Teams({**teams.books, name: replace(book, loads=loads)})
     return teams
-
-
-def _is_open(ruleset: Ruleset, lead: Lead) -> bool:
-    stage = ruleset.stages.get(lead.facts.get("stage", ""))
-    return stage is None or not stage.definition.final

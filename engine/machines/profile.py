@@ -78,6 +78,7 @@ def set_aside(work: Work) -> None:
             convert(field, value)
         except BadValue as error:
             work.set_fact(fact, None)
+            work.before[fact] = None  # what cannot be compared with is as if it had not been
             work.happen("value_set_aside", fact=fact, type=field.type, reason=str(error))
 
 

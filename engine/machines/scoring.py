@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from math import frexp
+from typing import Any, Final
 
 from engine.language.definitions import Dimension
 from engine.machines.state import Event, LedgerLine, Number
@@ -12,6 +14,9 @@ from engine.network.rules import Rule
 from engine.network.ruleset import Ruleset, tidy
 
 EXPIRY = "expiry"
+LIMIT: Final = 1024  # grants that a lead keeps apart, as windows keep their events
+FINENESS: Final = 512
+Grant = list[Any]  # [instant, rule key, points], and of how many occurrences where not of one
 
 
 def score_occurrence(work: Work, occurrence: Event | Occurrence, found: Sequence[Rule]) -> None:
@@ -135,34 +140,70 @@ def _give(work: Work, rule: Rule, at: int) -> None:
     if points:
         _line(work, rule, points)
         if life is not None:
-            work.lead.grants = [*work.lead.grants, [at + life, rule.key, points]]
-            work.arm(EXPIRY, min(g[0] for g in work.lead.grants))
+            _grant(work, [at + life, rule.key, points])
+
+
+def _grant(work: Work, grant: Grant) -> None:
+    """Remember points that will go; however many there are, a lead's state stays bounded."""
+    lead = work.lead
+    lead.grants = [*lead.grants, grant]
+    if len(lead.grants) % LIMIT:
+        work.arm(EXPIRY, min(grant[0], lead.timers.get(EXPIRY, grant[0])))
+    else:
+        lead.grants = _added_up(work.ruleset, lead.grants)
+        work.arm(EXPIRY, min(each[0] for each in lead.grants))
+
+
+def _added_up(ruleset: Ruleset, grants: Iterable[Grant]) -> list[Grant]:
+    """Add up what a rule takes back in one slot, a FINENESS-th of its span, at the slot's latest.
+
+    Only points of one magnitude, so that what decays comes to its end as each of them would.
+    """
+    found: dict[tuple[Any, ...], Grant] = {}
+    for grant in sorted(grants):
+        due, key, points = grant[:3]
+        number = _number(grant)
+        rule = ruleset.rules.get(key)
+        slot = max(1, rule.life // FINENESS) if rule is not None and rule.life else 1
+        # Of one magnitude are points between the same powers of two, above or below zero.
+        at = (key, due // slot, points < 0, frexp(points / number)[1])
+        if at in found:
+            points, number = tidy(found[at][2] + points), found[at][3] + number
+        found[at] = [due, key, points, number]
+    return [grant[:3] if grant[3] == 1 else grant for grant in found.values()]
+
+
+def _number(grant: Grant) -> int:
+    """Return of how many occurrences a grant's points are."""
+    return grant[3] if len(grant) > 3 else 1
 
 
 def expire(work: Work) -> None:
     """Take back what has expired or decayed, also where the rule is gone meanwhile."""
     grants = work.lead.grants
     work.lead.grants = [g for g in grants if g[0] > work.now]
-    for due, key, points in grants:
+    for grant in grants:
+        due, key, points = grant[:3]
         if due > work.now:
             continue
         rule = work.ruleset.rules.get(key)
         half_life = rule.definition.half_life if rule else None
         if half_life is None:
-            _take_back(work, key, points, "expired")
+            take_back(work, key, points, "expired")
         else:
-            _halve(work, key, points, due + half_life)
+            _halve(work, grant, due + half_life)
     work.arm(EXPIRY, min((g[0] for g in work.lead.grants), default=None))
 
 
-def _halve(work: Work, key: str, points: Number, due: int) -> None:
-    """Take half of what an occurrence still gives; all of it when under a point would remain."""
+def _halve(work: Work, grant: Grant, due: int) -> None:
+    """Take half of what occurrences still give; all when under a point of each would remain."""
+    _, key, points, *number = grant
     gone = tidy(points / 2)
-    if abs(points - gone) < 1:
+    if abs(points - gone) < _number(grant):
         gone = points
-    _take_back(work, key, gone, "decayed")
+    take_back(work, key, gone, "decayed")
     if gone != points:
-        work.lead.grants = [*work.lead.grants, [due, key, tidy(points - gone)]]
+        work.lead.grants = [*work.lead.grants, [due, key, tidy(points - gone), *number]]
 
 
 def adopt(work: Work) -> None:
@@ -170,12 +211,15 @@ def adopt(work: Work) -> None:
     for key, points in list(work.lead.holds.items()):
         if not _declared(work, key):
             work.forget("holds", key)
-            _take_back(work, key.removeprefix("cap:"), points, "removed")
+            take_back(work, key.removeprefix("cap:"), points, "removed")
     for name in [t for t in work.lead.timers if t.startswith("rule:")]:
         if name.removeprefix("rule:") not in work.ruleset.rules:
             work.arm(name, None)
     for rule in work.ruleset.held_rules.possible(work):
         judge(work, rule)
+    for name, model in work.ruleset.models.items():  # limits may be others now
+        for dimension in model.dimensions:
+            _cap(work, name, dimension, f"score.{name}.{dimension.id}")
     # Bands may have moved; named without `before`, so that no edge fires for it.
     work.changed.update(f"score.{model}.total" for model in work.ruleset.models)
 
@@ -188,13 +232,18 @@ def _declared(work: Work, key: str) -> bool:
     return declared is not None and any(d.id == dimension for d in declared.dimensions)
 
 
-def _take_back(work: Work, key: str, points: Number, reason: str) -> None:
+def take_back(work: Work, key: str, points: Number, reason: str) -> None:
+    """Take back points that a rule or cap gave, also where that is gone meanwhile."""
     rule = work.ruleset.rules.get(key)
     if rule is not None:
         _line(work, rule, -points, reason)
         return
     model, dimension, id = (*key.split(".", 2), "cap")[:3]
     work.add_points(model, dimension, id, -points, None, reason)
+    declared = work.ruleset.models.get(model)
+    for limits in declared.dimensions if declared is not None else ():
+        if limits.id == dimension:
+            _cap(work, model, limits, f"score.{model}.{dimension}")
 
 
 def _may_repeat(work: Work, rule: Rule, at_most: int, at: int) -> bool:

@@ -41,7 +41,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A lead's way through one journey. ``done`` dates every step passed, by step id."""
+    """A lead's way through one journey. ``done`` dates every step passed, by step id.
+
+    ``version`` is that of the definition it goes by, ``variants`` are the ways it got, by split.
+    """
 
     journey: str
     entered_at: int
@@ -51,6 +54,8 @@ class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     left_at: int | None = None
     reason: str | None = None
     entered_by: str = ""  # the id of the event that led in; part of delivery keys
+    version: str = ""
+    variants: dict[str, str] = {}
 
 
 class Clock(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -87,7 +92,8 @@ class Lead(msgspec.Struct, omit_defaults=True, gc=False):
     ``score.MODEL.DIMENSION``, ``grade``, ``stage``, ``owner``, ``team``, ``pool``,
     ``journey.ID``. ``holds`` says what each truth-maintained rule gives at present and
     ``truths`` since when a watched condition holds; ``grants`` lists what event rules gave
-    that will expire, as [instant, rule key, points]. ``timers`` are named deadlines; the
+    that will expire, as [instant, rule key, points], with how many occurrences gave them
+    where it was not one. ``timers`` are named deadlines; the
     host wakes the lead at the earliest. ``unjudged`` keeps what history changed, as it was
     before, until the next live event. ``profile_at`` is the time of the newest event that
     brought fields: an older one only fills gaps. ``consents`` has the latest word on each
@@ -112,8 +118,13 @@ class Lead(msgspec.Struct, omit_defaults=True, gc=False):
     profile_at: int = 0
     consents: dict[str, dict[str, Any]] = {}
     mail: dict[str, list[list[Any]]] = {}
+    sends: list[list[Any]] = []  # marketing: [instant, channel, topic, message], for the caps
+    addresses: dict[str, dict[str, Any]] = {}  # what bounced (soft, bounced) or complained
     ruleset: str = ""  # the version it was last decided with
     asked: int = 0  # how often the lead was sent to routing; part of request keys
+    owners: dict[str, int] = {}  # when each earlier owner's time with the lead ended
+    contacted_at: int = 0  # the latest follow-up by a person
+    todos: dict[str, list[Any]] = {}  # [title, owner] of to-dos that somebody is reminded of
 
     if TYPE_CHECKING:
 
@@ -185,13 +196,26 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A lead's question to the team machine: ``assign`` it, or ``release`` it to a pool."""
+    """A lead's question to the team machine: ``assign`` it, or ``release`` it to a pool.
+
+    With ``claim`` the ``member`` asks to have it from the pool that it is in.
+    """
 
     key: str
     kind: str
     at: int
     pool: str | None = None
     reason: str = ""
+    member: str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Why a claim was refused; ``possible_at`` is when it will not be, None when that depends."""
+
+    member: str | None
+    pool: str | None
+    reason: str
+    possible_at: int | None = None
 
 
 class Decision(msgspec.Struct, gc=False):
@@ -211,16 +235,18 @@ class TeamBook(msgspec.Struct, omit_defaults=True):
 
     ``served`` counts the leads given; ``turns`` is its value when a member last had one, so
     the smallest turn is next whoever joined, left or was away. ``credits`` are the running
-    weights of a weighted rotation; ``loads`` counts open leads.
+    weights of a weighted rotation; ``loads`` counts open leads. ``days`` has the latest day on
+    which a member was given or claimed a lead, in days since 1970 in China, and how many.
     """
 
     served: int = 0
     turns: dict[str, int] = {}
     credits: dict[str, int] = {}
     loads: dict[str, int] = {}
+    days: dict[str, list[int]] = {}
 
 
 class Teams(msgspec.Struct, omit_defaults=True):
-    """The state of the team machine, by team id."""
+    """The state of the team machine, by team id; pools stand beside as ``pool:ID``."""
 
     books: dict[str, TeamBook] = {}

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.language.definitions import Message, Span
-from engine.machines import lifecycle
-from engine.machines.state import Delivery, Event, Task
+from engine.language.instants import format_instant
+from engine.machines import lifecycle, policy, splits, waits
+from engine.machines.state import Delivery, Enrolment, Event, Task
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import JourneyRule, StepRule
+
+_GONE: Final = "there is no such thing in the configuration any more"
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -20,7 +22,13 @@ class Waiting(msgspec.Struct, frozen=True):
     due: int | None
 
 
-Outcome = Waiting | str | None  # a step to go to; None: the next one
+class Entering(msgspec.Struct, frozen=True):
+    """Another journey is entered, and this one goes on."""
+
+    journey: str
+
+
+Outcome = Waiting | Entering | str | None  # a step to go to; None: the next one
 
 
 def run(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
@@ -31,21 +39,27 @@ def run(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
 def hears(work: Work, rule: JourneyRule, step: StepRule, occurrence: Event | Occurrence) -> bool:
     """Whether a waiting step takes this event for its answer."""
     definition = step.definition
-    if definition.kind != "wait":
-        return False
     if occurrence.bot:
         return False
     enrolment = work.lead.journeys[rule.id]
     if occurrence.at < enrolment.arrived_at and definition.of is None:
         return False
-    if definition.of is not None and not _is_about(rule, definition.of, occurrence):
+    if definition.of is not None and not _is_about(work, rule, definition.of, occurrence):
         return False
     return step.where is None or step.where(work)
 
 
-def _is_about(rule: JourneyRule, of: str, occurrence: Event | Occurrence) -> bool:
-    """Whether an event is about the message that step ``of`` of this journey sent."""
+def _is_about(work: Work, rule: JourneyRule, of: str, occurrence: Event | Occurrence) -> bool:
+    """Whether an event is about the message or the to-do of step ``of`` of this journey."""
     properties = occurrence.properties
+    if of not in rule.steps:
+        return False
+    if occurrence.type == "task_completed":
+        enrolment = work.lead.journeys[rule.id]
+        first = _base(work, enrolment, of)
+        again = {f"{first}:{at}" for at in (enrolment.arrived_at, enrolment.done.get(of))}
+        # A test of rules names the step, for it does not know the to-do's id.
+        return properties.get("task") in {of, first, *again}
     if properties.get("step") is not None:
         return properties.get("journey") == rule.id and properties.get("step") == of
     return properties.get("message") == rule.steps[of].definition.with_.get("message")
@@ -54,14 +68,35 @@ def _is_about(rule: JourneyRule, of: str, occurrence: Event | Occurrence) -> boo
 def _key(work: Work, rule: JourneyRule, step: StepRule) -> str:
     """Return the idempotency key of what a step does: its own for each visit of a loop."""
     enrolment = work.lead.journeys[rule.id]
-    key = f"{work.lead.id}:{rule.id}:{step.definition.id}:{enrolment.entered_by}"
+    key = _base(work, enrolment, step.definition.id)
     again = step.definition.id in enrolment.done
     return f"{key}:{enrolment.arrived_at}" if again else key
 
 
+def _base(work: Work, enrolment: Enrolment, step: str) -> str:
+    return f"{work.lead.id}:{enrolment.journey}:{step}:{enrolment.entered_by}"
+
+
 def _send(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
-    message = work.ruleset.definitions.messages[step.definition.with_["message"]]
-    reason = _blocked(work, message)
+    named = step.definition.with_["message"]
+    message = work.ruleset.definitions.messages.get(named)
+    if message is None:  # an old journey outlives what it sent
+        place = {"journey": rule.id, "step": step.definition.id}
+        work.happen("message_blocked", message=named, **place, reason=_GONE)
+        return step.definition.next
+    arrived = work.lead.journeys[rule.id].arrived_at
+    verdict = policy.judge(work.ruleset, work.lead, message, arrived, work.now, work.present)
+    about = {"message": message.id, "journey": rule.id, "step": step.definition.id}
+    if verdict.until is not None:
+        until = format_instant(verdict.until)
+        work.happen("message_postponed", **about, reason=verdict.reason, until=until)
+        return Waiting(verdict.until)
+    reason = verdict.reason
+    if reason:
+        work.happen("message_blocked", **about, reason=reason)
+        work.occur("message_blocked", **about, reason=reason)
+    else:
+        work.lead.sends = policy.remembered(work.ruleset, work.lead, message, work.present)
     work.deliver(
         Delivery(
             key=_key(work, rule, step),
@@ -73,23 +108,10 @@ def _send(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
             journey=rule.id,
             step=step.definition.id,
             status="blocked" if reason else "queued",
-            reason=reason or "",
+            reason=reason,
         )
     )
-    if reason:
-        work.happen("message_blocked", message=message.id, journey=rule.id, reason=reason)
     return step.definition.next
-
-
-def _blocked(work: Work, message: Message) -> str | None:
-    """Return why a message may not be sent, None if it may."""
-    if message.to and not work.facts.get(message.to):
-        return f"the lead has no {message.to}"
-    if message.topic and work.facts.get(f"lead.consent.{message.topic}") == "withdrawn":
-        return f"consent to {message.topic} is withdrawn"
-    if work.present - work.now > message.stale_after:
-        return "stale: its moment passed while the engine was not running"
-    return None
 
 
 def _do(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
@@ -123,32 +145,23 @@ def _task(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
             title=with_["title"],
             created_at=work.now,
             owner=work.facts.get("owner") if to == "owner" else to,
-            due=deadline(work, due, work.now) if due is not None else None,
+            due=waits.deadline(work, due, work.now) if due is not None else None,
             priority=with_.get("priority", "normal"),
             journey=rule.id,
             step=step.definition.id,
         )
     )
+    if step.definition.events:  # its outcome is waited for
+        return _wait(work, rule, step)
     return step.definition.next
-
-
-def deadline(work: Work, span: Span, since: int, calendar: str = "cn") -> int:
-    """Return the instant ``span`` after ``since``; working time by the named calendar."""
-    if not span.is_working:
-        return since + span.ms
-    return work.ruleset.calendars[calendar].add(since, span.working, span.unit)
 
 
 def _wait(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     definition = step.definition
-    enrolment = work.lead.journeys[rule.id]
-    since = work.now
-    if definition.since == "enter":
-        since = enrolment.entered_at
-    elif definition.since is not None:
-        since = enrolment.done.get(definition.since, work.now)
-    assert definition.span is not None
-    due = deadline(work, definition.span, since)
+    due = waits.due(work, work.lead.journeys[rule.id], definition)
+    if isinstance(due, str):
+        work.happen("journey_wait_over", journey=rule.id, step=definition.id, reason=due)
+        return definition.otherwise
     if due <= work.now:
         return definition.otherwise if definition.events else definition.next
     return Waiting(due)
@@ -161,6 +174,25 @@ def _branch(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     return step.definition.otherwise
 
 
+def _split(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
+    id, enrolment = step.definition.id, work.lead.journeys[rule.id]
+    assert step.definition.split is not None
+    winner = work.ruleset.winners.get((rule.id, id))
+    seed, kept = (work.lead.id, rule.id, id), enrolment.variants.get(id)
+    dealt = splits.deal(step.definition.split, seed, kept, winner)
+    variants = {**enrolment.variants, id: dealt.variant}
+    work.lead.journeys = {
+        **work.lead.journeys,
+        rule.id: msgspec.structs.replace(enrolment, variants=variants),
+    }
+    work.happen("journey_split", journey=rule.id, step=id, variant=dealt.variant, how=dealt.how)
+    return dealt.next
+
+
+def _enter(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
+    return Entering(step.definition.with_["journey"])
+
+
 def _set(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     with_ = step.definition.with_
     tags = with_.get("tags", {})
@@ -170,7 +202,8 @@ def _set(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
         work.set_fact(f"lead.{name}", value)
     stage = with_.get("stage")
     if stage is not None and stage != work.facts.get("stage"):
-        refusal = lifecycle.allowed(work, work.ruleset.stages[stage])
+        there = work.ruleset.stages.get(stage)
+        refusal = lifecycle.allowed(work, there) if there is not None else _GONE
         if refusal is None:
             lifecycle.enter(work, stage, reason=f"journey {rule.id}", rule=step.definition.id)
         else:
@@ -187,6 +220,9 @@ def add_tags(work: Work, added: Any, removed: Any = ()) -> None:
 
 def _score(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     with_ = step.definition.with_
+    if f"score.{work.ruleset.default_model}.{with_['dimension']}" not in work.ruleset.scores:
+        work.happen("rule_error", journey=rule.id, step=step.definition.id, reason=_GONE)
+        return step.definition.next
     work.add_points(
         work.ruleset.default_model,
         with_["dimension"],
@@ -221,9 +257,11 @@ _KINDS: Final[dict[str, Callable[[Work, JourneyRule, StepRule], Outcome]]] = {
     "task": _task,
     "wait": _wait,
     "branch": _branch,
+    "split": _split,
     "set": _set,
     "score": _score,
     "route": _route,
+    "enter": _enter,
     "end": _end,
 }
 KINDS: Final = tuple(_KINDS)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from engine.language.definitions import Member, Route, Team
-from engine.machines.state import Assignment, Lead, Request, TeamBook, Teams
+from engine.language.instants import format_instant
+from engine.machines.people import claiming
+from engine.machines.state import Assignment, Lead, Refusal, Request, TeamBook, Teams
 from engine.network.ruleset import Ruleset
 
 STRATEGIES: Final = ("designated", "round_robin", "weighted", "least_loaded", "territory")
@@ -26,21 +30,32 @@ class _Question:
         self.properties: dict[str, Any] = {}
 
 
+def answer(
+    ruleset: Ruleset, teams: Teams, lead: Lead, request: Request, now: int
+) -> tuple[Teams, Assignment | Refusal]:
+    """Return the new team state and the answer to any request of a lead."""
+    if request.kind == "claim":
+        return claiming.claim(ruleset, teams, lead, request, now)
+    return assign(ruleset, teams, lead, request, now)
+
+
 def assign(
     ruleset: Ruleset, teams: Teams, lead: Lead, request: Request, now: int
 ) -> tuple[Teams, Assignment]:
     """Return the new team state and the answer to a lead's request.
 
     Rules are tried in order; one that fits but has nobody free hands on to the next and
-    says so. The answer always has an owner, a pool or a reason.
+    says so. The last one is a pool without a condition: the answer has an owner or a pool.
     """
     if request.kind == "release":
-        released = _forget_load(teams, lead)
+        released = teams if load_of(ruleset, lead) is None else _forget_load(teams, lead)
         return released, Assignment(now, pool=request.pool, reason=request.reason)
     question = _Question(lead, now)
     tried: list[dict[str, Any]] = []
     considered: list[dict[str, Any]] = []
-    for rule in ruleset.routes:
+    routes = iter(ruleset.routes)
+    while True:
+        rule = next(routes)
         route = rule.definition
         if rule.when is not None and not rule.when.holds(question):
             tried.append({"rule": route.id, "outcome": "condition does not hold"})
@@ -53,19 +68,19 @@ def assign(
             )
         team = ruleset.teams[route.team or ""]
         book = teams.books.get(team.id, TeamBook())
-        free = _free(team, book, route, question, considered)
+        free = _free(ruleset, team, book, route, question, considered)
         if not free:
             tried.append({"rule": route.id, "outcome": f"nobody in {team.id} is free for it"})
             continue
         member = _pick(route, team, free, book)
         tried.append({"rule": route.id, "outcome": f"assigned to {member.id}"})
         answer = Assignment(now, member.id, team.id, None, route.id, "", tried, considered)
-        return _book(teams, route, member, free), answer
-    reason = "no routing rule fits and none is the last resort"
-    return teams, Assignment(now, reason=reason, tried=tried, considered=considered)
+        load = 0 if is_over(ruleset, lead) else 1
+        return _book(teams, route, member, free, load, now), answer
 
 
 def _free(
+    ruleset: Ruleset,
     team: Team,
     book: TeamBook,
     route: Route,
@@ -75,21 +90,47 @@ def _free(
     """Return the members who may have the lead, noting for every one why not."""
     free: list[Member] = []
     for member in team.members:
-        why_not = _why_not(member, book, route, question)
+        why_not = _away(ruleset, member, question.now)
+        why_not = why_not or _too_many(member, book, question.now)
+        why_not = why_not or _not_meant(member, route, question)
         considered.append({"member": member.id, "team": team.id, "why_not": why_not})
         if why_not is None:
             free.append(member)
     return free
 
 
-def _why_not(member: Member, book: TeamBook, route: Route, question: _Question) -> str | None:
-    if member.away and any(a.since <= question.now < a.until for a in member.away):
+def _away(ruleset: Ruleset, member: Member, now: int) -> str | None:
+    if member.away and any(a.since <= now < a.until for a in member.away):
         return "away"
+    if member.calendar is not None:
+        opens = ruleset.calendars[member.calendar].opening(now)
+        if opens > now:
+            return f"off shift until {format_instant(opens)}"
+    return None
+
+
+def _too_many(member: Member, book: TeamBook, now: int) -> str | None:
     load = book.loads.get(member.id, 0)
     if member.capacity is not None and load >= member.capacity:
         return f"full: {load} of {member.capacity} leads"
+    if member.per_day is not None:
+        had = claiming.on_day(book, member.id, now)
+        if had >= member.per_day:
+            return f"had {had} of {member.per_day} leads today"
+    return None
+
+
+def _not_meant(member: Member, route: Route, question: _Question) -> str | None:
     if route.member is not None and member.id != route.member:
         return f"not {route.member}"
+    if member.id in route.exclude:
+        return f"excluded by {route.id}"
+    if route.skills and not set(route.skills) & set(member.skills):
+        return f"has none of the skills {', '.join(route.skills)}"
+    if route.levels and member.level not in route.levels:
+        return f"is not {' or '.join(route.levels)}"
+    if route.languages and not set(route.languages) & set(member.languages):
+        return f"speaks none of {', '.join(route.languages)}"
     if route.strategy == "territory":
         value = question.facts.get(route.by or "")
         if value not in member.areas:
@@ -113,22 +154,28 @@ def _pick(route: Route, team: Team, free: Sequence[Member], book: TeamBook) -> M
     return min(free, key=turn)
 
 
-def _book(teams: Teams, route: Route, chosen: Member, free: Sequence[Member]) -> Teams:
-    """Return team state with one more lead for ``chosen``."""
+def _book(
+    teams: Teams, route: Route, chosen: Member, free: Sequence[Member], load: int, now: int
+) -> Teams:
+    """Return team state with one more lead for ``chosen``, of whom it takes ``load``."""
     team = route.team or ""
     book = _copy(teams.books.get(team, TeamBook()))
     book.served += 1
     book.turns[chosen.id] = book.served
-    book.loads[chosen.id] = book.loads.get(chosen.id, 0) + 1
+    book.loads[chosen.id] = book.loads.get(chosen.id, 0) + load
     if route.strategy == "weighted":  # smooth weighted rotation: no bursts for the heavy ones
         for member in free:
             book.credits[member.id] = book.credits.get(member.id, 0) + member.weight
         book.credits[chosen.id] -= sum(m.weight for m in free)
+    if chosen.per_day is not None:
+        book = claiming.counted(book, chosen.id, now)
     return Teams({**teams.books, team: book})
 
 
 def _copy(book: TeamBook) -> TeamBook:
-    return TeamBook(book.served, book.turns.copy(), book.credits.copy(), book.loads.copy())
+    return TeamBook(
+        book.served, book.turns.copy(), book.credits.copy(), book.loads.copy(), book.days
+    )
 
 
 def _forget_load(teams: Teams, lead: Lead) -> Teams:
@@ -144,3 +191,37 @@ def _forget_load(teams: Teams, lead: Lead) -> Teams:
 def close(teams: Teams, lead: Lead) -> Teams:
     """Return team state after ``lead`` was won, lost or found invalid."""
     return _forget_load(teams, lead)
+
+
+def moved(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead) -> Teams:
+    """Return team state after an event changed a lead's owner or stage by itself.
+
+    A lead is a load of its owner while it is open; answers of this machine count on their own.
+    """
+    before, after = old.facts, new.facts
+    if before is after or all(before.get(n) == after.get(n) for n in ("stage", "owner", "team")):
+        return teams
+    had, has = load_of(ruleset, old), load_of(ruleset, new)
+    if had == has:
+        return teams
+    for place, more in ((had, -1), (has, 1)):
+        if place is not None:
+            book = teams.books.get(place[0], TeamBook())
+            load = max(0, book.loads.get(place[1], 0) + more)
+            book = replace(book, loads={**book.loads, place[1]: load})
+            teams = Teams({**teams.books, place[0]: book})
+    return teams
+
+
+def load_of(ruleset: Ruleset, lead: Lead) -> tuple[str, str] | None:
+    """Return the team and member whose open lead this is, None for nobody's."""
+    team, owner = lead.facts.get("team"), lead.facts.get("owner")
+    if team is None or owner is None or is_over(ruleset, lead):
+        return None
+    return team, owner
+
+
+def is_over(ruleset: Ruleset, lead: Lead) -> bool:
+    """Whether a lead is in a final stage, and so nobody's load."""
+    stage = ruleset.stages.get(lead.facts.get("stage", ""))
+    return stage is not None and stage.definition.final

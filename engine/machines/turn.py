@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
+from engine.language.instants import format_instant
 from engine.machines import team
 from engine.machines.lead import decide, new_lead
-from engine.machines.state import Assignment, Decision, Event, Lead, Request, Teams
+from engine.machines.state import Assignment, Decision, Event, Lead, Refusal, Request, Teams
 from engine.network.ruleset import Ruleset
 
 __all__ = ["Entry", "Turn", "new_lead", "take_turn"]
@@ -42,12 +43,12 @@ def take_turn(ruleset: Ruleset, lead: Lead, teams: Teams, event: Event, now: int
 def follow(ruleset: Ruleset, lead: Lead, teams: Teams, first: Entry, now: int) -> Turn:
     """Return the turn that begins with ``first``, which is what ``lead`` has just decided."""
     entries = [first]
-    teams = _closed(ruleset, teams, lead, first.decision.lead)
+    teams = team.moved(ruleset, teams, lead, first.decision.lead)
     lead = first.decision.lead
     asked = list(first.decision.requests)
     while asked and len(entries) < MAX_ANSWERS:
         request = asked.pop(0)
-        teams, answer = team.assign(ruleset, teams, lead, request, now)
+        teams, answer = team.answer(ruleset, teams, lead, request, now)
         event = _answer(request, answer, now)
         decision = decide(ruleset, lead, event, now)
         teams = _closed(ruleset, teams, lead, decision.lead)
@@ -67,7 +68,19 @@ def _closed(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead) -> Teams:
     return team.close(teams, new) if is_final and not was_final else teams
 
 
-def _answer(request: Request, answer: Assignment, now: int) -> Event:
+def _answer(request: Request, answer: Assignment | Refusal, now: int) -> Event:
+    if isinstance(answer, Refusal):
+        told: dict[str, str | None] = {
+            "member": answer.member,
+            "pool": answer.pool,
+            "reason": answer.reason,
+        }
+        if answer.possible_at is not None:
+            told["possible_at"] = format_instant(answer.possible_at)
+        told = {k: v for k, v in told.items() if v}
+        return Event(
+            id=request.key, type="claim_refused", at=now, properties=told, channel="engine"
+        )
     properties = {
         "owner": answer.owner,
         "team": answer.team,

@@ -263,6 +263,7 @@ def _journey(
         return
     if rule.exit_when is not None and rule.exit_when.holds(case.view):
         yield Obstacle("exit", "its exit condition holds, so nobody enters")
+    yield from _group(case, rule)
     if enrolment is not None and enrolment.left_at is not None:
         yield from _reentry(case, rule, enrolment.left_at)
     yield from condition_fails([look for look in looks if look.role == "enter"])
@@ -272,6 +273,18 @@ def _journey(
         if happening.kind == "journey_not_entered" and happening.data.get("journey") == rule.id:
             text = f"at {said(happening.at)} it was not entered: {happening.data.get('reason')}"
             yield Obstacle("refused", text)
+
+
+def _group(case: Case, rule: JourneyRule) -> Iterator[Obstacle]:
+    """Say which journey of its group keeps the lead out."""
+    mine = rule.definition
+    for id, enrolment in case.lead.journeys.items():
+        other = case.ruleset.journey_of(id, enrolment.version)
+        if mine.group is None or other is None or enrolment.left_at is not None or id == rule.id:
+            continue
+        if other.definition.group == mine.group and other.definition.priority >= mine.priority:
+            text = f"the lead is in {id}, of the same group {mine.group}, which goes first"
+            yield Obstacle("group", text)
 
 
 def _reentry(case: Case, rule: JourneyRule, left_at: int) -> Iterator[Obstacle]:

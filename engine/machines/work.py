@@ -86,7 +86,7 @@ class Work:
         if old == value and old.__class__ is value.__class__:
             return
         if facts is self.original.facts:
-            facts = self.writable_facts()
+            facts = self._copied_facts()
         if name not in self.before:
             self.before[name] = old
         self.changed.add(name)
@@ -119,10 +119,9 @@ class Work:
             self.windows = self.lead.windows = self.windows.copy()
         return self.windows
 
-    def writable_facts(self) -> dict[str, Any]:
-        """Return the facts to write in, past ``set_fact``; they are copied the first time."""
-        if self.facts is self.original.facts:
-            self.facts = self.lead.facts = self.facts.copy()
+    def _copied_facts(self) -> dict[str, Any]:
+        """Return a copy of the facts to write in; callers have seen that there is none yet."""
+        self.facts = self.lead.facts = self.facts.copy()
         return self.facts
 
     def add_points(
@@ -149,7 +148,7 @@ class Work:
         self.decision.ledger.append(line)
         facts, before, points = self.facts, self.before, line.points
         if facts is self.original.facts:
-            facts = self.writable_facts()
+            facts = self._copied_facts()
         for name in (fact, total):
             old = facts.get(name, 0)
             new = old + points
@@ -211,8 +210,10 @@ class Work:
         """Make a to-do for a person."""
         self.decision.tasks.append(task)
 
-    def request(self, kind: str, pool: str | None = None, reason: str = "") -> None:
+    def request(
+        self, kind: str, pool: str | None = None, reason: str = "", member: str | None = None
+    ) -> None:
         """Ask the team machine; its answer comes back as an event."""
         self.lead.asked += 1
         key = f"{self.lead.id}:{kind}:{self.lead.asked}"
-        self.decision.requests.append(Request(key, kind, self.now, pool, reason))
+        self.decision.requests.append(Request(key, kind, self.now, pool, reason, member))

@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 
-from engine.language.definitions import Dimension, Journey, Route, ScoreRule, Sla, Stage, Step
+from engine.language.definitions import (
+    Dimension,
+    Journey,
+    Recycle,
+    Route,
+    ScoreRule,
+    Sla,
+    Stage,
+    Step,
+)
 from engine.network.condition import Compiled
 from engine.network.wake import Lookup
 from engine.network.windows import Take, Window
@@ -62,9 +71,10 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[Feed, ...] = ()
     rules: Lookup[Rule] | None = None
     moves: bool = False  # stages or journeys hear it
-    # Where nothing looks at what such an event feeds: the windows, by key, and the keys of the
-    # rules that hold for want of it. None where something may look.
-    counts: tuple[tuple[str, Take], ...] | None = ()
+    # Where nothing looks at what such an event feeds: the windows, by key (without a function:
+    # those that keep the latest instant), and the keys of the rules that hold for want of it.
+    # None where something may look.
+    counts: tuple[tuple[str, Take | None], ...] | None = ()
     silences: tuple[str, ...] = ()
 
 
@@ -91,6 +101,16 @@ class SlaRule(msgspec.Struct, frozen=True, kw_only=True):
     when: Compiled | None
 
 
+class RecycleRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What takes a lead back into ``pool``. ``key`` names its truth and its deadline."""
+
+    order: int
+    key: str
+    pool: str
+    definition: Recycle
+    when: Compiled | None
+
+
 class StepRule(msgspec.Struct, frozen=True, kw_only=True):
     """A journey's step; ``cases`` are the compiled conditions of a branch."""
 
@@ -113,4 +133,5 @@ class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
     goal_when: Compiled | None
     goal_where: Check | None
     end_reads: frozenset[str]  # facts and windows that exit and goal read
+    dates: frozenset[str]  # facts that steps wait for the day of
     steps: Mapping[str, StepRule]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from engine.language.catalogue import Catalogue
 from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Step
 from engine.network.condition import Compiled, ConditionCompiler
+from engine.network.direct import direct
 from engine.network.pivot import is_pivot
 from engine.network.rules import (
     Check,
     Feed,
     JourneyRule,
     Reaction,
+    RecycleRule,
     RouteRule,
     Rule,
     SlaRule,
@@ -24,7 +27,7 @@ from engine.network.rules import (
 from engine.network.screening import Screen
 from engine.network.turns import Turns
 from engine.network.wake import EventIndex, FactIndex, Watch
-from engine.network.windows import Window
+from engine.network.windows import Take, Window
 
 Entered = TypeVar("Entered", StageRule, JourneyRule)
 
@@ -34,13 +37,24 @@ class Ruleset:
 
     ``windows_of`` lists the windows that each event type feeds; ``listened`` holds the
     event types that anything reacts to and ``watched`` the facts and windows that anything
-    reads, so that nobody pays for what nobody wants.
+    reads, so that nobody pays for what nobody wants. ``elders`` are older definitions of
+    journeys that leads may still be in, by (id, version); ``winners`` the variants that splits
+    decided for, by (journey, step).
     """
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        elders: Iterable[Journey] = (),
+        winners: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         compiler = ConditionCompiler(definitions.calendars)
         self.definitions = definitions
-        self.version = definitions.version
+        # What else was handed in decides as the configuration does, so it is in the version.
+        present = {(j.id, j.version) for j in definitions.journeys}
+        older = tuple(e for e in elders if (e.id, e.version) not in present)
+        self.winners = dict(winners or {})
+        self.version = _version(definitions, older, self.winners)
         self.calendars = definitions.calendars
         self.default_model = definitions.default_model.id
         self.models = {m.id: m for m in definitions.models}
@@ -52,12 +66,12 @@ class Ruleset:
             for m in definitions.models
             for name in (*(d.id for d in m.dimensions), "total")
         )
-        self._bands = {m.id: _bands(m) for m in definitions.models}
+        self.bands = {m.id: _bands(m) for m in definitions.models}
         self.screen = Screen(definitions.intake, ConditionCompiler(definitions.calendars))
         self._compile_scoring(definitions, compiler)
         self._compile_lifecycle(definitions, compiler)
         self._compile_routing(definitions, compiler)
-        self._compile_journeys(definitions, compiler)
+        self._compile_journeys(definitions, older, compiler)
         self.windows: dict[str, Window] = compiler.windows
         self.conditions = compiler.shared  # by their canonical text, for explanations
         self.windows_of = _by_event(compiler.windows.values())
@@ -68,6 +82,11 @@ class Ruleset:
         self.watched = self.state_rules.names | self.moving_facts
         self.reactions = self._reactions()
         self.turns = self._turns()
+        self.direct = direct(self)
+
+    def journey_of(self, id: str, version: str) -> JourneyRule | None:
+        """Return a journey as a lead in it runs it: the definition it entered, else the present."""
+        return self.elders.get((id, version)) or self.journeys.get(id)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -76,7 +95,7 @@ class Ruleset:
 
     def grade(self, model: str, total: float) -> str | None:
         """Return the grade of a total in a model; None below the lowest band."""
-        floors, grades = self._bands[model]
+        floors, grades = self.bands[model]
         place = bisect_right(floors, total)
         return grades[place - 1] if place else None
 
@@ -128,10 +147,35 @@ class Ruleset:
         self.slas = tuple(
             SlaRule(definition=s, when=compiler.optional(s.when)) for s in routing.slas
         )
+        recycling = [(p, r) for p in routing.pools.values() for r in p.recycle]
+        self.recycles = tuple(
+            RecycleRule(
+                order=order,
+                key=f"recycle:{rule.id}",
+                pool=pool.id,
+                definition=rule,
+                when=compiler.optional(rule.when),
+            )
+            for order, (pool, rule) in enumerate(recycling)
+        )
+        self.state_recycles = FactIndex(
+            Watch(r, r.key, r.definition.when, _wakers(r.when)) for r in self.recycles if r.when
+        )
 
-    def _compile_journeys(self, definitions: Definitions, compiler: ConditionCompiler) -> None:
-        journeys = [_journey(o, j, compiler) for o, j in enumerate(definitions.journeys)]
-        self.journeys = {j.id: j for j in journeys}
+    def _compile_journeys(
+        self, definitions: Definitions, older: Iterable[Journey], compiler: ConditionCompiler
+    ) -> None:
+        # Of those that come true together the more important one goes first.
+        important = sorted(definitions.journeys, key=lambda journey: -journey.priority)
+        journeys = [_journey(rank, j, compiler) for rank, j in enumerate(important)]
+        ranked = {j.id: j for j in journeys}
+        self.journeys = {j.id: ranked[j.id] for j in definitions.journeys}
+        self.elders = {
+            (j.id, j.version): _journey(len(ranked) + order, j, compiler)
+            for order, j in enumerate(older)
+        }
+        self.running = (*journeys, *self.elders.values())  # those that leads may be in
+        self.dates = frozenset[str]().union(*(j.dates for j in self.running))
         self.state_journeys = FactIndex(
             _entry(j, f"enter:{j.id}", j.when)
             for j in journeys
@@ -142,22 +186,21 @@ class Ruleset:
         )
 
     def _moving_facts(self) -> frozenset[str]:
-        names = {*self.state_stages.names, *self.state_journeys.names}
-        for journey in self.journeys.values():
-            names |= journey.end_reads
+        names = {*self.state_stages.names, *self.state_journeys.names, *self.state_recycles.names}
+        for journey in self.running:
+            names |= journey.end_reads | journey.dates
         return frozenset(names)
 
     def _moving_types(self) -> frozenset[str]:
         types = {*self.event_stages.types, *self.event_journeys.types}
-        for journey in self.journeys.values():
+        for journey in self.running:
             types.update(journey.definition.exit_events, journey.definition.goal_events)
             for step in journey.steps.values():
                 types.update(step.definition.events)
         return frozenset(types)
 
     def _reactions(self) -> dict[str, Reaction]:
-        kinds = {*self.windows_of, *self.listened} - {"timer_due"}
-        return {kind: self._reaction(kind) for kind in kinds}
+        return {kind: self._reaction(kind) for kind in {*self.windows_of, *self.listened}}
 
     def _reaction(self, kind: str) -> Reaction:
         feeds = tuple(map(self._feed, self.windows_of.get(kind, ())))
@@ -167,7 +210,7 @@ class Ruleset:
             feeds=feeds,
             rules=self.event_rules.by_type.get(kind),
             moves=moves,
-            counts=tuple((f.window.key, f.window.take) for f in feeds) if plain else None,
+            counts=tuple(_count(f.window) for f in feeds) if plain else None,
             silences=tuple(rule.key for f in feeds for rule in f.silences),
         )
 
@@ -176,19 +219,28 @@ class Ruleset:
 
     def _turns(self) -> Turns:
         """Return at which numbers rules, stages, journeys or grades look at a fact again."""
-        journeys = self.journeys.values()
         rules = [r for r in self.rules.values() if not r.definition.events]
-        stages = [s for s in self.stages.values() if not s.definition.events]
-        conditions = [
-            *(rule.when for rule in rules),
-            *(stage.when for stage in stages),
-            *(when for j in journeys for when in (j.when, j.exit_when, j.goal_when)),
-        ]
-        loud = {rule.points_fact for rule in rules}
+        judged = (rule.when for rule in rules if rule.when is not None)
+        conditions = (*judged, *self.moving_conditions())
+        loud = {*self.dates, *(rule.points_fact for rule in rules)}
         if "score_changed" in self.listened or "score_changed" in self.windows_of:
             loud.update(fact for fact, _ in self.graded)
         floors = {fact: [grade.floor for grade in model.grades] for fact, model in self.graded}
-        return Turns((c for c in conditions if c), floors, (fact for fact in loud if fact))
+        return Turns(conditions, floors, (fact for fact in loud if fact))
+
+    def moving_conditions(self) -> Sequence[Compiled]:
+        """Return what facts alone may turn after scoring: stages, journeys and recycling."""
+        conditions = (
+            *(s.when for s in self.stages.values() if not s.definition.events),
+            *(when for j in self.running for when in (j.when, j.exit_when, j.goal_when)),
+            *(rule.when for rule in self.recycles),
+        )
+        return [condition for condition in conditions if condition is not None]
+
+
+def _count(window: Window) -> tuple[str, Take | None]:
+    is_latest = window.kind == "last" and window.within is None
+    return window.key, None if is_latest else window.take
 
 
 def _rule(
@@ -273,6 +325,7 @@ def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> Journ
         goal_when=goal_when,
         goal_where=_check(compiler.optional(journey.goal_where)),
         end_reads=frozenset(_wakers(exit_when) | _wakers(goal_when)),
+        dates=frozenset(s.date.fact for s in journey.steps if s.date is not None),
         steps={s.id: _step(journey, s, compiler) for s in journey.steps},
     )
 
@@ -285,6 +338,16 @@ def _step(journey: Journey, step: Step, compiler: ConditionCompiler) -> StepRule
         cases=tuple((compiler.compile(c), target) for c, target in step.cases),
         below=below.id if below else None,
     )
+
+
+def _version(
+    definitions: Definitions, older: Iterable[Journey], winners: Mapping[tuple[str, str], str]
+) -> str:
+    """Return the configuration's own version if nothing else is in the ruleset."""
+    beside = [sorted((j.id, j.version) for j in older), sorted(winners.items())]
+    if not any(beside):
+        return definitions.version
+    return hashlib.sha256(f"{definitions.version} {beside!r}".encode()).hexdigest()
 
 
 def _scoring(models: Iterable[Model]) -> Iterable[tuple[Model, ScoreRule]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Set
 from math import inf, nextafter
-from typing import Any
+from typing import Any, Final
 
 from engine.language.definitions import FieldRef, Test
 from engine.network.condition import Compiled
+
+_HOLD_WHEN_THERE: Final = frozenset({"lt", "lte", "ne", "not_in", "exists"})
 
 
 class Turns:
@@ -17,6 +19,7 @@ class Turns:
     A fact that conditions only compare with constant numbers has ``bounds``: while it stays
     between two of them, all those conditions stay as they were. A fact that is read in
     another way, or beside time or windows, is ``loud``: each change of it has to be looked at.
+    A missing fact is below every bound, save where being there makes a test hold.
     """
 
     def __init__(
@@ -26,7 +29,7 @@ class Turns:
         loud: Iterable[str],
     ) -> None:
         numbers = {name: set(found) for name, found in bounds.items()}
-        marked = set(loud)
+        marked, present = set(loud), set[str]()
         for condition in conditions:
             read = [(test, _bounds(test)) for test in _leaves(condition)]
             if any(found is None for _, found in read):
@@ -34,7 +37,10 @@ class Turns:
             for test, found in read:
                 if found is not None:
                     numbers.setdefault(test.fact, set()).update(found)
+                    if test.op in _HOLD_WHEN_THERE:
+                        present.add(test.fact)
         self.loud = frozenset(marked)
+        self.present = frozenset(present)
         self.bounds = {name: sorted(found) for name, found in numbers.items()}
 
     def quiet(self, changed: Set[str], before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
@@ -45,11 +51,15 @@ class Turns:
             bounds = self.bounds.get(name)
             if bounds is not None:
                 old, new = before.get(name), facts.get(name)
-                if old is None or new is None:
+                if (old is None or new is None) and name in self.present:
                     return False
-                if bisect_right(bounds, old) != bisect_right(bounds, new):
+                if _place(bounds, old) != _place(bounds, new):
                     return False
         return True
+
+
+def _place(bounds: list[float], value: Any) -> int:
+    return bisect_right(bounds, value) if value is not None else 0
 
 
 def _leaves(condition: Compiled) -> Iterator[Any]:

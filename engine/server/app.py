@@ -7,16 +7,18 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from engine.errors import LeadrulesError
 from engine.host.delivery import Deliverer
 from engine.host.enriching import Enriching
+from engine.host.experiments import Experimenter
 from engine.host.housekeeping import Housekeeper
 from engine.host.plugins import Plugins
 from engine.host.runtime import Runtime
@@ -30,6 +32,7 @@ from engine.server import (
     merging,
     operations,
     quarantine,
+    subscriptions,
     work,
 )
 from engine.server.auth import Access
@@ -37,6 +40,7 @@ from engine.server.bodies import MAX_BODY
 from engine.server.endpoint import Endpoint, Report, Services
 from engine.server.guard import guarded
 from engine.server.metrics import Metrics
+from engine.server.people import following, handing, pools
 from engine.server.policy import Policies
 from engine.server.problems import on_house_error, on_http_error
 from engine.server.shell import Shell
@@ -45,9 +49,28 @@ logger = logging.getLogger("leadrules.server")
 
 _HITS_S: Final = 60.0
 _ROOMS: Final = (
-    *(events, accountability, quarantine, merging, leads, work, deliveries, operations),
+    *(events, accountability, quarantine, merging, handing, following, leads, pools, work),
+    *(deliveries, operations),
     console,
+    subscriptions,
 )
+
+
+class House(Starlette):
+    """All routes within the `Shell`, which answers every error itself.
+
+    So there is nothing of Starlette's own around it, which would cost each event its share.
+    """
+
+    def __init__(self, services: Services, policies: Policies, **more: Any) -> None:
+        super().__init__(**more)
+        self._services = services
+        self._policies = policies
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what a request goes through."""
+        inner = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        return Shell(inner, services=self._services, policies=self._policies)
 
 
 def create_app(
@@ -76,6 +99,8 @@ def create_app(
         enriching.start()
         housekeeper = Housekeeper(runtime)
         housekeeper.start()
+        experimenter = Experimenter(runtime)
+        experimenter.start()
         remembering = asyncio.create_task(_remember_hits(runtime))
         if on_ready is not None:
             on_ready()
@@ -83,6 +108,7 @@ def create_app(
             yield
         finally:
             remembering.cancel()
+            await experimenter.stop()
             await housekeeper.stop()
             await enriching.stop()
             await deliverer.stop()
@@ -90,9 +116,10 @@ def create_app(
             await runtime.stop()
 
     made = Services(runtime, found, metrics, dict(reports or {}), deliverer, max_body)
-    app = Starlette(
+    app = House(
+        made,
+        Policies(runtime, access),
         routes=[_route(endpoint) for endpoint in endpoints],
-        middleware=[Middleware(Shell, services=made, policies=Policies(runtime, access))],
         exception_handlers={LeadrulesError: on_house_error, HTTPException: on_http_error},
         lifespan=lifespan,
     )

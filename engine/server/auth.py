@@ -18,8 +18,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-
 from engine.host.runtime import Runtime
 from engine.language.serving import Token
 from engine.server.problems import Problem
@@ -29,7 +27,7 @@ from engine.store import meta
 TOKEN_VARIABLE: Final = "LEADRULES_TOKEN"
 _META_KEY: Final = "admin_token_sha256"
 _FREE_PATHS: Final = ("/-/healthy", "/-/ready")
-_FREE_BELOW: Final = ("/channels/", "/console/static/")
+_FREE_BELOW: Final = ("/channels/", "/unsubscribe/", "/console/static/")
 _CONSOLE: Final = "/console/"
 _USUAL: Final = re.compile(r"(?:http:)?//(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 Held = tuple[Principal, int | None]
@@ -73,7 +71,7 @@ class Access:
         """Return the same administrator's access with other tokens beside it."""
         return Access(self._admin, tokens)
 
-    def admit(self, method: str, path: str, headers: Headers) -> Principal | Problem:
+    def admit(self, method: str, path: str, headers: Mapping[str, str]) -> Principal | Problem:
         """Return who asks, or why nobody may."""
         if is_free(path):
             return STRANGER
@@ -128,7 +126,7 @@ def _password(given: str) -> str:
     return decoded.partition(":")[2]
 
 
-def _refuse_strange_pages(method: str, headers: Headers) -> Problem | None:
+def _refuse_strange_pages(method: str, headers: Mapping[str, str]) -> Problem | None:
     """A page from elsewhere shows in its Origin, and a name that was bent to us in the Host."""
     message = (
         f"without {TOKEN_VARIABLE} this server serves its own machine only, at 127.0.0.1 or "

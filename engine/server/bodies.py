@@ -19,6 +19,7 @@ MAX_BODY: Final = 1_000_000
 MAX_DEPTH: Final = 32
 MAX_FORM_FIELDS: Final = 500
 _POSITION: Final = re.compile(r" \(byte (\d+)\)$")
+_NESTED: Final = (dict, list)
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -81,7 +82,7 @@ def decode_json(body: bytes) -> Any:
 
 def is_deeper(data: Any, limit: int) -> bool:
     """Whether lists and objects in ``data`` are nested more than ``limit`` deep."""
-    level = [data] if isinstance(data, dict | list) else []
+    level = [data] if isinstance(data, _NESTED) else []
     depth = 0
     while level:
         depth += 1
@@ -91,7 +92,7 @@ def is_deeper(data: Any, limit: int) -> bool:
             item
             for each in level
             for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, dict | list)
+            if isinstance(item, _NESTED)
         ]
     return False
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from engine.host.linking import links_of
 from engine.host.plugins import PluginError, Plugins, names_of
 from engine.plugin import Accepted, Channel, ChannelRequest, Handler, Rejection, Reply, Route
 from engine.server.bodies import decode_form, decode_json, read_body
@@ -70,7 +71,8 @@ async def _serve(channel: Channel, handler: Handler, request: Request) -> Respon
     if events:
         outcomes = await services(request).runtime.submit(events, channel=channel.name)
         count(request, channel.name, outcomes)
-        refuse_if_all_bad(outcomes, listed=len(events) > 1)
+        if not result.always:
+            refuse_if_all_bad(outcomes, len(events) > 1, services(request).runtime)
     # Who sends here is a stranger, and hears nothing of the lead.
     return _answer(result.reply or Reply(202, {"status": "accepted"}))
 
@@ -119,6 +121,8 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
         client=request.client.host if request.client else None,
         settings=settings,
         names=names_of(definitions.catalogue),
+        links=links_of(definitions),
+        now=service.runtime.clock.now(),
     )
 
 
@@ -135,7 +139,8 @@ async def _read(body: bytes, request: Request) -> tuple[tuple[tuple[str, str], .
 
 def _answer(reply: Reply) -> Response:
     if reply.redirect is not None:
-        return RedirectResponse(reply.redirect, reply.status)
+        return RedirectResponse(reply.redirect, reply.status, dict(reply.headers))
     if reply.media_type == "application/json":
-        return Json(reply.body, reply.status)
-    return Response(str(reply.body or ""), reply.status, media_type=reply.media_type)
+        return Json(reply.body, reply.status, dict(reply.headers))
+    body = reply.body if isinstance(reply.body, bytes) else str(reply.body or "")
+    return Response(body, reply.status, dict(reply.headers), reply.media_type)

@@ -9,6 +9,7 @@ import msgspec
 from starlette.types import Receive
 
 from engine.host.outcome import Outcome
+from engine.host.runtime import Runtime
 from engine.server.bodies import decode_json, received
 from engine.server.endpoint import Services
 from engine.server.problems import RETRY_AFTER, Problem
@@ -34,7 +35,7 @@ async def ingest(
         _refuse_peoples(services, events)
     outcomes = await services.runtime.submit(events, channel="api")
     count_of(services, "api", outcomes)
-    refuse_if_all_bad(outcomes, listed)
+    refuse_if_all_bad(outcomes, listed, services.runtime)
     return _encode(answer_of(outcomes))
 
 
@@ -69,20 +70,28 @@ def answer_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {**counts, "results": [result_of(outcome) for outcome in outcomes]}
 
 
-def refuse_if_all_bad(outcomes: Sequence[Outcome], listed: bool) -> None:
-    """Raise Problem when no event was taken: 429 or 507 if some may come again, else 422."""
+def refuse_if_all_bad(outcomes: Sequence[Outcome], listed: bool, runtime: Runtime) -> None:
+    """Raise Problem when no event was taken: 429 or 507 if some may come again, else 422.
+
+    ``runtime`` says when the queue will have room again.
+    """
     if not outcomes or any(o.status in TAKEN for o in outcomes):
         return
     later = any(o.status == "overloaded" for o in outcomes)
     first = next(o.error or {} for o in outcomes if not later or o.status == "overloaded")
-    full = 507 if first["code"] == "storage" else 429
-    status, headers = (full, RETRY_AFTER) if later else (422, None)
+    status, headers = _when(first["code"], runtime) if later else (422, None)
     if not listed:
         raise Problem(status, first["code"], first["message"], first["details"], headers)
     details = [{"index": i, "id": o.id, **(o.error or {})} for i, o in enumerate(outcomes)]
     code = first["code"] if later else "no-event-accepted"
     message = first["message"] if later else f"none of the {len(outcomes)} events can be accepted"
     raise Problem(status, code, message, details, headers)
+
+
+def _when(code: str, runtime: Runtime) -> tuple[int, dict[str, str]]:
+    if code == "storage":
+        return 507, RETRY_AFTER
+    return 429, {"Retry-After": str(runtime.retry_after)}
 
 
 def result_of(outcome: Outcome) -> dict[str, Any]:

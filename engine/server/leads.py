@@ -22,7 +22,7 @@ from engine.server.endpoint import (
     services,
 )
 from engine.server.events import count, refuse_if_all_bad, result_of
-from engine.server.ownership import acting, check_lead, narrowed, principal
+from engine.server.ownership import acting, check_lead, may_see, narrowed, principal
 from engine.server.problems import Json, Problem
 from engine.store.listing import SORTS
 from engine.store.pages import Page
@@ -63,13 +63,17 @@ def _sort(query: dict[str, str]) -> str | None:
 
 async def lead_id(request: Request) -> str:
     """Return the id of the lead in the path, which may name it by an identity; raises NotFound."""
-    named: str = request.path_params["id"]
+    return await lead_named(request, request.path_params["id"])
+
+
+async def lead_named(request: Request, named: str) -> str:
+    """Return the id of a lead that who asks may see; raises NotFound."""
     found = await reading(services(request).runtime.reader.find, named)
     if found is None:
         raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
     if principal(request).member is not None:
         lead = await reading(services(request).runtime.reader.lead, found)
-        check_lead(request, named, (lead or {}).get("owner"))
+        check_lead(request, named, lead)
     request.state.lead = found
     return found
 
@@ -90,8 +94,7 @@ async def get_colleagues(request: Request) -> Json:
     id = await lead_id(request)
     reader, limit = services(request).runtime.reader, limit_of(query)
     page = await reading(reader.colleagues, id, limit=limit, cursor=query.get("cursor"))
-    member = principal(request).member
-    items = [item for item in page.items if member is None or item["owner"] in (None, member)]
+    items = [item for item in page.items if may_see(request, item)]
     return Json(page_of(request, Page(items, page.next)))
 
 
@@ -102,6 +105,13 @@ async def get_timeline(request: Request) -> Json:
     reader, limit = services(request).runtime.reader, limit_of(query)
     page = await reading(reader.timeline, id, limit=limit, cursor=query.get("cursor"))
     return Json(page_of(request, page))
+
+
+async def get_enrichments(request: Request) -> Json:
+    """What enrichers were asked about a lead and what came of it, newest first; 200 at most."""
+    id = await lead_id(request)
+    items = await reading(services(request).runtime.reader.enrichments, id)
+    return Json({"items": items, "next": None})
 
 
 async def get_explanation(request: Request) -> Json:
@@ -126,7 +136,7 @@ async def act(
     }
     outcomes = await services(request).runtime.submit([event], channel="people")
     count(request, "people", outcomes)
-    refuse_if_all_bad(outcomes, listed=False)
+    refuse_if_all_bad(outcomes, False, services(request).runtime)
     return result_of(outcomes[0])
 
 
@@ -172,7 +182,8 @@ async def _why_refused(request: Request, id: str, to: str) -> str:
     return f"the lead was moved on from {to} at once by a rule"
 
 
-def _object(*required: str, **properties: Schema) -> Schema:
+def body(*required: str, **properties: Schema) -> Schema:
+    """Return the schema of what a person does to a lead; it may have an ``id`` and ``by``."""
     known = {"id": TEXT, "by": TEXT, **properties}
     schema: dict[str, Any] = {
         "type": "object",
@@ -182,7 +193,8 @@ def _object(*required: str, **properties: Schema) -> Schema:
     return {**schema, "required": list(required)} if required else schema
 
 
-def _verb(name: str, handler: Any, summary: str, takes: Schema, *fails: int) -> Endpoint:
+def verb(name: str, handler: Any, summary: str, takes: Schema, *fails: int) -> Endpoint:
+    """Return the route of something that a person does to a lead."""
     return Endpoint(
         method="POST",
         path=f"/v1/leads/{{id:path}}/{name}",
@@ -233,6 +245,16 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         method="GET",
+        path="/v1/leads/{id:path}/enrichments",
+        handler=get_enrichments,
+        summary="What enrichers were asked about a lead, and what came of it",
+        tag="leads",
+        scope="leads",
+        gives=_PAGE,
+        fails=(404,),
+    ),
+    Endpoint(
+        method="GET",
         path="/v1/leads/{id:path}/explain",
         handler=get_explanation,
         summary="Why a lead has its score, grade, stage and owner",
@@ -252,7 +274,7 @@ ENDPOINTS: Final = (
         gives={"$ref": "#/components/schemas/Lead"},
         fails=(404,),
     ),
-    _verb("accept", accept, "Take the lead on", _object()),
-    _verb("note", note, "Write a note", _object("text", text=TEXT)),
-    _verb("stage", stage, "Move to another stage", _object("to", to=TEXT, reason=TEXT), 409),
+    verb("accept", accept, "Take the lead on", body()),
+    verb("note", note, "Write a note", body("text", text=TEXT)),
+    verb("stage", stage, "Move to another stage", body("to", to=TEXT, reason=TEXT), 409),
 )

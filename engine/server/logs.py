@@ -24,6 +24,7 @@ _MAIL: Final = re.compile(r"[^\s<>\"'(),;:=]+@[^\s<>\"'(),;:=]+\.[^\s<>\"'(),;:=
 _PHONE: Final = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){9,14}(?![\w.-])")
 # Their texts name tables and disks, never values.
 _HARMLESS: Final = (sqlite3.Error, ConnectionError, TimeoutError)
+_OTHERS: Final = ("uvicorn", "asyncio", "httpx", "opentelemetry")
 Exc = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -95,7 +96,7 @@ def log_to(stream: TextIO, form: str) -> None:
             "handlers": {"notes": handler},
             "loggers": {
                 "leadrules": own,
-                **{name: {**own, "level": "WARNING"} for name in ("uvicorn", "asyncio", "httpx")},
+                **{name: {**own, "level": "WARNING"} for name in _OTHERS},
             },
         }
     )

@@ -38,7 +38,7 @@ async def _other(request: Request, named: Any) -> str:
     if found is None:
         raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
     if principal(request).member is not None:
-        check_lead(request, named, (await reading(reader.lead, found) or {}).get("owner"))
+        check_lead(request, named, await reading(reader.lead, found))
     return found
 
 
@@ -74,7 +74,7 @@ async def _said(
     count(request, "people", [outcome])
     if outcome.error is not None and outcome.error["code"] == "not-merged":
         raise Problem(409, "not-merged", outcome.error["message"])
-    refuse_if_all_bad([outcome], listed=False)
+    refuse_if_all_bad([outcome], False, services(request).runtime)
     return result_of(outcome)
 
 

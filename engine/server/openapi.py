@@ -77,6 +77,18 @@ SCHEMAS: Final[dict[str, Any]] = {
         source=_MAYBE,
         tags={"type": "array", "items": _TEXT},
         fields={"type": "object"},
+        consents={
+            "type": "object",
+            "description": "By topic: the latest word on it, and what proves it",
+            "additionalProperties": _object(
+                ["status", "at", "source", "text", "event"],
+                status={"enum": ["given", "withdrawn"]},
+                at=_INSTANT,
+                source=_TEXT,
+                text=_MAYBE,
+                event=_TEXT,
+            ),
+        },
         merged_into={**_TEXT, "description": "When asked by the id of a lead that was merged"},
         created_at=_INSTANT,
         updated_at=_INSTANT,

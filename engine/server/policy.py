@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from engine.errors import LeadrulesError
@@ -38,10 +38,10 @@ class Policy:
             kept = before._buckets.get(name) if before is not None and same else None
             self._buckets[name] = kept or Buckets(rate)
 
-    def admit(self, scope: Scope, headers: Headers) -> Principal | Problem:
+    def admit(self, scope: Scope, headers: Mapping[str, str]) -> Principal | Problem:
         """Return who asks, or why the request is refused. Corrects the client's address."""
         if self.proxies:
-            self._look_behind_proxies(scope, headers)
+            self._look_behind_proxies(scope)
         path: str = scope["path"]
         client = scope.get("client")
         address = client[0] if client else "?"
@@ -53,10 +53,11 @@ class Policy:
             refused = self._limited("token", path, who.name)
         return refused or who
 
-    def _look_behind_proxies(self, scope: Scope, headers: Headers) -> None:
+    def _look_behind_proxies(self, scope: Scope) -> None:
         client = scope.get("client")
         if client:
-            forwarded = ",".join(headers.getlist("x-forwarded-for"))
+            named = (v for k, v in scope["headers"] if k == b"x-forwarded-for")
+            forwarded = b",".join(named).decode("latin-1")
             scope["client"] = (self.proxies.client(client[0], forwarded), client[1])
 
     def _limited(self, name: str, path: str, key: str) -> Problem | None:
@@ -67,7 +68,7 @@ class Policy:
         whose = "with this token" if name == "token" else "from this address"
         return too_many(wait, whose) if wait else None
 
-    def allowed_origin(self, path: str, headers: Headers) -> str | None:
+    def allowed_origin(self, path: str, headers: Mapping[str, str]) -> str | None:
         """Return the origin to name in an answer to a page of another site, if it may know."""
         if not self.origins or not path.startswith(CAPTURE_BELOW):
             return None

@@ -18,6 +18,7 @@ from engine.errors import LeadrulesError
 from engine.host.clock import Clock, StreamClock, SystemClock
 from engine.host.plugins import Plugins
 from engine.host.runtime import Runtime
+from engine.host.tracing import configured
 from engine.language.diagnostic import Diagnostic
 from engine.server import auth
 from engine.server.app import create_app
@@ -86,9 +87,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one place where everything comes together
     sys.setswitchinterval(_SWITCH_S)
     with _listen(host, port) as listening:
         runtime.start()
+        traces = runtime.telemetry.traces = configured(os.environ)
         place = _Place(listening, host, reports or {}, out, watch)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(runtime, plugins, place))
+        if traces is not None:
+            traces.close()
     return found
 
 

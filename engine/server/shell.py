@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import LeadrulesError
@@ -55,11 +54,25 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        traces = self._services.runtime.telemetry.traces
+        if traces is None:
+            await self._serve(scope, receive, send)
+            return
+        with traces.request(scope) as answered:
+
+            async def noted(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    answered(message["status"])
+                await send(message)
+
+            await self._serve(scope, receive, noted)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         policy = self._policies.current()
         visit = _Visit(self, policy, scope, send)
         REQUEST_ID.set(visit.id.decode())
-        who = policy.admit(scope, visit.headers)
         try:
+            who = policy.admit(scope, visit.headers)
             if visit.is_preflight:
                 await visit.answer_preflight()
             elif isinstance(who, Problem):
@@ -102,7 +115,7 @@ class _Visit:
         self._policy = policy
         self._send = send
         self.scope = scope
-        self.headers = Headers(scope=scope)
+        self.headers = first_of_each(scope)
         self.id = shell.name(scope)
         self.started = False
         self._origin = policy.allowed_origin(scope["path"], self.headers)
@@ -146,6 +159,13 @@ class _Visit:
     async def refuse(self, problem: Problem) -> None:
         """Answer with an error."""
         await problem.response()(self.scope, _nothing, self.send)
+
+
+def first_of_each(scope: Scope) -> Mapping[str, str]:
+    """Return a request's headers by their names in lower case; of several alike the first."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"][::-1]
+    }
 
 
 async def _nothing() -> Message:

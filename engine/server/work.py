@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from engine.errors import NotFound
+from engine.host.ids import new_id
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import (
     LIMIT,
@@ -21,8 +22,8 @@ from engine.server.endpoint import (
     reading,
     services,
 )
-from engine.server.leads import act
-from engine.server.ownership import principal
+from engine.server.leads import act, lead_named
+from engine.server.ownership import mates, principal
 from engine.server.problems import Json, Problem
 
 TASK_STATUSES: Final = ("open", "done")
@@ -58,30 +59,67 @@ async def list_tasks(request: Request) -> Json:
 
 
 def _owner(request: Request, asked: str | None) -> str | None:
-    """A salesperson sees their own to-dos."""
+    """A salesperson sees their own to-dos, and those of whom they supervise."""
     member = principal(request).member
-    if member is None or asked in (None, member):
-        return member or asked
+    if member is None or asked is None or asked in mates(request):
+        return asked or member
     raise Problem(403, "forbidden", f"{member} sees their own to-dos")
 
 
 async def complete_task(request: Request) -> Json:
     """Close a to-do; doing so twice changes nothing."""
-    id: str = request.path_params["id"]
-    reader = services(request).runtime.reader
     data = await object_of(request, "by", "outcome")
-    task = await reading(reader.task, id)
-    if task is None:
-        raise NotFound(f"there is no task {id[:200]!r}")
-    member = principal(request).member
-    if member is not None and task["owner"] != member:
-        raise NotFound(f"there is no task {id[:200]!r}")
-    request.state.lead = task["lead"]
+    task = await _own_task(request)
+    id, reader = task["id"], services(request).runtime.reader
     # One event a task, whoever completes it and however often.
     data["id"] = "task_completed:" + hashlib.sha256(id.encode()).hexdigest()[:40]
     properties = {"task": id, "outcome": data.get("outcome")}
     await act(request, "task_completed", data, properties, task["lead"])
     return Json(await reading(reader.task, id))
+
+
+async def give_task(request: Request) -> Json:
+    """Make a to-do about a lead; its owner is reminded when it is due."""
+    data = await object_of(request, "id", "by", "lead", "title", "owner", "due", "priority")
+    named = data.get("lead")
+    if not isinstance(named, str) or not named:
+        raise Problem(422, "bad-value", '"lead" names the lead, by id or identity')
+    if not isinstance(data.get("title"), str) or not data["title"].strip():
+        raise Problem(422, "bad-value", 'a to-do needs a "title"')
+    runtime = services(request).runtime
+    id = await lead_named(request, named)
+    owner = data.get("owner")
+    if principal(request).member is not None and owner is not None and owner not in mates(request):
+        raise Problem(403, "forbidden", "to-dos are for oneself, or for those whom one supervises")
+    data["id"] = data.get("id") or new_id(runtime.clock.now())
+    said = {name: data.get(name) for name in ("title", "owner", "due", "priority")}
+    result = await act(request, "task_given", data, said, id)
+    return Json(await reading(runtime.reader.task, f"{result['lead']}:task:{data['id']}"))
+
+
+async def snooze_task(request: Request) -> Json:
+    """Put a to-do off; its owner is reminded then."""
+    data = await object_of(request, "id", "by", "until")
+    task = await _own_task(request)
+    if not isinstance(data.get("until"), str):
+        raise Problem(422, "bad-value", '"until" is an instant such as 2026-03-02T09:00:00+08:00')
+    if task["status"] != "open":
+        raise Problem(409, "refused", "the to-do is done")
+    said = {"task": task["id"], "until": data["until"]}
+    said |= {"title": task["title"], "owner": task["owner"]}
+    await act(request, "task_snoozed", data, said, task["lead"])
+    return Json(await reading(services(request).runtime.reader.task, task["id"]))
+
+
+async def _own_task(request: Request) -> dict[str, Any]:
+    """Return the to-do in the path; raises NotFound, also where it is somebody else's."""
+    id: str = request.path_params["id"]
+    task = await reading(services(request).runtime.reader.task, id)
+    member = principal(request).member
+    if task is None or (member is not None and task["owner"] not in mates(request)):
+        raise NotFound(f"there is no task {id[:200]!r}")
+    request.state.lead = task["lead"]
+    return task
 
 
 async def get_report(request: Request) -> Json:
@@ -106,6 +144,39 @@ ENDPOINTS: Final = (
         tag="work",
         query=_TASKS_QUERY,
         gives={"$ref": "#/components/schemas/Page"},
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/tasks",
+        scope="work",
+        handler=give_task,
+        summary="Make a to-do about a lead",
+        tag="work",
+        takes={
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["lead", "title"],
+            "properties": {
+                **dict.fromkeys(("id", "by", "lead", "title", "owner", "due"), TEXT),
+                "priority": {"enum": ["low", "normal", "high"]},
+            },
+        },
+        fails=(404, 413, 422, 429),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/tasks/{id:path}/snooze",
+        scope="work",
+        handler=snooze_task,
+        summary="Put a to-do off",
+        tag="work",
+        takes={
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["until"],
+            "properties": dict.fromkeys(("id", "by", "until"), TEXT),
+        },
+        fails=(404, 409, 413, 422, 429),
     ),
     Endpoint(
         method="POST",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from engine.machines.company import company_keys
 from engine.machines.state import Lead
 from engine.store import rows
+from engine.store.bulk import Insert
 
 SCHEMA: Final = """
 CREATE TABLE companies (
@@ -19,6 +20,8 @@ CREATE TABLE companies (
 CREATE INDEX companies_lead ON companies (lead)
 """
 _READ: Final = ("lead.company", "lead.email.domain", "lead.email.kind")
+_GONE: Final = "DELETE FROM companies WHERE lead IN (SELECT value FROM json_each(?))"
+_LINK: Final = Insert("companies (key, lead)", 2, "ON CONFLICT DO NOTHING")
 _COLLEAGUES: Final = """
 SELECT l.id, l.state, c.found FROM (
     SELECT other.lead AS lead, json_group_array(other.key) AS found
@@ -33,15 +36,16 @@ def refresh(
 ) -> None:
     """Bring the links of these leads up to date; ``stored`` has them as they were."""
     changed = [lead for lead in leads if not _same(stored.get(lead.id), lead)]
-    known = [(lead.id,) for lead in changed if lead.id in stored]
+    known = [lead.id for lead in changed if lead.id in stored]
     found = [(key, lead.id) for lead in changed for key in company_keys(lead)]
     if known:
-        connection.executemany("DELETE FROM companies WHERE lead = ?", known)
-    if found:
-        connection.executemany("INSERT OR IGNORE INTO companies (key, lead) VALUES (?,?)", found)
+        connection.execute(_GONE, (rows.to_json(known),))
+    _LINK.write(connection, found)
 
 
 def _same(before: Lead | None, lead: Lead) -> bool:
+    if before is not None and before.facts is lead.facts:
+        return True
     get = lead.facts.get
     if before is None:
         return all(get(name) is None for name in _READ)

@@ -11,13 +11,12 @@ from typing import Final
 from sqlite_utils import Database
 
 from engine.errors import LeadrulesError
+from engine.store.checkpoint import LIMIT, PAGES, Checkpoints
 from engine.store.lock import FileLock
 from engine.store.schema import migrations
 
 _CACHE_KIB = 64 * 1024
 _STATEMENTS = 256  # kept prepared; the commit path has 70
-# The log is copied into the file at about 64 MB: pages written again and again are copied once.
-_CHECKPOINT_PAGES = 16_000
 
 
 class BadDatabase(LeadrulesError):
@@ -58,7 +57,8 @@ class Store:
     """The writer's side of one database file, created when absent, its schema up to date.
 
     ``connection`` is for one thread at a time and has no transaction of its own: use
-    `transaction`. Raises DatabaseInUse, and BadDatabase for a file that cannot be used.
+    `transaction`, and between them now and then ``checkpoints.tend``. Raises DatabaseInUse, and
+    BadDatabase for a file that cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,6 +68,7 @@ class Store:
         try:
             _migrate(path)
             self.connection = _connect_writer(path)
+            self.checkpoints = Checkpoints(path, self.connection)
         except sqlite3.DatabaseError as error:
             self._lock.release()
             raise BadDatabase(
@@ -143,7 +144,8 @@ def _connect_writer(path: Path) -> sqlite3.Connection:
         "foreign_keys = OFF",
         "busy_timeout = 5000",
         f"cache_size = -{_CACHE_KIB}",
-        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        f"wal_autocheckpoint = {PAGES}",
+        f"journal_size_limit = {LIMIT}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.store import merges, rows
 from engine.store.shapes import Item, when
 
 Row = tuple[str, str, str, str, int, int]
@@ -24,7 +25,8 @@ _FINISH: Final = "UPDATE enrichments SET status = ?, reason = ?, finished_at = ?
 _POSTPONE: Final = "UPDATE enrichments SET due = ?, reason = ? WHERE key = ?"
 _OF_LEAD: Final = """
 SELECT key, plugin, event, status, reason, attempts, created_at, finished_at
-FROM enrichments WHERE lead = ? ORDER BY created_at DESC, key LIMIT 200
+FROM enrichments WHERE lead IN (SELECT value FROM json_each(?))
+ORDER BY created_at DESC, key LIMIT 200
 """
 
 
@@ -59,8 +61,9 @@ def postpone(connection: sqlite3.Connection, key: str, due: int, reason: str) ->
 
 
 def of_lead(connection: sqlite3.Connection, lead: str) -> list[Item]:
-    """Return what enrichers were asked about a lead, the newest first."""
-    found: Any = connection.execute(_OF_LEAD, (lead,))
+    """Return what enrichers were asked about a lead and those merged into it, the newest first."""
+    whole = rows.to_json(merges.subtree(connection, lead))
+    found: Any = connection.execute(_OF_LEAD, (whole,))
     instants = ("created_at", "finished_at")
     items = [dict(row) for row in found]
     return [{k: when(v) if k in instants else v for k, v in item.items()} for item in items]

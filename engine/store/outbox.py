@@ -226,7 +226,7 @@ def finish(
     now: int,
     **details: str | None,
 ) -> None:
-    """Close a delivery as delivered, failed, dead or expired.
+    """Close a delivery as delivered, failed, dead, expired or blocked.
 
     ``details`` may hold reason, provider_id, subject, body and to_address (as sent).
     """

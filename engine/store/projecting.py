@@ -53,6 +53,11 @@ ON CONFLICT (lead, started_at, clock) DO UPDATE SET sla = excluded.sla, due = ex
     status = excluded.status, ended_at = excluded.ended_at
 """,
 )
+_SPLIT: Final = Insert(
+    "splits (journey, step, lead, variant, at)",
+    5,
+    "ON CONFLICT (journey, step, lead) DO NOTHING",
+)
 _TIMERS_GONE: Final = "DELETE FROM timers WHERE lead IN (SELECT value FROM json_each(?))"
 _TIMER_GONE: Final = """
 DELETE FROM timers WHERE (lead, name) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
@@ -80,6 +85,7 @@ class ProjectionRows:
         self._transitions: list[Row] = []
         self._grades: list[Row] = []
         self._clocks: dict[Row, Row] = {}
+        self._splits: list[Row] = []
 
     def decided(self, before: Lead | None, event: Event, decision: Decision) -> None:
         """Add what a decision changed in its lead, which was ``before``; None: it is new."""
@@ -115,13 +121,23 @@ class ProjectionRows:
         if each.kind == "journey_heard":
             self._outcomes[who] = f"heard {each.data.get('event')}"
         elif each.kind == "journey_wait_over":
-            self._outcomes[who] = "time"
+            self._outcomes[who] = each.data.get("reason", "time")
+        elif each.kind == "journey_split":
+            self._dealt(who, each)
         elif each.kind == "journey_step":
             self._close(who, each.at, _PASSED)
             self._open[who] = row = [*who, each.data.get("step"), each.at, None, None]
             self._steps.append(row)
         elif each.kind == "journey_left":
             self._close(who, each.at, str(each.data.get("reason")))
+
+    def _dealt(self, who: tuple[str, str], each: Happening) -> None:
+        """Note a variant that was dealt by weight; after the decision there is no test any more."""
+        data = each.data
+        self._outcomes[who] = str(data["variant"])
+        if data["how"] in ("weight", "holdout"):
+            lead, journey = who
+            self._splits.append((journey, data["step"], lead, data["variant"], each.at))
 
     def _close(self, who: tuple[str, str], at: int, otherwise: str) -> None:
         outcome = self._outcomes.pop(who, otherwise)
@@ -190,6 +206,7 @@ class ProjectionRows:
             (_TRANSITION, self._transitions),
             (_GRADE, self._grades),
             (_CLOCK, list(self._clocks.values())),
+            (_SPLIT, self._splits),
         ):
             statement.write(connection, values)
 

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from engine.language.handling import AutoWinner, Journey
+from engine.machines.sequential import Arm
 from engine.machines.state import Happening, Lead, Teams
 from engine.store import (
+    answers,
     audit,
     companies,
     enrichments,
+    experiments,
     holding,
     lookup,
     merges,
@@ -21,6 +25,7 @@ from engine.store import (
     rows,
     shapes,
     snapshots,
+    versions,
 )
 from engine.store.database import connect_reader
 from engine.store.listing import Wanted, find_leads
@@ -189,6 +194,18 @@ class Reader:
         """Return the running state of the teams: loads and turns."""
         return lookup.teams(self._connection)
 
+    def claim_answer(self, lead: str, event: str) -> tuple[str, Item]:
+        """Return the type and the properties of the answer to a claim; ("", {}) for none."""
+        return answers.claim(self._connection, lead, event)
+
+    def happened(self, lead: str, event: str, kind: str) -> Item | None:
+        """Return the details of what an event brought about, None where it did not."""
+        return answers.happened(self._connection, lead, event, kind)
+
+    def pools(self) -> dict[str, int]:
+        """Return how many leads each pool holds."""
+        return answers.pools(self._connection)
+
     # --- intake ------------------------------------------------------------------------------
 
     def quarantine(self, status: str, limit: int = 100, cursor: str | None = None) -> Page:
@@ -294,6 +311,26 @@ class Reader:
             if len(found) < _CHUNK:
                 return
             after = found[-1]["seq"]
+
+    def journeys_in_use(self) -> list[Journey]:
+        """Return the definitions of journeys, old ones too, that leads may be in."""
+        return versions.live(self._connection)
+
+    def journey_versions(self) -> dict[tuple[str, str], Journey]:
+        """Return all definitions of journeys that are kept, by (journey, version)."""
+        return versions.every(self._connection)
+
+    def rulesets(self) -> list[versions.Composed]:
+        """Return what each ruleset was made of that decided anything."""
+        return versions.composed(self._connection)
+
+    def winners(self) -> dict[tuple[str, str], str]:
+        """Return which variant each decided split is for, by (journey, step)."""
+        return experiments.winners(self._connection)
+
+    def arms(self, journey: str, step: str, auto: AutoWinner, now: int) -> dict[str, Arm]:
+        """Return the figures of a split's variants, of leads whose time is over."""
+        return experiments.arms(self._connection, journey, step, auto, now)
 
     def _select(
         self, statement: str, where: list[tuple[str, tuple[Any, ...]]], limit: int

@@ -8,7 +8,7 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine.store import audit, backfill, companies, holding
+from engine.store import audit, backfill, companies, holding, versions
 
 _FIRST: Final = """
 CREATE TABLE events (
@@ -357,6 +357,10 @@ def migrations() -> Migrations:
     def company_links(db: Database) -> None:
         _run(db, companies.SCHEMA)
         backfill.companies(db.conn)
+
+    @steps()
+    def journey_versions(db: Database) -> None:
+        _run(db, versions.SCHEMA)
 
     return steps
 

@@ -36,6 +36,7 @@ def lead_record(lead: Lead, model: str) -> Item:
         "source": facts.get("lead.source.name"),
         "tags": facts.get("lead.tags", []),
         "fields": _fields(facts),
+        "consents": {topic: _consent(said) for topic, said in sorted(lead.consents.items())},
         "created_at": when(lead.created_at),
         "updated_at": when(lead.updated_at),
     }
@@ -55,6 +56,16 @@ def _fields(facts: Item) -> Item:
         name.removeprefix("lead."): value
         for name, value in sorted(facts.items())
         if name.startswith("lead.") and name != "lead.tags"
+    }
+
+
+def _consent(said: Item) -> Item:
+    """Return the latest word on a topic, with what proves it."""
+    same = ("source", "text", "event")
+    return {
+        "status": said["status"],
+        "at": when(said["at"]),
+        **{name: said.get(name) for name in same},
     }
 
 

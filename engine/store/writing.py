@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from engine.machines.directory import Identity
+from engine.machines.people import todos
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
 from engine.store import companies, rows, search
 from engine.store.bulk import Insert
@@ -57,6 +58,9 @@ _TASK_DONE: Final = """
 UPDATE tasks SET status = 'done', outcome = ?, completed_at = ?
 WHERE id = ? AND lead = ? AND status = 'open'
 """
+_TASK_LATER: Final = """
+UPDATE tasks SET due = ? WHERE id = ? AND lead = ? AND status = 'open'
+"""
 _TEAM: Final = "INSERT OR REPLACE INTO teams (id, state) VALUES (?,?)"
 
 
@@ -84,15 +88,19 @@ class Rows:
         self.deliveries: list[Row] = []
         self.tasks: list[Row] = []
         self.tasks_done: list[Row] = []
+        self.tasks_later: list[Row] = []
         self.linked: set[str] = set()
         self._projections = ProjectionRows()
 
     def log(self, event: Event, lead: str, now: int, ruleset: str) -> None:
-        """Add an event to the log; one about a task closes that task."""
+        """Add an event to the log; one about a task closes that task, or puts it off."""
         self.events.append(rows.event_row(event, lead, now, ruleset))
         if event.type == "task_completed":
             done = event.properties.get("outcome"), event.at, event.properties.get("task"), lead
             self.tasks_done.append(done)
+        elif event.type == "task_snoozed":
+            until = todos.instant(event.properties.get("until"))
+            self.tasks_later.append((until, event.properties.get("task"), lead))
 
     def link(self, identities: tuple[Identity, ...], lead: str) -> None:
         """Let identities mean a lead from now on."""
@@ -139,6 +147,8 @@ class Rows:
             statement.write(connection, values)
         if self.tasks_done:
             connection.executemany(_TASK_DONE, self.tasks_done)
+        if self.tasks_later:
+            connection.executemany(_TASK_LATER, self.tasks_later)
         self._projections.write(connection)
 
 

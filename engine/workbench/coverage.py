@@ -73,7 +73,7 @@ def _shown(ruleset: Ruleset, prover: Prover, result: Result) -> set[str]:
     tracer.read(result.log)
     shown = set(tracer.shown)
     for asked in result.asked:
-        mine = [m for m in result.log[: asked.seen] if m.lead == asked.lead.id]
+        mine = [m for m in result.log[: asked.seen] if m.lead in asked.leads]
         shown.update(prover.proven(asked, mine))
     return shown
 

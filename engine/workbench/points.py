@@ -164,12 +164,15 @@ def _step(key: str, journey: str, step: Step) -> Iterator[Point]:
         return Point(name, "journey", journey, "branch", f"step {step.id} {text}", source)
 
     yield branch("reached", "is never reached", step.source)
-    if step.kind == "wait" and step.events:
+    if step.events:
         yield branch("heard", "is never answered", step.source)
         yield branch("over", "never runs out", step.source)
     for index, (condition, target) in enumerate(step.cases):
         text = f"never goes to {target}: {write(condition)}"
         yield branch(f"case {index}", text, condition.source)
+    for variant in step.split.variants if step.split else ():
+        text = f"never deals out the variant {variant.name}"
+        yield branch(f"variant {variant.name}", text, step.source)
     if step.kind == "branch":
         text = f"never goes its last way, to {step.otherwise}"
         yield branch(f"case {len(step.cases)}", text, step.source)

@@ -43,11 +43,15 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """The lead when an expectation was looked at; ``seen`` is how long the log was."""
+    """The lead when an expectation was looked at; ``seen`` is how long the log was.
+
+    ``leads`` are its id and those of leads that were merged into it.
+    """
 
     expectation: Expectation
     lead: Lead
     seen: int
+    leads: frozenset[str]
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -92,7 +96,9 @@ class _Run:
             while events and events[0].arrives <= expectation.at:
                 self._post(events.pop(0))
             self.world.advance(expectation.at)
-            asked.append(Asked(expectation, self.world.leads[self.lead], len(self.world.log)))
+            leads = frozenset(moment.lead for moment in self._moments())
+            seen = len(self.world.log)
+            asked.append(Asked(expectation, self.world.leads[self.lead], seen, leads))
             mismatches = tuple(self._mismatches(expectation))
             if mismatches:
                 failures.append(Failure(expectation.at, mismatches, expectation.source))
@@ -102,9 +108,8 @@ class _Run:
         self.world.advance(given.arrives)
         fields = given.event.lead
         identities = [(kind, fields[kind]) for kind in self.order if kind in fields]
-        lead = self.world.lead_of(identities)
-        self.lead = self.lead or lead
-        self.world.post(given.event, lead)
+        lead = self.world.take(given.event, identities)
+        self.lead = self.world.present(self.lead or lead)
 
     def _mismatches(self, expectation: Expectation) -> Iterator[Mismatch]:
         for check in expectation.checks:
@@ -116,7 +121,12 @@ class _Run:
                 yield from self._list(check)
 
     def _moments(self) -> list[Moment]:
-        return [m for m in self.world.log if m.lead == self.lead]
+        return self._since(0)
+
+    def _since(self, seen: int) -> list[Moment]:
+        """Return the lead's moments after the first ``seen`` of the log, before merges too."""
+        present = self.world.present
+        return [m for m in self.world.log[seen:] if present(m.lead) == self.lead]
 
     def _inquiry(self) -> Inquiry:
         """Return where reasons are found: the lead now, and all that led there."""
@@ -141,9 +151,8 @@ class _Run:
 
     def _list(self, check: ListCheck) -> Iterator[Mismatch]:
         seen = self.told.get(check.kind, 0)
-        moments = self._moments()
-        self.told[check.kind] = len(moments)
-        actual = deeds(moments[seen:], check.kind)
+        self.told[check.kind] = len(self.world.log)
+        actual = deeds(self._since(seen), check.kind)
         pairs = align(check.items, actual, self._fits)
         if all(wanted is not None and given is not None for wanted, given in pairs):
             return

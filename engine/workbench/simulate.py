@@ -9,6 +9,7 @@ import msgspec
 
 from engine.host.door import Arrival
 from engine.language.instants import DAY
+from engine.machines.merging import MERGED
 from engine.machines.state import Delivery, Event, Happening, Lead, Task
 from engine.network.ruleset import Ruleset
 from engine.workbench.world import Moment, World
@@ -19,6 +20,8 @@ _JOURNEY: Final = {
     "journey_step": "step",
     "journey_heard": "heard",
     "journey_wait_over": "waited",
+    "journey_split": "split",
+    "journey_migrated": "migrated",
     "journey_left": "left",
     "journey_not_entered": "not entered",
 }
@@ -94,7 +97,7 @@ def simulate(
             continue
         seen.add(arrival.event.id)
         world.advance(max(arrival.event.at, world.now))
-        world.post(arrival.event, world.lead_of(arrival.identities))
+        world.take(arrival.event, arrival.identities)
     world.advance(end)
     entries = list(_entries(ruleset, world.log))
     later = len(arrivals) - len(played)
@@ -115,7 +118,7 @@ def _entries(ruleset: Ruleset, log: Sequence[Moment]) -> Iterator[Entry]:
         before = present.get(moment.lead, Standing())
         after = present[moment.lead] = standing(ruleset, moment.decision.lead)
         entry = _entry(moment, before, after)
-        if moment.event.channel != "engine" or _does(entry):
+        if moment.event.channel != "engine" or moment.event.type == MERGED or _does(entry):
             yield entry
 
 
@@ -149,13 +152,23 @@ def _entry(moment: Moment, before: Standing, after: Standing) -> Entry:
         sends=[_send(each) for each in decision.deliveries],
         tasks=[_task(each) for each in decision.tasks],
         assigned=_assigned(moment.event),
-        notes=[{"what": h.kind, **h.data} for h in happenings if h.kind not in _TOLD],
+        notes=[
+            *_merged(moment.event),
+            *({"what": h.kind, **h.data} for h in happenings if h.kind not in _TOLD),
+        ],
     )
+
+
+def _merged(event: Event) -> list[dict[str, Any]]:
+    if event.type != MERGED:
+        return []
+    said = event.properties
+    return [{"what": "merged", "absorbed": said["absorbed"], "reason": said["reason"]}]
 
 
 def _move(happening: Happening) -> dict[str, Any]:
     data = happening.data
-    names = ("step", "does", "event", "reason")
+    names = ("step", "does", "event", "variant", "by", "reason")
     more: dict[str, Any] = {name: data[name] for name in names if name in data}
     return {"journey": data["journey"], "what": _JOURNEY[happening.kind], **more}
 

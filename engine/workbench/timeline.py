@@ -102,8 +102,10 @@ def _move(move: Item) -> str:
         return f"{move['step']} ({move['does']})"
     step = f" at {move['step']}" if "step" in move else ""
     event = f" {move['event']}" if "event" in move else ""
+    variant = f": {move['variant']}" if "variant" in move else ""
+    by = f" from {move['by']}" if "by" in move else ""
     reason = f" ({move['reason']})" if "reason" in move else ""
-    return f"{move['what']}{event}{step}{reason}"
+    return f"{move['what']}{event}{step}{variant}{by}{reason}"
 
 
 def _send(send: Item) -> str:

@@ -134,6 +134,8 @@ class Tracer:
             way = "heard" if kind == "journey_heard" else "over"
             self.shown.add(f"{key}.{data['step']} {way}")
             self._steps[at] = None
+        elif kind == "journey_split":
+            self.shown.add(f"{key}.{data['step']} variant {data['variant']}")
         elif kind == "journey_left":
             self._left(moment, rule, at, data["reason"])
         elif kind == "journey_not_entered" and data["reason"].startswith("its exit"):

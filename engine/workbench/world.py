@@ -3,6 +3,7 @@
 Ninety days pass in milliseconds, because nothing waits: the clock jumps from one deadline
 to the next. What the outside would answer is simulated too: every delivery succeeds at once
 and its receipt comes back as an event, as the delivery loop of a running server would send it.
+Leads that an event shows to be one are merged as in a running server, by `engine.machines.uniting`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 import msgspec
 
 from engine.errors import LeadrulesError
-from engine.machines.directory import Identity, resolve
-from engine.machines.state import Decision, Delivery, Event, Lead, Teams
-from engine.machines.turn import new_lead, take_turn
+from engine.machines import balance, uniting
+from engine.machines.directory import Conflict, Identity, Named, Resolution, resolve, unite
+from engine.machines.merging import Entry, Side
+from engine.machines.state import Decision, Delivery, Event, Happening, Lead, LedgerLine, Teams
+from engine.machines.turn import Turn, new_lead, take_turn
 from engine.network.ruleset import Ruleset
 
 
@@ -45,6 +48,13 @@ class View(msgspec.Struct, frozen=True):
     before: dict[str, Any] = {}
 
 
+class Past(msgspec.Struct):
+    """What a merge needs to know of a lead: its log and its ledger."""
+
+    log: list[Entry] = []
+    ledger: list[LedgerLine] = []
+
+
 class World:
     """Leads, teams and identities, and the instant that it is; ``log`` is all that happened."""
 
@@ -55,28 +65,115 @@ class World:
         self.teams = Teams()
         self.known: dict[Identity, str] = {}
         self.log: list[Moment] = []
+        self._past: dict[str, Past] = {}
+        self._absorbed: dict[str, str] = {}
+        self._conflicts: list[Conflict] = []
+        self._told: set[tuple[str, str]] = set()
         self._made = 0
 
-    def lead_of(self, identities: Sequence[Identity]) -> str:
-        """Return the id of the lead that ``identities`` mean, creating it when it is new."""
+    def take(self, event: Event, identities: Sequence[Identity]) -> str:
+        """Let ``event`` happen to the lead that ``identities`` mean; returns that lead's id."""
+        lead = self._whose(event, identities)
+        self.post(event, lead)
+        return lead
+
+    def present(self, lead: str) -> str:
+        """Return what a lead is now, which may have been merged into another one."""
+        while lead in self._absorbed:
+            lead = self._absorbed[lead]
+        return lead
+
+    # --- whose an event is -------------------------------------------------------------------
+
+    def _whose(self, event: Event, identities: Sequence[Identity]) -> str:
         self._made += 1
-        found = resolve(self.known, identities, f"lead-{self._made}")
-        self.known.update(dict.fromkeys(found.links, found.lead))
+        new = f"lead-{self._made}"
+        rule = self.ruleset.definitions.intake.merge
+        other = uniting.somebody_else(rule, identities, self.known, self._kinds)
+        if other is not None:
+            links = tuple(each for each in identities if each not in self.known)
+            found = Resolution(new, True, links, ())
+            self._conflict(new, Conflict(other, uniting.SHARED))
+        else:
+            found = resolve(self.known, identities, new)
         if found.created:
-            self.leads[found.lead] = new_lead(self.ruleset, found.lead, self.now)
-        return found.lead
+            since = min(event.at, self.now)
+            self.leads[new] = new_lead(self.ruleset, new, since)
+            self._past[new] = Past()
+        lead = self._unite(event, identities) if found.conflicts else found.lead
+        self.known.update(dict.fromkeys(found.links, lead))
+        return lead
+
+    def _kinds(self, lead: str) -> frozenset[str]:
+        return frozenset(kind for (kind, _), of in self.known.items() if of == lead)
+
+    def _unite(self, event: Event, identities: Sequence[Identity]) -> str:
+        """Merge what the event shows to be one lead, and return it."""
+        by = uniting.names_by(identities, None, self.known)
+        named = [Named(id, by[id], self._kinds(id), self.leads[id].created_at) for id in by]
+        union = unite(self.ruleset.definitions.intake.merge, named)
+        for survivor, absorbed in union.merges:
+            kinds = by[survivor] | by[absorbed]
+            self._merge(survivor, absorbed, event, kinds)
+            by[survivor] = kinds
+        for conflict in union.conflicts:
+            self._conflict(union.lead, conflict)
+        return union.lead
+
+    def _merge(self, survivor: str, absorbed: str, event: Event, kinds: frozenset[str]) -> None:
+        shown = uniting.automatic(event, survivor, absorbed, kinds, self.now)
+        sides = self._side(survivor), self._side(absorbed)
+        number = len(self._absorbed) + 1
+        united = uniting.merge(self.ruleset, self.teams, sides, shown, number, self.now)
+        one, other = self._past[survivor], self._past.pop(absorbed)
+        log = sorted([*one.log, *other.log], key=lambda entry: entry.seq)
+        self._past[survivor] = Past(log, [*one.ledger, *other.ledger])
+        self._absorbed[absorbed] = survivor
+        del self.leads[absorbed]
+        moved = [identity for identity, lead in self.known.items() if lead == absorbed]
+        self.known.update(dict.fromkeys(moved, survivor))
+        self._answer(survivor, self._record(survivor, united.turn))
+
+    def _side(self, lead: str) -> Side:
+        past = self._past[lead]
+        return Side(self.leads[lead], past.log, None, balance.sums(past.ledger))
+
+    def _conflict(self, lead: str, conflict: Conflict) -> None:
+        """Have the event tell once of two leads that it names and that stay two."""
+        pair = (lead, conflict.lead)
+        if pair not in self._told:
+            self._told.add(pair)
+            self._conflicts.append(conflict)
+
+    # --- what happens to it ------------------------------------------------------------------
 
     def post(self, event: Event, lead: str) -> None:
         """Let ``event`` happen to ``lead`` at the world's present instant."""
-        waiting = [event]
+        self._answer(lead, [event])
+
+    def _answer(self, lead: str, waiting: list[Event]) -> None:
         while waiting:
-            current = waiting.pop(0)
-            turn = take_turn(self.ruleset, self.leads[lead], self.teams, current, self.now)
-            self.leads[lead] = turn.lead
-            self.teams = turn.teams
-            for entry in turn.entries:
-                self.log.append(Moment(self.now, lead, entry.event, entry.decision))
-                waiting += self._receipts(entry.decision.deliveries)
+            event = waiting.pop(0)
+            turn = take_turn(self.ruleset, self.leads[lead], self.teams, event, self.now)
+            waiting += self._record(lead, turn)
+
+    def _record(self, lead: str, turn: Turn) -> list[Event]:
+        """Keep what a turn did; returns the receipts of what it sent."""
+        self.leads[lead] = turn.lead
+        self.teams = turn.teams
+        past, version = self._past[lead], self.ruleset.version
+        receipts: list[Event] = []
+        for entry in turn.entries:
+            decision = entry.decision
+            past.log.append(Entry(entry.event, self.now, version, lead, len(self.log)))
+            past.ledger += decision.ledger
+            for each in self._conflicts:
+                data = {"leads": [each.lead], "reason": each.reason}
+                decision.happenings.append(Happening(self.now, "identity_conflict", data))
+            self._conflicts.clear()
+            self.log.append(Moment(self.now, lead, entry.event, decision))
+            receipts += self._receipts(decision.deliveries)
+        return receipts
 
     def advance(self, until: int) -> None:
         """Let time pass, waking every lead at each of its deadlines up to ``until``."""

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import socket
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
-from email.utils import format_datetime, parseaddr
 from typing import Any, Final
 
 import aiosmtplib
@@ -22,10 +16,14 @@ from engine.plugin import (
     Delivered,
     Failed,
     Limits,
+    Misconfigured,
     OutgoingDelivery,
     Result,
     hookimpl,
 )
+from plugins.actions import dkim_signing
+from plugins.actions.dkim_signing import BadKey, Signer
+from plugins.actions.letter import compose, write
 from plugins.actions.smtp_answers import outcome_of
 from plugins.actions.smtp_pool import CannotOpen, Letter, Pool, Session, Unclear
 
@@ -38,9 +36,6 @@ _START_TLS: Final[Mapping[str, bool | None]] = {
     "implicit": False,
     "none": False,
 }
-_WIRE: Final = SMTP_POLICY.clone(cte_type="7bit")
-
-
 SETTINGS: Final[Mapping[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
@@ -60,6 +55,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
         "ca_file": {"type": "string"},
         "username": {"type": "string"},
         "password": {"type": "string"},
+        "dkim": dkim_signing.SETTINGS,
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 25},
     },
 }
@@ -84,17 +80,43 @@ class EmailAction(Action):
 
     def __init__(self) -> None:
         self._pools: dict[str, Pool] = {}
+        self._signers: dict[str, Signer] = {}
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
         try:
-            message = compose(delivery, settings)
-            refused = await self._pool(context).send(_letter(message))
+            id, letter = await self._write(delivery, settings)
+            refused = await self._pool(context).send(letter)
+        except BadKey as error:
+            return Misconfigured(str(error))
         except (ValueError, MessageError) as error:  # a broken address, a line break in a header
             return Failed(f"the message can't be written: {error}")
         except (CannotOpen, Unclear, aiosmtplib.SMTPException, OSError) as error:
             return outcome_of(error, f"{settings['host']}:{_port(settings)}")
-        return Delivered(str(message["Message-ID"]), refused)
+        return Delivered(id, refused)
+
+    async def _write(
+        self, delivery: OutgoingDelivery, settings: Mapping[str, Any]
+    ) -> tuple[str, Letter]:
+        """Return the Message-ID and the bytes; what takes long is done beside the event loop."""
+        signer = self._signer(settings)
+
+        def work() -> tuple[str, Letter]:
+            message = compose(delivery, settings)
+            return str(message["Message-ID"]), write(delivery, message, signer)
+
+        if signer is None and not delivery.attachments:
+            return work()
+        return await asyncio.to_thread(work)
+
+    def _signer(self, settings: Mapping[str, Any]) -> Signer | None:
+        dkim = settings.get("dkim")
+        if not dkim:
+            return None
+        key = repr(sorted(dkim.items()))
+        if key not in self._signers:
+            self._signers[key] = Signer(dkim)
+        return self._signers[key]
 
     def _pool(self, context: ActionContext) -> Pool:
         """Return the connections for these settings, new ones after they changed."""
@@ -110,14 +132,6 @@ class EmailAction(Action):
         pools, self._pools = self._pools, {}
         running = asyncio.get_running_loop()
         await asyncio.gather(*(pool.close() for pool in pools.values() if pool.loop is running))
-
-
-def _letter(message: EmailMessage) -> Letter:
-    """Return what goes over the wire: seven bits, which every server takes."""
-    sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
-    utf8 = not f"{sender}{recipient}".isascii()
-    policy = _WIRE.clone(utf8=True) if utf8 else _WIRE
-    return Letter(sender, recipient, message.as_bytes(policy=policy), utf8)
 
 
 def _session(settings: Mapping[str, Any]) -> Session:
@@ -143,44 +157,6 @@ def _tls(settings: Mapping[str, Any]) -> str:
 
 def _port(settings: Mapping[str, Any]) -> int:
     return int(settings.get("port") or (IMPLICIT_TLS_PORT if _tls(settings) == "implicit" else 587))
-
-
-def compose(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> EmailMessage:
-    """Return the message; raises ValueError or MessageError for what mail does not allow."""
-    message = EmailMessage(policy=_WIRE)
-    message["From"] = _address(settings["from"])
-    message["To"] = _address(delivery.to or "")
-    reply_to = delivery.params.get("reply_to") or settings.get("reply_to")
-    if reply_to:
-        message["Reply-To"] = _address(reply_to)
-    message["Subject"] = delivery.subject or ""
-    sent = datetime.fromtimestamp(delivery.created_at / 1000, UTC)
-    message["Date"] = format_datetime(sent)
-    message["Message-ID"] = message_id(delivery.key, settings["from"])
-    message["Auto-Submitted"] = "auto-generated"
-    if delivery.html and not delivery.text:
-        message.set_content(delivery.html, subtype="html")
-        return message
-    message.set_content(delivery.text or "")
-    if delivery.html:
-        message.add_alternative(delivery.html, subtype="html")
-    return message
-
-
-def _address(written: str) -> Address:
-    name, address = parseaddr(written)
-    local, at, domain = address.rpartition("@")
-    if not at or not written.isprintable():
-        raise ValueError(f"{written!r} is not an e-mail address")
-    # An international domain in its ASCII form passes through every server.
-    return Address(display_name=name, addr_spec=f"{local}@{domain.encode('idna').decode()}")
-
-
-def message_id(key: str, sender: str) -> str:
-    """Return the Message-ID of a delivery: the same for the same key, in the sender's domain."""
-    digest = hashlib.sha256(key.encode()).hexdigest()[:40]
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "leadrules.invalid"
-    return f"<{digest}@{domain}>"
 
 
 @hookimpl

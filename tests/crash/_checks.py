@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from plugins.actions.email import message_id
+from plugins.actions.letter import message_id
 from tests.crash._company import MAILS, SENDER
 from tests.crash._server import leadrules
 

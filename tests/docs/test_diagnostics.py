@@ -15,11 +15,14 @@ _PLACES = (
     *sorted((ROOT / "engine" / "workbench").rglob("*.py")),
     *(
         ROOT / "engine" / "host" / name
-        for name in ("plugins.py", "door.py", "fields.py", "network.py")
+        for name in (
+            *("plugins.py", "door.py", "fields.py", "network.py"),
+            *("templates/check.py", "templates/walk.py"),
+        )
     ),
     ROOT / "engine" / "network" / "durable.py",
 )
-_MAKERS = {"error", "warning", "_error", "_failure", "Diagnostic"}
+_MAKERS = {"error", "warning", "_error", "_failure", "Diagnostic", "Fault", "_fault"}
 # Calls that put what is not known behind "unknown-", and which argument says it.
 _UNKNOWN = {"known": 3, "_known": 1}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.host.plugins import Plugins
+from engine.host.templates.check import check_templates
 from engine.language.diagnostic import Diagnostic, Diagnostics
 from engine.language.load import Loaded, load_folder
 from engine.network.ruleset import Ruleset
@@ -38,7 +39,8 @@ def findings(loaded: Loaded) -> list[Diagnostic]:
     """Return what every command finds: the language's, then the plugins'."""
     if loaded.definitions is None:
         return loaded.diagnostics
-    return [*loaded.diagnostics, *Plugins(entry_points=False).check(loaded.definitions)]
+    plugins = Plugins(entry_points=False).check(loaded.definitions)
+    return [*loaded.diagnostics, *plugins, *check_templates(loaded.definitions, loaded.sources)]
 
 
 @pytest.mark.parametrize("example", GOOD, ids=lambda e: e.id)

@@ -23,12 +23,14 @@ from engine.server import (
     merging,
     operations,
     quarantine,
+    subscriptions,
     work,
 )
 from engine.server.bodies import MAX_BODY, MAX_DEPTH, MAX_FORM_FIELDS
 from engine.server.deliveries import STATUSES as DELIVERY_STATUSES
 from engine.server.endpoint import MAX_LIMIT
 from engine.server.events import MAX_EVENTS
+from engine.server.people import following, handing, pools
 from engine.server.work import TASK_STATUSES
 from tests.docs.pages import code, headings, read, section
 from tests.serving import form, served, wait_for, write_config
@@ -48,6 +50,10 @@ ROUTES = [
                 deliveries,
                 operations,
                 console,
+                subscriptions,
+                handing,
+                following,
+                pools,
             )
             for e in room.ENDPOINTS
         ),
@@ -105,7 +111,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder: Path = tmp_path_factory.mktemp("http")
     config = write_config(folder / "config")
     with served(config, folder / "leads.db", reports=REPORTS) as found:
-        found.post("/v1/events", json=form(company="金泰阀门"))
+        consent = {"marketing": {"status": "given", "text": "我同意接收产品资讯"}}
+        found.post("/v1/events", json=form(company="金泰阀门", consent=consent))
         wait_for(lambda: found.get("/v1/deliveries").json()["items"])
         yield found
 

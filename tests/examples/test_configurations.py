@@ -87,6 +87,13 @@ def test_its_own_tests_pass(folder: Path, leadrules: Callable[..., Ran]) -> None
 
 
 @each_folder
+def test_its_tests_show_its_rules(folder: Path, leadrules: Callable[..., Ran]) -> None:
+    """Of each at least 95 % is covered; what is not has no occasion, as examples/README.md says."""
+    least = 90 if folder.name == "guide-000-weighted" else 95
+    assert leadrules("test", folder, "--coverage", "--min", least).code == 0
+
+
+@each_folder
 def test_its_readme_says_how_to_run_it(folder: Path) -> None:
     """A reader finds the commands in the folder's README and the folder in the list of examples."""
     readme = (folder / "README.md").read_text("utf-8")

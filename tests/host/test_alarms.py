@@ -52,3 +52,24 @@ def test_the_heap_does_not_grow_with_settings() -> None:
         alarms.set("busy", due)
     assert len(alarms._heap) < 20_000
     assert alarms.pop(10**8) == (49_999, "busy")
+
+
+def test_a_stream_looks_farther_ahead_while_it_sees_few() -> None:
+    """Days pass in moments there: each look reaches twice as far, up to eight days; a clock on
+    the wall always looks one day ahead.
+    """
+    alarms, day = Alarms(), 24 * 60 * 60 * 1_000
+    reached = []
+    for _ in range(5):
+        reached.append(alarms.horizon_from(1_000, driven=True) - 1_000)
+        alarms.fill([(7, "王")], horizon=reached[-1])
+    assert reached == [day, 2 * day, 4 * day, 8 * day, 8 * day]
+    assert alarms.horizon_from(1_000, driven=False) == 1_000 + day
+
+
+def test_a_stream_looks_a_day_ahead_where_it_sees_many() -> None:
+    """Memory stays flat, however many leads wait."""
+    alarms, day = Alarms(), 24 * 60 * 60 * 1_000
+    alarms.fill([], horizon=day)
+    alarms.fill(((n, f"客户{n}") for n in range(10_000)), horizon=2 * day)
+    assert alarms.horizon_from(0, driven=True) == day

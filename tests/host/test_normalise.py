@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.host import normalise
 from engine.host.regions import region_of
@@ -78,3 +82,13 @@ def test_domains_have_a_kind(domain: str | None, kind: str) -> None:
 def test_places_have_a_region(province: str | None, city: str | None, region: str | None) -> None:
     """The province decides, else the city, in short and full names; unknown places have none."""
     assert region_of(province, city) == region
+
+
+@given(st.text() | st.text("王金\u3000 \t\u200b\u200de\u0301Åé\u0000阀"))
+def test_text_is_cleaned_in_one_form(text: str) -> None:
+    """What is clean stays as it is, in NFC, without anything unseen or blanks around it."""
+    found = normalise.clean(text)
+    assert normalise.clean(found) == found
+    assert unicodedata.is_normalized("NFC", found)
+    assert found == found.strip()
+    assert not {"\u200b", "\ufeff", "\u00ad", "\n", "\t"} & set(found)

@@ -188,9 +188,11 @@ def test_a_defect_costs_only_its_own_event(
         real(work, event)
 
     monkeypatch.setattr(lead_machine.profile, "take_fields", failing)
+    told: list[str] = []
 
     async def use(runtime: Runtime) -> None:
         outcomes = await runtime.submit([form("u1", "e1"), form("u9", "bad"), form("u1", "e2")])
+        told.append((outcomes[1].error or {})["message"])
         assert statuses(outcomes) == ["accepted", "rejected", "accepted"]
         assert (outcomes[1].error or {})["code"] == "defect"
         assert runtime.reader.counts()["leads"] == 1
@@ -198,7 +200,9 @@ def test_a_defect_costs_only_its_own_event(
 
     with caplog.at_level(logging.ERROR):
         run(folder, use)
-    assert "event bad (form_submitted)" in caplog.text
+    assert "a defect; an event form_submitted is refused" in caplog.text
+    name = caplog.records[-1].getMessage().partition(":")[0]
+    assert any(name in message for message in told)
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.language.intake import Bots
-from engine.machines.bots import MOST, MOST_URL, marked, remembered, suspicion
+from engine.machines.bots import GIVEN, MOST, MOST_URL, burst, marked, remembered, suspicion
 from engine.machines.state import Event, Lead
 
 NOW = 1_772_413_200_000
@@ -27,9 +27,9 @@ def lead(*events: Event) -> Lead:
     return made
 
 
-def why(found: Lead | None, happened: Event, *others: Event) -> str | None:
+def why(found: Lead | None, happened: Event) -> str | None:
     """Why an event is taken for a scanner's."""
-    return suspicion(BOTS, found, happened, others)
+    return suspicion(BOTS, found, happened)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_only_opens_and_clicks_of_the_present_are_suspected() -> None:
     sent = lead(event("email_delivered"))
     assert why(sent, event("page_viewed", 1)) is None
     past = Event("e", "email_opened", NOW + 1, history=True)
-    assert suspicion(BOTS, sent, past, ()) is None
+    assert suspicion(BOTS, sent, past) is None
     assert why(None, event("email_opened", 1)) is None
-    assert suspicion(Bots(within=0), sent, event("email_opened", 0), ()) is None
+    assert suspicion(Bots(within=0), sent, event("email_opened", 0)) is None
 
 
 def click(link: str, at: int = 0, **more: Any) -> Event:
@@ -87,15 +87,24 @@ def test_all_links_at_once_are_a_scanners() -> None:
     assert why(other, click("c", 1, message="x")) is not None
 
 
-def test_clicks_that_come_together_are_counted_together() -> None:
-    """Those of the same request count beside those that are remembered."""
-    others = [click("a", 5), click("b", 9000), event("email_opened", 5, url="d")]
-    assert why(None, click("c"), *others) == "3 links of one message within 10 s"
-    assert why(None, click("c"), click("a", 5), click("b", 10_000)) is None
-    assert (
-        why(None, click("c", message="x"), click("a", message="x"), click("b", message="y")) is None
-    )
-    assert why(lead(click("a")), click("c"), click("b")) is not None
+def test_a_burst_names_the_clicks_that_counted_before() -> None:
+    """Those near and of the same message, once there are links enough, and never for an open."""
+    before = lead(click("a", message="报价"), click("b", 9000))
+    before.mail |= {
+        GIVEN: [
+            [NOW, "", "报价", "点一"],
+            [NOW + 9000, "", "", "点二"],
+            [NOW + 9000, "", "其他", "点三"],
+            [NOW - 1000, "", "报价", "点零"],
+        ]
+    }
+    assert burst(BOTS, before, click("c", 9000, message="报价")) == ["点一", "点二"]
+    assert burst(BOTS, before, click("b", 9000, message="报价")) == []
+    assert burst(BOTS, before, event("email_opened", 9000, message="报价")) == []
+    assert burst(BOTS, before, event("page_viewed", 9000)) == []
+    past = Event("e", "email_clicked", NOW, properties={"url": "c"}, history=True)
+    assert burst(BOTS, before, past) == []
+    assert burst(BOTS, None, click("c")) == []
 
 
 def test_a_few_deliveries_and_clicks_are_remembered() -> None:
@@ -112,7 +121,9 @@ def test_a_few_deliveries_and_clicks_are_remembered() -> None:
 def test_a_suspected_event_says_why() -> None:
     """It is marked, keeps what else intake said of it, and the event given is not changed."""
     plain = Event("e", "email_opened", NOW, screened={"flags": ["f"]})
-    found = marked(plain, "0 s after the delivery")
+    found = marked(plain, "0 s after the delivery", [])
     assert found.bot is True
     assert found.screened == {"flags": ["f"], "bot": "0 s after the delivery"}
     assert (plain.bot, plain.screened) == (False, {"flags": ["f"]})
+    with_others = marked(plain, "3 links of one message within 10 s", ["点一"])
+    assert with_others.screened["withdraws"] == ["点一"]

@@ -144,7 +144,7 @@ def test_neither_side_is_changed(ruleset: Ruleset, stream: list[Any], whose: lis
     event = Event("m", merging.MERGED, now, {}, {"absorbed": "lead1"}, "engine")
     merging.join(ruleset, *sides, event, now)
     assert msgspec.json.encode([one.lead, two.lead]) == before
-    assert merging.separate(ruleset, one.lead, [], 0) == one.lead
+    assert merging.separate(ruleset, one.lead, [], 0).lead == one.lead
 
 
 # --- who is one -------------------------------------------------------------------------------------
@@ -193,3 +193,12 @@ def test_a_shared_browser_proves_nothing() -> None:
     assert unite(Merge(), [one, history]).merges == (("one", "history"),)
     apart = [frozenset({"one", "history"})]
     assert unite(Merge(), [one, history], apart).merges == ()
+
+
+def test_without_proving_kinds_nobody_is_merged() -> None:
+    """An empty merge.when turns merging off, and every pair is told why."""
+    one = Named("one", frozenset({"email"}), frozenset({"email"}), 1)
+    other = Named("other", frozenset({"phone"}), frozenset({"phone"}), 2)
+    union = unite(Merge(when=()), [one, other])
+    assert (union.lead, union.merges) == ("one", ())
+    assert [c.reason for c in union.conflicts] == ["nobody is merged: merge.when is empty"]

@@ -35,6 +35,21 @@ def test_a_value_of_another_type_is_set_aside_and_told(tmp_path: Path) -> None:
     assert play.lead.facts["score.default.fit"] == 15
 
 
+def test_a_number_that_takes_the_place_of_text_crosses_its_mark(tmp_path: Path) -> None:
+    """An edge does not compare the new number with the text that was there under older rules."""
+    rose = "{id: 变大, dimension: fit, when: {lead.size: {rises_to: 500}}, points: 7, repeat: each}"
+    before = rules(tmp_path / "a", catalog="fields: {size: {type: string}}")
+    after = rules(tmp_path / "b", catalog="fields: {size: {type: integer}}", scoring=scoring(rose))
+    play = Play(before)
+    play.event("0d", "form_submitted", {"size": "五百"})
+    play.ruleset = after
+    play.event("1d", "form_submitted", {"size": 600})
+    assert play.happened("value_set_aside")[0]["fact"] == "lead.size"
+    play.event("2d", "form_submitted", {"size": 400})
+    play.event("3d", "form_submitted", {"size": 500})
+    assert [line.at for line in play.ledger if line.rule == "变大"][-1] == START + 3 * DAY
+
+
 def test_a_grade_that_there_is_not_is_refused(tmp_path: Path) -> None:
     """A person's grade must be one of the model's; a refusal names those, and changes nothing."""
     play = Play(rules(tmp_path, scoring=scoring(EMPLOYEES.replace("lead.size", "lead.employees"))))
@@ -85,3 +100,18 @@ def test_a_stale_event_is_kept_and_does_not_count(tmp_path: Path) -> None:
     assert turn.lead.facts["score.default.total"] == 0
     assert turn.lead.windows == play.lead.windows
     assert turn.lead.facts["lead.city"] == "苏州"  # it fills a gap in the profile
+
+
+def test_a_journey_that_starts_itself_is_stopped_and_told(tmp_path: Path) -> None:
+    """One that its own end begins again ends after a hundred rounds, and the next event is heard."""
+    enter = "enter: {event: [trial_requested, journey_left]}, reentry: always"
+    steps = "steps: [{id: s, set: {tags: {add: [回访]}}}]"
+    text = f"journeys:\n  - {{id: 循环, {enter}, {steps}}}\n"
+    play = Play(rules(tmp_path, journeys=text))
+    play.event("0d", "trial_requested")
+    assert [h["reason"] for h in play.happened("rule_error")] == [
+        "rules did not settle after 100 rounds"
+    ]
+    play.event("1d", "form_submitted", {"need": "三"})
+    assert play.lead.facts["lead.need"] == "三"
+    assert len(play.happened("rule_error")) == 1

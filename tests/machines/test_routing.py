@@ -218,3 +218,43 @@ def test_the_least_loaded_gets_the_lead(tmp_path: Path) -> None:
     lead = Lead("l", START, START, facts={"lead.source.name": "展会"})
     _, answer = assign(ruleset, teams, lead, Request("r", "assign", START), START)
     assert answer.owner == "liu"
+
+
+def test_a_lead_that_is_done_is_no_load(tmp_path: Path) -> None:
+    """Giving a won lead away, and taking it back, leaves room and loads as they are."""
+    stages = "stages: [{id: new}, {id: 赢单, final: true}]"
+    ruleset = rules(tmp_path, routing=routing(), lifecycle=stages, journeys=ROUTE)
+    teams = Teams({"east": TeamBook(1, {"wang": 1}, {}, {"wang": 1})})
+    facts = {"stage": "赢单", "lead.city": "杭州"}
+    after, answer = assign(
+        ruleset, teams, Lead("l", START, START, facts=facts), Request("r", "assign", START), START
+    )
+    assert (answer.owner, after.books["east"].loads) == ("wang", {"wang": 1})
+    owned = Lead("l", START, START, facts={**facts, "owner": "wang", "team": "east"})
+    back, _ = assign(ruleset, after, owned, Request("q", "release", START, "public"), START)
+    assert back.books["east"].loads == {"wang": 1}
+    still = Lead("m", START, START, facts={**owned.facts, "stage": "new"})
+    back, _ = assign(ruleset, after, still, Request("q", "release", START, "public"), START)
+    assert back.books["east"].loads == {"wang": 0}
+
+
+def test_where_nobody_is_free_the_pool_has_the_lead_and_every_reason(tmp_path: Path) -> None:
+    """What was tried before the last rule is told in order, with each member's reason."""
+    text = """
+teams: {华东: {members: [{id: chen, away: [{from: 2026-03-01, to: 2026-03-05}]}]}}
+rules:
+  - {id: 城市, when: {lead.city: 上海}, assign: {team: 华东}}
+  - {id: 全部, assign: {team: 华东}}
+  - {id: 其余, assign: {pool: 公海}}
+pools: {公海: {}}
+"""
+    ruleset = rules(tmp_path, routing=text)
+    lead, request = Lead("l", START, START), Request("r", "assign", START)
+    teams, answer = assign(ruleset, Teams(), lead, request, START)
+    assert (answer.owner, answer.pool, teams) == (None, "公海", Teams())
+    assert [(t["rule"], t["outcome"]) for t in answer.tried] == [
+        ("城市", "condition does not hold"),
+        ("全部", "nobody in 华东 is free for it"),
+        ("其余", "pool 公海"),
+    ]
+    assert [(c["member"], c["why_not"]) for c in answer.considered] == [("chen", "away")]

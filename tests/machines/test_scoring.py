@@ -276,3 +276,89 @@ def test_decide_changes_nothing_it_was_given(tmp_path: Path) -> None:
     frozen = msgspec.json.encode([before, teams])
     play.event("40d", "page_viewed", {"city": "北京"}, page="pricing")
     assert msgspec.json.encode([before, teams]) == frozen
+
+
+IDLE = "{id: 静默, dimension: behavior, when: {absent: {event: any, for: 30d}}, points: -1}"
+CAPPED = """
+models:
+  default:
+    dimensions: {fit: {max: 20}, behavior: {}}
+    rules:
+      - {id: 规模, dimension: fit, when: {lead.employees: {gte: 500}}, points: 15}
+      - {id: 行业, dimension: fit, when: {lead.industry: 制造业}, points: %s}
+      - %s
+    grades: [{grade: A, from: 80}, {grade: C, from: -99}]
+"""
+
+
+def test_caps_follow_an_edit_of_what_they_limit(tmp_path: Path) -> None:
+    """Other points or another limit: a dimension is at what the rules of now say."""
+    play = Play(rules(tmp_path / "a", scoring=CAPPED % (15, IDLE)))
+    play.event("0d", "form_submitted", {"employees": 600, "industry": "制造业"})
+    assert [(line.rule, line.points) for line in play.ledger][-1] == ("cap:fit", -10)
+    deadline = play.lead.timers["rule:default.behavior.静默"]
+    edits = [
+        (CAPPED % (9, IDLE), 20),
+        ((CAPPED % (9, IDLE)).replace("max: 20", "max: 22"), 22),
+        ((CAPPED % (9, IDLE)).replace("fit: {max: 20}", "fit: {}"), 24),
+        (CAPPED % (15, IDLE), 20),
+    ]
+    for hour, (text, fit) in enumerate(edits, 1):
+        play.ruleset = rules(tmp_path / str(hour), scoring=text)
+        play.event(f"{hour}h", "note_added")
+        assert play.lead.facts["score.default.fit"] == play.score == fit
+    assert play.lead.timers["rule:default.behavior.静默"] >= deadline
+
+
+@pytest.mark.parametrize("dimensions", ["{fit: {max: 20}, behavior: {}}", "{behavior: {}}"])
+def test_caps_go_with_what_they_limit(tmp_path: Path, dimensions: str) -> None:
+    """Without rules in it a dimension is at nothing, whether it is still declared or not."""
+    some = "{id: 来过, dimension: fit, event: chat_started, points: 9, repeat: once, expires: 5d}"
+    play = Play(rules(tmp_path / "a", scoring=CAPPED % (15, some)))
+    play.event("0d", "form_submitted", {"employees": 600, "industry": "制造业"})
+    play.event("1d", "chat_started")
+    assert play.score == 20
+    text = scoring(FIT.replace("fit", "behavior"))
+    text = text.replace("{fit: {max: 60}, behavior: {}}", dimensions)
+    play.ruleset = rules(tmp_path / "b", scoring=text)
+    play.event("2d", "note_added")
+    play.clock("9d")
+    assert play.lead.facts["score.default.fit"] == 0
+    assert play.score == play.lead.facts["score.default.behavior"] == 15
+    assert not [key for key in play.lead.holds if key.startswith("cap:")]
+
+
+def test_the_engines_own_events_score_and_are_counted(tmp_path: Path) -> None:
+    """What a visit turns, a stage and a grade, is heard in the same decision as the visit."""
+    lifecycle = """
+stages:
+  - {id: new}
+  - {id: 热, from: [new], when: {score.total: {rises_to: 50}}}
+"""
+    journeys = (
+        "journeys:\n  - {id: r, enter: {event: trial_requested}, steps: [{id: w, wait: 9d}]}\n"
+    )
+    lines = (
+        "{id: 看过, dimension: behavior, event: page_viewed, points: 50, repeat: once}",
+        "{id: 来过, dimension: behavior, when: {count: {event: page_viewed, gte: 1}}, points: 2}",
+        "{id: 升级, dimension: behavior, when: {count: {event: stage_changed, gte: 1}}, points: 5}",
+        "{id: 成A, dimension: fit, event: grade_changed, where: {to: A}, points: 3, repeat: once}",
+    )
+    grades = "[{grade: A, from: 40}, {grade: C, from: 0}]"
+    text = scoring(*lines, grades=grades)
+    play = Play(rules(tmp_path, scoring=text, lifecycle=lifecycle, journeys=journeys))
+    play.event("0d", "chat_started")
+    play.event("1h", "page_viewed", page="pricing")
+    given = {line.rule: line.points for line in play.ledger}
+    assert given == {"看过": 50, "来过": 2, "升级": 5, "成A": 3}
+    assert {line.rule for line in play.ledger if line.event == "e2"} >= {"看过", "来过", "成A"}
+
+
+def test_a_step_of_no_points_writes_no_line(tmp_path: Path) -> None:
+    """A ledger has no lines of zero, also where a journey asks for one."""
+    steps = "[{id: 零, score: {dimension: fit, points: 0}}, {id: 五, score: {dimension: fit, points: 5}}]"
+    text = f"journeys:\n  - {{id: r, enter: {{event: trial_requested}}, steps: {steps}}}\n"
+    play = Play(rules(tmp_path, journeys=text))
+    play.event("0d", "trial_requested")
+    assert [(line.rule, line.points) for line in play.ledger] == [("r.五", 5)]
+    assert set(play.lead.journeys["r"].done) == {"零", "五"}

@@ -91,6 +91,61 @@ def test_a_wait_since_entry_or_an_earlier_step(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_wait_since_entry_counts_from_the_instant_of_entering(tmp_path: Path) -> None:
+    """NUR-9, X15, X16: two days and three days after the entry, not after one another.
+
+    The entry is when the condition came true, however late the lead was woken for it; who comes
+    in again counts from then.
+    """
+    game = Play(
+        rules(
+            tmp_path,
+            journeys="journeys:\n  - id: care\n"
+            "    enter: {when: {absent: {event: any, for: 5d}}}\n"
+            "    reentry: always\n    steps:\n"
+            "      - {id: 两天, wait: {until: 2d, since: enter}}\n"
+            "      - {id: 三天, wait: {until: 3d, since: enter}}\n",
+        )
+    )
+    game.event("0d", "page_viewed")
+    game.event("9d", "note_added")  # the clock stood still: the first wake since the fifth day
+    first = game.lead.journeys["care"]
+    assert first.entered_at == START + 5 * DAY
+    assert first.done == {"两天": START + 7 * DAY, "三天": START + 8 * DAY}
+    game.event("20d", "page_viewed")
+    game.clock("29d")
+    again = game.lead.journeys["care"]
+    assert again.entered_at == START + 25 * DAY
+    assert again.done == {"两天": START + 27 * DAY, "三天": START + 28 * DAY}
+
+
+def test_a_wait_since_a_step_counts_from_when_that_was_done_last(tmp_path: Path) -> None:
+    """NUR-1, X15: 48 h since the proposal; what was heard meanwhile does not move it.
+
+    In a loop the latest time counts, and a step that the lead never came through counts from now.
+    """
+    game = play(
+        tmp_path,
+        "{id: 提案, wait: {event: email_opened, within: 24h}}",
+        "{id: 演示, wait: {until: 48h, since: 提案}}",
+        "{id: 多少, branch: [{when: {count: {event: email_opened, gte: 2}}, next: 之后}, {next: 提案}]}",
+        "{id: 没来过, wait: 1h, next: end}",
+        "{id: 之后, wait: {until: 1d, since: 没来过}}",
+    )
+    game.event("20h", "email_opened")
+    game.clock("67h")
+    assert game.lead.journeys["care"].done == {"提案": START + 20 * HOUR}
+    game.clock("68h")
+    assert game.lead.journeys["care"].arrived_at == START + 68 * HOUR
+    assert game.lead.facts["journey.care"] == "提案"
+    game.event("70h", "email_opened")
+    game.clock("300h")
+    done = game.lead.journeys["care"].done
+    assert {step: (at - START) // HOUR for step, at in done.items()} == {
+        "提案": 70, "演示": 118, "多少": 118, "之后": 142,
+    }  # fmt: skip
+
+
 def test_a_waiting_step_hears_people_of_the_present_only(tmp_path: Path) -> None:
     """Neither a scanner's click nor what happened before the step came answers it."""
     game = play(
@@ -126,15 +181,16 @@ def test_a_step_that_an_edit_removed_ends_the_journey(tmp_path: Path) -> None:
     assert game.lead.journeys["care"].reason == "step one is gone"
 
 
-def test_a_journey_that_an_edit_removed_stands_still(tmp_path: Path) -> None:
-    """Its deadline passes without effect, and events do not move it."""
+def test_a_journey_that_an_edit_removed_ends_and_says_so(tmp_path: Path) -> None:
+    """Where nobody knows its definition any more, nothing of it waits."""
     game = play(tmp_path / "before", "{id: one, wait: 1d}", "{id: two, set: {tags: {add: [x]}}}")
     empty = "journeys: [{id: new, enter: {event: chat_started}, steps: [{id: a, wait: 1d}]}]\n"
     game.ruleset = rules(tmp_path / "after", journeys=empty)
     game.event("1h", "order_placed")
     game.clock("2d")
     assert "lead.tags" not in game.lead.facts
-    assert game.lead.journeys["care"].left_at is None
+    assert game.lead.journeys["care"].reason == "the journey is gone"
+    assert "journey:care" not in game.lead.timers
 
 
 def test_an_exit_that_holds_keeps_a_lead_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import NotFound
 from engine.language.instants import DAY, HOUR
 from engine.machines.account import Account, Past
-from engine.machines.state import Event
+from engine.machines.state import STALE, Event
 from engine.machines.why import account
 from engine.network.naming import Ambiguous, find_rule
 from engine.network.ruleset import Ruleset
@@ -149,6 +149,15 @@ def test_every_event_seen_has_its_outcome(tmp_path: Path) -> None:
     where = found.seen[-1].tree
     assert where is not None
     assert (where.text, where.actual, where.holds) == ("page: pricing", "home", False)
+
+
+def test_a_stale_event_is_told_as_one(tmp_path: Path) -> None:
+    """What is older than events are kept is shown with the reason why it did not count."""
+    told = Told(rules(tmp_path, scoring=scoring(VIEWED)))
+    why = "older than the 2y for which events are kept"
+    old = Event("旧", "page_viewed", START, {}, {"page": "pricing"}, screened={STALE: why})
+    told.take(old, START)
+    assert outcomes(told.why("viewed", 0)) == [(False, f"it does not count: {why}")]
 
 
 def test_an_event_that_never_came(tmp_path: Path) -> None:
@@ -425,6 +434,28 @@ def test_routes(sold: Told) -> None:
     assert sold.why("rest", 2 * DAY).wakes[0].note.endswith("sent to routing")
 
 
+def test_a_route_tells_of_its_own_team_only(tmp_path: Path) -> None:
+    """Each rule names members of its own team, and of those only who was passed over."""
+    routing = """
+teams:
+  华东: {members: [{id: chen, capacity: 1}]}
+  华北: {members: [{id: sun, away: [{from: 2026-03-01, to: 2026-03-09}]}, {id: li, capacity: 1}]}
+rules:
+  - {id: east, assign: {team: 华东, strategy: territory, by: lead.city}}
+  - {id: north, when: {lead.amount: {gt: 5}}, assign: {team: 华北, strategy: territory, by: lead.city}}
+  - {id: city, when: {lead.city: 广州}, assign: {team: 华北, strategy: round_robin}}
+  - {id: rest, assign: {pool: public}}
+pools: {public: {}}
+"""
+    told = Told(rules(tmp_path, journeys=JOURNEY, routing=routing))
+    told.event("0d", "form_submitted", {"city": "广州", "amount": 9})
+    assert told.lead.facts["owner"] == "li"
+    members = [o.text for o in told.why("east", 0).obstacles if o.code == "member"]
+    assert members == ["chen: territory does not cover 广州"]
+    members = [o.text for o in told.why("north", 0).obstacles if o.code == "member"]
+    assert [each.split(":")[0] for each in members] == ["sun", "li", "sun"]
+
+
 def test_slas(sold: Told) -> None:
     """An SLA says that nobody has the lead, or whose clocks run."""
     sold.event("0d", "chat_started")
@@ -485,3 +516,18 @@ def test_journeys_entered_are_heard_from_the_timeline(tmp_path: Path) -> None:
     found = told.why("nurturing", 0)
     assert [(s.type, s.counted) for s in found.seen] == [("journey_entered", False)]
     assert codes(found) == ["where"]
+
+
+def test_a_journey_of_the_same_group_that_goes_first_is_named(tmp_path: Path) -> None:
+    """Why a lead did not enter: the place of the group is taken, by whom is said."""
+    text = """
+journeys:
+  - {id: 决策, group: 培育, priority: 5, enter: {event: trial_requested}, steps: [{id: a, wait: 9d}]}
+  - {id: 新手, group: 培育, enter: {event: form_submitted}, steps: [{id: a, wait: 9d}]}
+"""
+    told = Told(rules(tmp_path, journeys=text))
+    told.event("0d", "trial_requested", {"email": "a@b.cn"})
+    told.event("1d", "form_submitted")
+    assert codes(told.why("journey:新手", DAY)) == ["group", "refused"]
+    told.clock("9d")
+    assert "group" not in codes(told.why("journey:新手", 9 * DAY))

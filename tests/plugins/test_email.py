@@ -20,7 +20,8 @@ from engine.plugin import (
     Result,
     Retry,
 )
-from plugins.actions.email import EmailAction, message_id
+from plugins.actions.email import EmailAction
+from plugins.actions.letter import message_id
 from tests.serving import Mailbox, mail_server
 
 SENT_AT = 1_772_413_200_000  # 2026-03-02T01:00:00Z

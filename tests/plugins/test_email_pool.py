@@ -21,7 +21,8 @@ from engine.plugin import (
     Retry,
 )
 from plugins.actions import smtp_pool
-from plugins.actions.email import EmailAction, message_id
+from plugins.actions.email import EmailAction
+from plugins.actions.letter import message_id
 from tests.serving import Mailbox, mail_server
 
 

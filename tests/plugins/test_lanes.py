@@ -175,6 +175,7 @@ def test_a_plugins_own_limits_count_where_nobody_sets_others(tmp_path: Path) -> 
             assert found["own"].limits == Limits(concurrency=3, attempts=4, deadline=20_000)
             await c.post(form())
             await c.all_are("own", "delivered", 1)
+            await c.all_are("plain", "delivered", 1)
             seen = {each.message: each for each in notes.seen}
             now = time.time() * 1_000
             assert now + 15_000 < (seen["a"].deadline or 0) <= now + 20_000

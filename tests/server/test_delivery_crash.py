@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from plugins.actions.email import message_id
+from plugins.actions.letter import message_id
 from tests.plugins.test_email_pool import Moody
 from tests.server.test_process import server
 from tests.serving import form, mail_server, wait_for, write_config

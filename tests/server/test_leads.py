@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
+from engine.host.plugins import Plugins
+from engine.plugin import Enricher, LeadView, hookimpl
 from tests.server.test_events import error_of
-from tests.serving import form
+from tests.serving import form, served, wait_for, write_config
 
 
 @pytest.fixture
@@ -200,3 +204,78 @@ def test_verbs_of_no_lead(client: TestClient, verb: str) -> None:
     body = {"accept": {}, "note": {"text": "x"}, "stage": {"to": "won"}}[verb]
     error_of(client.post(f"/v1/leads/nobody/{verb}", json=body), 404)
     assert client.get("/-/status").json()["leads"] == 0
+
+
+def test_evidence_of_consent(client: TestClient) -> None:
+    """A lead shows of each topic the latest word, when, where and by which words it was given."""
+    text = "我同意接收产品资讯"
+    told = {
+        "status": "given",
+        "at": "2026-03-02T09:00:00+08:00",
+        "source": "官网表单",
+        "text": text,
+    }
+    client.post("/v1/events", json=form(1, consent={"marketing": told, "events": "given"}))
+    client.post(
+        "/v1/events",
+        json=form(1) | {"id": "off", "type": "unsubscribed", "properties": {"topic": "events"}},
+    )
+    consents = client.get("/v1/leads/w1@acme.cn").json()["consents"]
+    assert consents["marketing"] == {
+        "status": "given",
+        "at": "2026-03-02T01:00:00Z",
+        "source": "官网表单",
+        "text": text,
+        "event": "form-1",
+    }
+    assert consents["events"] | {"at": ""} == {
+        "status": "withdrawn",
+        "at": "",
+        "source": "api",
+        "text": None,
+        "event": "off",
+    }
+    assert client.get("/v1/leads").json()["items"][0]["consents"] == consents
+
+
+class Registry(Enricher):
+    """Knows one company, and breaks at every other one."""
+
+    name = "registry"
+
+    async def enrich(self, lead: LeadView) -> Mapping[str, Any]:
+        """Answer of 金泰阀门."""
+        if lead.fields["company"] != "金泰阀门":
+            raise ValueError("no such company")
+        return {"industry": "制造业"}
+
+    @hookimpl
+    def register_enrichers(self, register: Callable[[Any], None]) -> None:
+        """Register it."""
+        register(self)
+
+
+def test_what_became_of_enrichments(tmp_path: Path) -> None:
+    """Each question to an enricher can be read with its outcome, after a merge of both leads."""
+    intake = "enrich: [{plugin: registry, on: [company]}]\n"
+    config = write_config(tmp_path / "config", intake=intake)
+    plugins = Plugins({"registry": Registry()})
+    with served(config, tmp_path / "leads.db", plugins=plugins) as client:
+        client.post("/v1/events", json=[form(1, company="金泰阀门"), form(2, company="无名公司")])
+
+        def asked(lead: str) -> list[dict[str, Any]]:
+            items: list[dict[str, Any]] = client.get(f"/v1/leads/{lead}/enrichments").json()[
+                "items"
+            ]
+            return [each for each in items if each["finished_at"]]
+
+        wait_for(lambda: asked("w1@acme.cn") and asked("w2@acme.cn"))
+        (good,), (bad,) = asked("w1@acme.cn"), asked("w2@acme.cn")
+        assert (good["plugin"], good["event"], good["status"]) == ("registry", "form-1", "answered")
+        assert (bad["status"], bad["reason"]) == ("failed", "it raised ValueError")
+        assert bad["attempts"] == 1
+        assert client.get("/v1/leads/w1@acme.cn").json()["fields"]["industry"] == "制造业"
+        both = {"with": "w2@acme.cn", "reason": "同一个人"}
+        assert client.post("/v1/leads/w1@acme.cn/merge", json=both).status_code == 200
+        assert {each["event"] for each in asked("w2@acme.cn")} == {"form-1", "form-2"}
+        assert client.get("/v1/leads/nobody/enrichments").status_code == 404

@@ -12,10 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.host.inbox import Inbox
+from engine.host.telemetry import Telemetry
 from engine.language.serving import Rate
 from engine.server.auth import Access
 from engine.server.bodies import MAX_BODY
 from engine.server.limits import Buckets, Proxies
+from engine.server.problems import Problem
+from engine.server.shell import first_of_each
 from engine.server.tokens import digest_of
 from tests.server.test_events import error_of
 from tests.serving import SERVER, form, served, write_config
@@ -219,6 +222,25 @@ def test_a_full_queue_says_when_to_come_again(
     assert client.post("/v1/events", json=form(1)).json()["accepted"] == 1
 
 
+def test_the_wait_follows_from_queue_and_pace(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retry-After is what waits, by the events a second of late; a second at least, 30 at most."""
+    runtime = client.app.state.services.runtime  # type: ignore[attr-defined]
+    assert runtime.retry_after == 1  # nothing measured yet
+    client.post("/v1/events", json=[form(n) for n in range(50)])
+    assert runtime.telemetry.pace > 0
+    monkeypatch.setattr(Inbox, "put", lambda self, items: False)
+    monkeypatch.setattr(Inbox, "__len__", lambda self: 10_000)
+    for pace, wait in ((10_000.0, 1), (1_500.0, 7), (1.0, 30)):
+        telemetry = Telemetry()
+        telemetry.transaction(1_000, 0.75 * 1_000 / pace, 0.25 * 1_000 / pace)
+        monkeypatch.setattr(runtime, "telemetry", telemetry)
+        answers = [client.post("/v1/events", json=body) for body in (form(1), [form(1)])]
+        assert {each.status_code for each in answers} == {429}
+        assert {each.headers["retry-after"] for each in answers} == {str(wait)}
+
+
 # --- pages of other sites ----------------------------------------------------------------------
 
 
@@ -249,3 +271,11 @@ def test_no_origins_no_word(client: TestClient) -> None:
     answer = client.options("/channels/form/contact", headers=ask)
     assert answer.status_code == 405
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_of_two_hosts_the_first_counts() -> None:
+    """A second header of the same name cannot talk an open server into serving strangers."""
+    twice = [(b"host", b"evil.example"), (b"host", b"127.0.0.1"), (b"X-Other", b"1")]
+    headers = first_of_each({"type": "http", "headers": twice})
+    assert headers["host"] == "evil.example"
+    assert isinstance(Access.open().admit("GET", "/v1/leads", headers), Problem)

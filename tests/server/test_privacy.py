@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.host.verifying import verify
+from engine.machines import profile
 from engine.network.ruleset import Ruleset
 from engine.server.logs import JsonLines, Lines, redacted
 from engine.server.requests import REQUEST_ID
@@ -160,6 +161,43 @@ def test_logs_and_metrics_name_nobody(
         lines = "\n".join(form_.format(record) for record in caplog.records)
         for text in SECRETS:
             assert text not in lines + shown
+
+
+def test_the_senders_ids_are_in_no_log(
+    config: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event id that is an address or a name reaches no log line, as it was logged, not blotted
+    out after: neither of a defect nor of rows that cannot be written; the sender is told a name
+    that the log has.
+    """
+    real = profile.take_fields
+
+    def failing(work: Any, event: Any) -> None:
+        if event.id.startswith("bad"):
+            raise ZeroDivisionError("a defect")
+        real(work, event)
+
+    monkeypatch.setattr(profile, "take_fields", failing)
+    forbid = (
+        "CREATE TRIGGER forbid BEFORE INSERT ON events WHEN NEW.id LIKE 'unwritable%' "
+        "BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    ids = [f"{word}{who}" for word in ("bad-", "unwritable-", "good-") for who in (MAIL, NAME)]
+    with caplog.at_level(logging.DEBUG), served(config, tmp_path / "l.db") as client:
+        runtime = client.app.state.services.runtime  # type: ignore[attr-defined]
+        runtime._store.connection.execute(forbid)
+        events = [form(n) | {"id": id} for n, id in enumerate(ids)]
+        results = client.post("/v1/events", json=events).json()["results"]
+        assert client.post("/v1/events", json=events).status_code == 200
+    codes = [(each.get("error") or {}).get("code") for each in results]
+    assert codes == ["defect"] * 4 + [None] * 2
+    logged = "\n".join(
+        f"{record.getMessage()} {record.args} {record.exc_text or ''}" for record in caplog.records
+    )
+    for result in results[:4]:
+        assert result["error"]["message"].rpartition(" ")[2] in logged
+    for text in SECRETS:
+        assert text not in logged
 
 
 def test_what_the_log_blots_out() -> None:

@@ -84,6 +84,7 @@ def test_a_lead_record_has_the_apis_shape(store: Store, reader: Reader) -> None:
         "source": "展会",
         "tags": ["vip"],
         "fields": {"name": "王芳", "source.name": "展会"},
+        "consents": {},
         "created_at": "1970-01-01T01:00:00Z",
         "updated_at": "1970-01-01T02:00:00Z",
     }

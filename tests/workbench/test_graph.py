@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,3 +213,50 @@ def test_no_two_names_are_alike(two: list[list[str]]) -> None:
     first, second = (name(*parts) for parts in two)
     assert first != second
     assert re.fullmatch(_ID, first)
+
+
+STEPS = """
+journeys:
+  - id: 全
+    group: 培育
+    priority: 2
+    enter: {event: form_submitted}
+    steps:
+      - {id: nine, wait: {until: 2d, at: "09:00", days: [mon], calendar: cn, zone: lead}}
+      - {id: open, wait: {calendar: cn}}
+      - {id: day, wait: {date: lead.birthday, yearly: true, before: 3d, at: "08:30"}, else: call}
+      - id: deal
+        split:
+          variants: [{name: 案例, weight: 3, next: call}, {name: 证言, next: over}]
+          holdout: {share: 0.2}
+          auto_winner: {metric: clicked, min_sample: 50}
+      - {id: call, task: {title: 回访, to: marketing, within: 3d}, then: end, else: over}
+      - {id: over, enter: 二}
+  - {id: 二, enter: {event: chat_started}, steps: [{id: a, end: true}]}
+"""
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_every_kind_of_step_and_wait_is_drawn_in_words(tmp_path: Path, notation: str) -> None:
+    """Shares, limits, days and hours stand in the drawing, and every way out of a step."""
+    shutil.copytree(BASE, tmp_path / "config")
+    (tmp_path / "config" / "journeys.yaml").write_text(STEPS, encoding="utf-8")
+    loaded = load_folder(tmp_path / "config")
+    assert loaded.definitions is not None, loaded.diagnostics
+    lines = list(draw(Ruleset(loaded.definitions), "journeys", notation))
+    (mermaid_is_sound if notation == "mermaid" else dot_is_sound)(lines)
+    text = "\n".join(lines)
+    for words in (
+        "group: 培育, priority 2",
+        "wait 2d, then until 09:00 mon by cn lead",
+        "until working time by cn",
+        "lead.birthday -3 days 08:30 every year",
+        "案例 60",
+        "证言 20",
+        "holdout 20",
+        "winner by clicked, 0.95 sure, 50 leads each",
+        "until it is done, 3d at most",
+        "enter 二",
+        "no such day",
+    ):
+        assert words in text, (words, text)

@@ -167,7 +167,7 @@ def test_it_is_the_world_of_tests(ruleset: Ruleset) -> None:
     world = World(ruleset, START)
     for arrival in arrivals:
         world.advance(arrival.event.at)
-        world.post(arrival.event, world.lead_of(arrival.identities))
+        world.take(arrival.event, arrival.identities)
     world.advance(START + 50 * DAY)
     assert simulation.leads == list(world.leads.values())
 

@@ -46,7 +46,7 @@ def test_leads_rotate_over_the_members(rules: Callable[..., Ruleset]) -> None:
     """Six hot leads at one instant go to three members twice around, in order."""
     world = World(rules(scoring=SCORING, routing=ROUTING, journeys=JOURNEYS), START)
     for number in range(6):
-        world.post(viewed(number), world.lead_of([("user_id", str(number))]))
+        world.take(viewed(number), [("user_id", str(number))])
     owners = [lead.facts["owner"] for lead in world.leads.values()]
     assert owners == ["a", "b", "c", "a", "b", "c"]
 
@@ -54,17 +54,16 @@ def test_leads_rotate_over_the_members(rules: Callable[..., Ruleset]) -> None:
 def test_identities_lead_to_the_same_lead(rules: Callable[..., Ruleset]) -> None:
     """Somebody known by e-mail is the same person when a phone number comes along."""
     world = World(rules(scoring=SCORING), START)
-    first = world.lead_of([("email", "a@b.cn")])
-    assert world.lead_of([("email", "a@b.cn"), ("phone", "+8613800000000")]) == first
-    assert world.lead_of([("phone", "+8613800000000")]) == first
-    assert world.lead_of([("phone", "+8613900000000")]) != first
+    first = world.take(viewed(1), [("email", "a@b.cn")])
+    assert world.take(viewed(2), [("email", "a@b.cn"), ("phone", "+8613800000000")]) == first
+    assert world.take(viewed(3), [("phone", "+8613800000000")]) == first
+    assert world.take(viewed(4), [("phone", "+8613900000000")]) != first
 
 
 def test_every_deadline_is_met_at_its_own_instant(rules: Callable[..., Ruleset]) -> None:
     """A year passes in one call and each idle period is scored when it ends."""
     world = World(rules(scoring=SCORING), START)
-    lead = world.lead_of([("user_id", "1")])
-    world.post(viewed(1), lead)
+    world.take(viewed(1), [("user_id", "1")])
     world.advance(START + 365 * DAY)
     lines = [line for m in world.log for line in m.decision.ledger if line.rule == "idle"]
     assert [line.at for line in lines] == [START + n * 30 * DAY for n in range(1, 13)]
@@ -81,9 +80,8 @@ def test_time_never_goes_back(rules: Callable[..., Ruleset]) -> None:
 def test_a_send_comes_back_as_a_receipt(default_rules: Ruleset) -> None:
     """What is sent is reported as sent, with its message, journey and step, as a server would."""
     world = World(default_rules, START)
-    lead = world.lead_of([("user_id", "1")])
     who = {"email": "wang@acme-valves.cn"}
-    world.post(Event("e1", "form_submitted", START, who, {"form": "contact"}), lead)
+    world.take(Event("e1", "form_submitted", START, who, {"form": "contact"}), [("user_id", "1")])
     receipts = [m.event for m in world.log if m.event.id.startswith("receipt:")]
     assert [r.type for r in receipts] == ["email_sent"]
     assert receipts[0].properties["message"] == "welcome"

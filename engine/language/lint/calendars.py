@@ -19,11 +19,29 @@ def uses(context: Context) -> Iterator[tuple[str, Source, str]]:
         spans = [s for _, s in sla.clocks] + [r.after for r in sla.rungs]
         if any(s.is_working for s in spans):
             yield sla.calendar, context.below(sla.source, "calendar"), sla.id
+    yield from _of_people(context)
     for journey in context.definitions.journeys:
         for step in journey.steps:
-            if any(s is not None and s.is_working for s in (step.span, step.with_.get("due"))):
+            named = step.moment.calendar if step.moment is not None else None
+            if named is not None:
+                yield named, context.below(step.source, "wait", "calendar"), journey.id
+            worked = [None if named else step.span, step.with_.get("due")]
+            if any(s is not None and s.is_working for s in worked):
                 yield STEPS, context.below(step.source, "id"), journey.id
     for site in context.sites:
         for part in walk(site.condition):
             if isinstance(part, Guard) and part.calendar is not None:
                 yield part.calendar, context.below(part.source, "calendar"), site.rule
+
+
+def _of_people(context: Context) -> Iterator[tuple[str, Source, str]]:
+    """Yield the calendars of shifts, and of leads that are taken back."""
+    routing = context.definitions.routing
+    for team in routing.teams.values():
+        for member in team.members:
+            if member.calendar is not None:
+                yield member.calendar, context.below(member.source, "calendar"), member.id
+    for pool in routing.pools.values():
+        for rule in pool.recycle:
+            if rule.idle is not None and rule.idle.is_working:
+                yield rule.calendar, context.below(rule.source, "calendar"), rule.id

@@ -23,6 +23,11 @@ def _targets(journey: Journey, step: Step) -> Iterable[str]:
         return []
     if step.kind == "branch":
         return [*(target for _, target in step.cases), step.otherwise or END]
+    if step.split is not None:
+        spared = [step.split.spared] if step.split.holdout else []
+        return [*(variant.next for variant in step.split.variants), *spared]
+    if step.date is not None:
+        return [onwards, *([step.otherwise] if step.otherwise else [])]
     if step.events:
         return [t for way in (step.then, step.otherwise) for t in ([way] if way else below_too)]
     return [onwards]

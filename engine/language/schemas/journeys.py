@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from engine.language.calendars import DAYS
 from engine.language.schemas.forms import (
     Schema,
     choice,
@@ -13,7 +16,11 @@ from engine.language.schemas.forms import (
     record,
     ref,
     text,
+    typed,
 )
+
+_CLOCK: Final = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_BETWEEN: Final[Schema] = {"exclusiveMinimum": 0, "exclusiveMaximum": 1}
 
 
 def structure() -> Schema:
@@ -37,6 +44,12 @@ def _journey() -> Schema:
                 )
             ),
             "reentry": _reentry(),
+            "group": text("Of the journeys of a group a lead is in one at most (互斥组)."),
+            "priority": typed("integer", "In a group the higher one goes first; 0 by default."),
+            "on_change": choice(
+                ("finish", "migrate", "restart"),
+                "What an edit does to leads in it (修改后): finish by the old steps, by default.",
+            ),
             "exit": _over("What ends it early (退出条件)."),
             "goal": _over("What it is for (目标); reaching it ends it."),
             "steps": listing(_step(), "The steps (步骤), in order.", 1),
@@ -67,12 +80,14 @@ def _step() -> Schema:
         "with": ref("with"),
         "task": _task(),
         "wait": _wait(),
-        "then": ref("step", "Where to go when the event came."),
-        "else": ref("step", "Where to go when it did not."),
+        "then": ref("step", "Where to go when the event came, or the task is done."),
+        "else": ref("step", "Where to go when not; of a date, when there is none to wait for."),
         "branch": listing(_case(), "branch: cases in order (分支); the last has no when.", 1),
+        "split": _split(),
         "set": _set(),
         "score": _score(),
         "route": record({}, description="route: {}; assign the lead by routing.yaml (分配)."),
+        "enter": ref("journey", "enter: another journey (进入另一旅程)."),
         "end": flag("end: true; the journey is over (结束)."),
         "next": ref("step", "Where to go afterwards; by default the step below."),
     }
@@ -86,6 +101,7 @@ def _task() -> Schema:
             "to": ref("to", "owner (default), or a person by id."),
             "due": ref("span", "How long there is."),
             "priority": choice(("low", "normal", "high"), "By default normal."),
+            "within": ref("span", "Wait so long for it to be done; by default as long as due."),
         },
         ["title"],
         "task: a to-do for a person (待办).",
@@ -95,15 +111,64 @@ def _task() -> Schema:
 def _wait() -> Schema:
     keys = {
         "event": ref("events"),
-        "of": ref("step", "Only events about the message that this step sent."),
+        "of": ref("step", "Only events about the message or the task of this step."),
         "where": ref("where"),
         "within": ref("span", "How long at most."),
         "until": ref("span", "Until so long after since."),
         "since": ref("since"),
+        "at": text("At this time of day, such as 09:00 (时刻).", pattern=_CLOCK),
+        "days": listing(choice(DAYS), "On these days of the week only.", 1),
+        "calendar": ref("calendar", "On its working days; without at: in its working hours."),
+        "zone": text("Whose time of day: lead, or a zone such as Asia/Shanghai (时区)."),
+        "date": text("A date of the lead, such as lead.birthday (日期)."),
+        "yearly": flag("true: the day comes again every year."),
+        "before": ref("duration", "So many days before the date."),
+        "after": ref("duration", "So many days after the date."),
     }
-    told = "wait: a duration; {event, of, where, within}; or {until, since} (等待)."
+    told = "wait: a duration, an event, a time, or a date (等待)."
     whole = record(keys, description=told, allOf=[ref("hears"), ref("waits")])
     return {**whole, "type": ["string", "object"]}
+
+
+def _split() -> Schema:
+    share = number("The part of all leads, above 0 and below 1.", **_BETWEEN)
+    return record(
+        {
+            "variants": listing(_variant(), "The ways (变体); a lead always gets the same.", 2),
+            "holdout": record(
+                {"share": share, "next": ref("step", "Where they go; by default end.")},
+                ["share"],
+                "Leads that get no variant, to compare with (对照组).",
+            ),
+            "winner": text("The variant for all that come from now on; a person's word."),
+            "auto_winner": _auto_winner(),
+        },
+        ["variants"],
+        "split: leads dealt out by weight (分流).",
+    )
+
+
+def _variant() -> Schema:
+    weight = number("Relative to the others; 1 by default.", exclusiveMinimum=0)
+    return record(
+        {"name": text("Its name."), "weight": weight, "next": ref("step")}, ["name", "next"]
+    )
+
+
+def _auto_winner() -> Schema:
+    return record(
+        {
+            "metric": text(
+                "opened, clicked, replied, or an event type.",
+                examples=["opened", "clicked", "replied"],
+            ),
+            "confidence": number("How sure it has to be; 0.95 by default.", **_BETWEEN),
+            "min_sample": typed("integer", "Leads that each variant needs.", minimum=1),
+            "within": ref("duration", "How long after the split it counts; 7d by default."),
+        },
+        ["metric", "min_sample"],
+        "The best variant for all that come later, once it is certain (自动择优).",
+    )
 
 
 def _case() -> Schema:

@@ -60,6 +60,10 @@ def _member() -> Schema:
             "capacity": typed("integer", "The most open leads at a time (容量).", minimum=0),
             "weight": typed("integer", "The share of a weighted rotation (权重).", minimum=1),
             **{name: listing(text(), description) for name, description in _AREAS.items()},
+            "per_day": typed("integer", "The most leads given to them a day (上限).", minimum=1),
+            "calendar": ref("calendar"),
+            "level": text("How senior they are (级别), in a word of your own."),
+            "languages": listing(text(), "Languages that they speak (语言)."),
             "away": listing(_away(), "Absences (休假), in which nothing is assigned."),
         },
         ["id"],
@@ -81,6 +85,10 @@ def _rule() -> Schema:
         "by": ref("path", "The field that territory compares, such as lead.city."),
         "member": ref("member", "The member that designated means."),
         "pool": ref("pool"),
+        "skills": listing(text(), "Only members with one of these skills.", 1),
+        "levels": listing(text(), "Only members of one of these levels.", 1),
+        "languages": listing(text(), "Only members who speak one of these.", 1),
+        "exclude": listing(ref("member"), "Members who get nothing by this rule (排除).", 1),
     }
     return record(
         {
@@ -106,6 +114,7 @@ def _sla() -> Schema:
             "notify": ref("span", "Until the owner has been told (通知时限)."),
             "accept": ref("span", "Until the owner accepts (接单时限)."),
             "first_contact": ref("span", "Until the owner has been in touch (首次联系时限)."),
+            "next_contact": ref("span", "From one contact to the next (跟进间隔)."),
             "calendar": ref("calendar"),
             "on_breach": listing(_rung(), "The ladder that a late follow-up climbs (超时升级)."),
         },
@@ -116,7 +125,7 @@ def _sla() -> Schema:
 def _rung() -> Schema:
     return record(
         {
-            "after": ref("span", "How long after the assignment."),
+            "after": ref("span", "How long after the assignment, or after a contact."),
             "do": choice(
                 ("remind", "escalate", "recycle"),
                 "Remind the owner, escalate to the supervisor, or recycle into a pool.",
@@ -135,5 +144,23 @@ def _pool() -> Schema:
         "newest_after": ref("span", "When a new lead may be claimed."),
     }
     return record(
-        {"label": ref("label"), "claim": record(claim, description="Rules for claiming (领取).")}
+        {
+            "label": ref("label"),
+            "teams": listing(ref("team"), "Whose members may claim (可领取团队); default: all.", 1),
+            "claim": record(claim, description="Rules for claiming (领取)."),
+            "recycle": listing(_recycle(), "What takes leads back into this pool (回收规则)."),
+        }
+    )
+
+
+def _recycle() -> Schema:
+    return record(
+        {
+            "id": ref("id"),
+            "label": ref("label"),
+            "when": ref("condition"),
+            "idle": ref("span", "How long without a follow-up (未跟进时长)."),
+            "calendar": ref("calendar"),
+        },
+        ["id"],
     )

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from engine.language.retention import KINDS, PATTERN
-from engine.language.schemas.forms import Schema, choice, mapping, number, record, ref, text, typed
+from engine.language.schemas.forms import (
+    Schema,
+    choice,
+    flag,
+    listing,
+    mapping,
+    number,
+    record,
+    ref,
+    text,
+    typed,
+)
 from engine.language.schemas.serving import serving
 from engine.language.schemas.shared import KEPT
 
@@ -30,9 +41,23 @@ def structure() -> Schema:
             ),
             "connections": mapping(connection, "Uses of action plugins (连接), by name."),
             "retention": _retention(),
+            "links": _links(),
             **serving(),
         },
     }
+
+
+def _links() -> Schema:
+    return record(
+        {
+            "url": text("Where recipients reach this server.", pattern=r"^https?://[^\s?#]+$"),
+            "keys": listing(text("A secret as ${NAME}."), "The first signs, all are believed.", 1),
+            "opens": flag("Whether e-mails tell of opens (打开); by default yes."),
+            "clicks": flag("Whether links tell of clicks (点击); by default yes."),
+        },
+        ["url", "keys"],
+        "Signed links in messages: unsubscribe (退订), opens, clicks.",
+    )
 
 
 def _retention() -> Schema:

@@ -25,6 +25,7 @@ NAMES = {
     "member": "A salesperson of routing.yaml (销售), by id.",
     "calendar": "A working calendar (工作日历): always, cn, or one of calendars.yaml.",
     "step": "A step of this journey (步骤), or end.",
+    "journey": "A journey (旅程), by id.",
     "since": "A step of this journey, or enter: the arrival in it.",
     "plugin": "An action plugin (动作插件), as `leadrules plugins` lists them.",
     "path": "A field of the lead, its score, stage or owner, such as lead.city.",

@@ -46,6 +46,7 @@ def _names(v: Vocabulary) -> dict[str, Schema]:
         "member": _proposed("member", v.members),
         "calendar": _listed("calendar", sorted(scope.calendars)),
         "step": _proposed("step", [*v.steps, "end"]),
+        "journey": _proposed("journey", sorted(scope.journeys)),
         "since": _proposed("since", ["enter", *v.steps]),
         "plugin": _listed("plugin", v.actions),
         "path": _listed("path", paths),
@@ -70,8 +71,8 @@ def _proposed(name: str, known: Iterable[str]) -> Schema:
 
 def _events(v: Vocabulary) -> dict[str, Schema]:
     catalogue = v.scope.catalogue
-    names = list(catalogue.events)
-    labels = [e.label or e.name for e in catalogue.events.values()]
+    names = list(catalogue.heard)
+    labels = [catalogue.events[name].label or name for name in names]
     one = {**choice(names, "An event type (事件)."), "enumDescriptions": labels}
     or_any = choice([ANY, *names], "An event type, or any: whatever the lead does.")
     or_any["enumDescriptions"] = ["whatever the lead does (任何行为)", *labels]

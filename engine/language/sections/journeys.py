@@ -11,8 +11,15 @@ from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.rules import Condition
 from engine.language.sections.part import Builder, Part, ids, span
+from engine.language.sections.splits import SplitBuilder
+from engine.language.sections.waits import WaitBuilder
+from engine.language.versions import stamped
 
-KINDS: Final = ("send", "do", "task", "wait", "branch", "set", "score", "route", "end")
+KINDS: Final = (
+    *("send", "do", "task", "wait", "branch", "split"),
+    *("set", "score", "route", "enter", "end"),
+)
+ON_CHANGE: Final = ("finish", "migrate", "restart")
 END: Final = "end"
 _OWN: Final = ("id", "enter", "exit", "goal", "reentry")
 
@@ -22,6 +29,7 @@ class JourneysBuilder(Builder):
 
     messages: Collection[str] = ()
     connections: Collection[str] = ()
+    journeys: Sequence[str] = ()
 
     def build(
         self, parts: Sequence[Part], messages: Collection[str], connections: Collection[str]
@@ -30,7 +38,8 @@ class JourneysBuilder(Builder):
         self.messages, self.connections = messages, connections
         journeys = [p for whole in parts for p in whole.items("journeys", _OWN, ("steps",))]
         self.unique(journeys, "journey")
-        return tuple(self._journey(p) for p in journeys)
+        self.journeys = [n for whole in parts for n in ids(whole.get("journeys"))]
+        return tuple(stamped(self._journey(p)) for p in journeys)
 
     def _journey(self, part: Part) -> Journey:
         id = part.data["id"]
@@ -52,6 +61,9 @@ class JourneysBuilder(Builder):
             **self._over("goal", goal, id),
             steps=tuple(s for s in (self._step(p, id, names) for p in steps) if s is not None),
             source=part.source,
+            group=part.get("group"),
+            priority=part.get("priority", 0),
+            on_change=part.get("on_change", "finish"),
         )
 
     def _over(self, name: str, part: Part, id: str) -> dict[str, Any]:
@@ -84,24 +96,50 @@ class JourneysBuilder(Builder):
             self.error("step-kind", part, text, journey, f"write one of {', '.join(KINDS)}")
             return None
         self._only_waits_fork(part, kinds[0], journey)
-        with_, wait = self._what(part, kinds[0], journey), self._wait(part, journey, names)
         return Step(
             id=id,
             kind=kinds[0],
-            with_=with_,
+            with_=self._what(part, kinds[0], journey),
             next=self._target(part, "next", journey, names),
             source=part.source,
             then=self._target(part, "then", journey, names) or part.get("next"),
             otherwise=self._else(part, kinds[0], journey, names) or part.get("next"),
             cases=self._cases(part, journey, names) if kinds[0] == "branch" else (),
-            **wait,
+            **self._held_up(part, kinds[0], journey, names),
         )
 
+    def _held_up(self, part: Part, kind: str, journey: str, names: list[str]) -> dict[str, Any]:
+        """Return what the step waits for, and the ways of a split."""
+        if kind == "wait":
+            wait = WaitBuilder(self.scope, self.found)
+            return wait.build(part.child("wait"), journey, names)
+        if kind == "split":
+            split = SplitBuilder(self.scope, self.found)
+            return {"split": split.build(part.child("split"), journey, [*names, END])}
+        return self._outcome(part, journey) if kind == "task" else {}
+
+    def _outcome(self, part: Part, journey: str) -> dict[str, Any]:
+        """Return what a to-do that is waited for waits for: that somebody has done it."""
+        task = part.child("task")
+        within = task.get("within")
+        if within is None and part.get("then") is None and part.get("else") is None:
+            return {}
+        limit = within or task.get("due")
+        if limit is None:
+            text = (
+                "a to-do whose outcome is waited for needs a limit, else a lead may wait for ever"
+            )
+            self.error("missing-key", task, text, journey, "add within: 3d, or due:")
+            return {}
+        return {"events": ("task_completed",), "of": part.data["id"], "span": span(limit)}
+
     def _only_waits_fork(self, part: Part, kind: str, journey: str) -> None:
-        hears = isinstance(part.get("wait"), dict) and "event" in part.get("wait")
+        wait = part.get("wait")
+        forks = isinstance(wait, dict) and ("event" in wait or "date" in wait)
         for key in ("then", "else"):
-            if part.get(key) is not None and not hears:
-                text = f"{key}: belongs to a wait for an event; this is a {kind}"
+            fits = kind == "task" or (forks and (key == "else" or "event" in wait))
+            if part.get(key) is not None and not fits:
+                text = f"{key}: belongs to a wait for an event or a task; this is a {kind}"
                 self.error("fork", part.child(key), text, journey, "write next: instead")
 
     def _target(self, part: Part, key: str, journey: str, names: list[str]) -> str | None:
@@ -148,7 +186,11 @@ class JourneysBuilder(Builder):
             return {"connection": value, "with": part.get("with", {})}
         if kind == "task":
             due = value.get("due")
-            return {**value, "due": span(due) if due else None}
+            told = {k: v for k, v in value.items() if k != "within"}
+            return {**told, "due": span(due) if due else None}
+        if kind == "enter":
+            self.known(part.child(kind), value, self.journeys, "journey", journey)
+            return {"journey": value}
         if kind == "set":
             self._check_set(part.child(kind), journey)
             return dict(value)
@@ -171,45 +213,3 @@ class JourneysBuilder(Builder):
                     convert(self.scope.catalogue.fields[name], value)
                 except BadValue as error:
                     self.error("operand", place, f"{name}: {error}", journey, "give such a value")
-
-    def _wait(self, part: Part, journey: str, names: list[str]) -> dict[str, Any]:
-        value = part.get("wait")
-        if value is None:
-            return {}
-        wait = part.child("wait")
-        if isinstance(value, str):
-            return self._plain_wait(wait, value, journey)
-        if "event" in value:
-            return self._wait_for_event(wait, journey, names)
-        if "until" not in value:
-            text = "a wait is for a duration, an event or until something"
-            self.error(
-                "wait", wait, text, journey, "write 2d, {event: ..., within: 2d} or {until: 2d}"
-            )
-            return {}
-        since = value.get("since")
-        if since is not None:
-            self.known(wait.child("since"), since, ["enter", *names], "step", journey)
-        return {"span": span(value["until"]), "since": since}
-
-    def _plain_wait(self, wait: Part, value: str, journey: str) -> dict[str, Any]:
-        try:
-            return {"span": span(value)}
-        except ValueError as error:
-            self.error("duration", wait, str(error), journey, "write such as 2d")
-            return {}
-
-    def _wait_for_event(self, wait: Part, journey: str, names: list[str]) -> dict[str, Any]:
-        events = self.events(wait, journey)
-        within, of = wait.get("within"), wait.get("of")
-        if within is None:
-            text = "a wait for an event needs a limit, else a lead may wait for ever"
-            self.error("missing-key", wait, text, journey, "add within: 7d")
-        if of is not None:
-            self.known(wait.child("of"), of, names, "step", journey)
-        return {
-            "events": events,
-            "where": self.where(wait, journey, events),
-            "of": of,
-            "span": span(within) if within else None,
-        }

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from engine.language.diagnostic import Diagnostics, Source
 from engine.language.handling import Connection, Limits, Message, Server
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
+from engine.language.scope import Scope
 from engine.language.sections.part import Builder, Part
 from engine.language.sections.serving import ServingBuilder
+from engine.language.sections.wordings import Attachments, first, wordings
+from engine.language.sending import MARKETING, Linking, channel_of
 from engine.language.serving import Serving
+from engine.language.templates import nameable
 from engine.language.zones import is_zone, zone_hint
 
+SHORTEST_KEY: Final = 16
 STALE_AFTER: Final = "2d"
 # Where an action finds its address when a message does not say.
 ADDRESSES: Final = {"email": "lead.email"}
@@ -27,6 +33,10 @@ class MessagesBuilder(Builder):
     """Builds messages; ``templates`` holds the texts of ``templates/`` by file name."""
 
     names: Collection[str] = ()
+
+    def __init__(self, scope: Scope, found: Diagnostics, folder: Path) -> None:
+        super().__init__(scope, found)
+        self.folder = folder
 
     def build(
         self,
@@ -53,23 +63,31 @@ class MessagesBuilder(Builder):
         action, template = part.data["action"], part.get("template")
         self.known(part.child("action"), action, self.names, "connection", name)
         if template is not None:
-            self.known(part.child("template"), template, templates, "template", name)
-        if template is None and part.get("text") is None:
+            self.known(part.child("template"), template, nameable(templates), "template", name)
+        if not any(part.get(key) for key in ("template", "text", "markdown", "with")):
             text = f'the message "{name}" has nothing to say'
             self.error("empty-message", part, text, name, "add text: or template:")
+        said, language = wordings(part, self.folder.as_posix(), templates), part.get("language")
         plugin = connections[action].plugin if action in connections else ""
         return Message(
             id=name,
             label=part.get("label"),
             action=action,
             topic=part.get("topic"),
-            subject=part.get("subject"),
-            text=part.get("text"),
-            html=templates.get(template) if template else None,
+            subject=first(said, "subject", language),
+            text=first(said, "text", language),
+            html=first(said, "html", language),
             to=self._address(part, name) or ADDRESSES.get(plugin),
             stale_after=parse_duration(part.get("stale_after", STALE_AFTER)),
             source=part.key_source,
             deadline=_duration(part.get("deadline")),
+            wordings=said,
+            params=part.get("with", {}),
+            attachments=Attachments(self.folder, self.found).of(part, name),
+            language=language,
+            channel=part.get("channel") or channel_of(action, plugin),
+            purpose=part.get("kind", MARKETING),
+            stop_words=tuple(part.get("stop_words", ())),
         )
 
     def _address(self, part: Part, name: str) -> str | None:
@@ -116,7 +134,20 @@ class ServerBuilder:
             settings=settings,
             network=settings.get("network", "own"),
             network_source=places.get("network"),
+            linking=self._linking(settings.get("links"), places.get("links")),
         )
+
+    def _linking(self, written: Any, place: Source | None) -> Linking | None:
+        if not isinstance(written, dict) or place is None:
+            return None
+        keys = tuple(str(key) for key in written.get("keys", ()))
+        if any(0 < len(key) < SHORTEST_KEY for key in keys):
+            text = f"a key that signs links has at least {SHORTEST_KEY} characters"
+            self.found.error(
+                "short-key", text, place, hint="write one made by `openssl rand -hex 32`"
+            )
+        switches = {name: written[name] for name in ("opens", "clicks") if name in written}
+        return Linking(url=str(written.get("url", "")), keys=tuple(filter(None, keys)), **switches)
 
     def _serving(self, parts: Sequence[Part]) -> Serving:
         # A variable that is not set has been reported by then, and is not reported twice.

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.language.calendars import ALWAYS
-from engine.language.handling import Away, Member, Pool, Route, Routing, Rung, Sla, Team
+from engine.language.handling import Away, Member, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
-from engine.language.sections.part import Builder, Part, ids, span
+from engine.language.sections.part import Part, ids, span
+from engine.language.sections.pools import PoolBuilder
 
 _AREAS = ("cities", "provinces", "industries", "products", "skills")
-_CLOCKS = ("notify", "accept", "first_contact")
+_CLOCKS = ("notify", "accept", "first_contact", "next_contact")
 _OWN = ("id", "when", "calendar", *_CLOCKS)
 
 
-class RoutingBuilder(Builder):
+class RoutingBuilder(PoolBuilder):
     """Builds routing."""
 
     def build(self, parts: Sequence[Part]) -> Routing:
@@ -24,11 +25,6 @@ class RoutingBuilder(Builder):
             for whole in parts
             for n, p in whole.entries("teams", inner=("members",))
         }
-        pools = {
-            n: Pool(id=n, label=p.get("label"), source=p.key_source)
-            for whole in parts
-            for n, p in whole.entries("pools")
-        }
         rules = [p for whole in parts for p in whole.items("rules")]
         self.unique(rules, "routing rule")
         # Names, not what was found sound: one broken team is not also an unknown one.
@@ -36,6 +32,7 @@ class RoutingBuilder(Builder):
             kind: {n for whole in parts for n in _keys(whole.get(kind))}
             for kind in ("teams", "pools")
         }
+        pools = self.pools(parts)
         self.members = {
             n: ids(team.get("members"))
             for whole in parts
@@ -73,7 +70,17 @@ class RoutingBuilder(Builder):
             areas=tuple(area for kind in _AREAS for area in part.get(kind, ())),
             away=tuple(a for a in map(self._away, part.items("away")) if a is not None),
             source=part.source,
+            per_day=part.get("per_day"),
+            calendar=self._shift(part, id),
+            level=part.get("level"),
+            languages=tuple(part.get("languages", ())),
         )
+
+    def _shift(self, part: Part, id: str) -> str | None:
+        calendar: str | None = part.get("calendar")
+        if calendar is not None:
+            self.known(part.child("calendar"), calendar, self.scope.calendars, "calendar", id)
+        return calendar
 
     def _away(self, part: Part) -> Away | None:
         since, until = (self._day(part.child(k), k == "to") for k in ("from", "to"))
@@ -120,7 +127,19 @@ class RoutingBuilder(Builder):
             member=assign.get("member"),
             pool=pool,
             source=part.source,
+            skills=tuple(assign.get("skills", ())),
+            levels=tuple(assign.get("levels", ())),
+            languages=tuple(assign.get("languages", ())),
+            exclude=self._excluded(assign, team, id),
         )
+
+    def _excluded(self, assign: Part, team: str | None, id: str) -> tuple[str, ...]:
+        names = tuple(assign.get("exclude", ()))
+        for index, name in enumerate(names):
+            if team in self.members:
+                place = assign.child("exclude").child(index)
+                self.known(place, name, self.members[team], "member", id)
+        return names
 
     def _strategy(self, assign: Part, team: str, id: str) -> None:
         needs = {"territory": "by", "designated": "member"}.get(assign.get("strategy", ""))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from engine.language.definitions import Condition, Journey, Step
+from engine.language.handling import DateOf, Moment, Split
 from engine.language.instants import format_duration
 from engine.language.wording import names, scalar, write, write_span
 from engine.network.ruleset import Ruleset
@@ -22,7 +23,8 @@ from engine.workbench.graph.model import (
     name,
 )
 
-_SHAPES: Final[Mapping[str, str]] = {"wait": WAIT, "branch": CHOICE, "end": END}
+_SHAPES: Final[Mapping[str, str]] = {"wait": WAIT, "branch": CHOICE, "split": CHOICE, "end": END}
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _END: Final = "end"
 
 
@@ -64,7 +66,9 @@ def _entry(journey: Journey) -> Node:
     reentry = {None: "never", 0: "always"}.get(journey.reentry)
     again = reentry or f"after {format_duration(journey.reentry or 0)}"
     reasons = _reasons(journey.events, journey.where, journey.when)
-    return Node(_mark(journey, "enter"), ("enter", *reasons, f"reentry: {again}"), START)
+    group = [f"group: {journey.group}, priority {journey.priority}"] if journey.group else []
+    text = ("enter", *reasons, f"reentry: {again}", *group)
+    return Node(_mark(journey, "enter"), text, START)
 
 
 def _reasons(
@@ -95,6 +99,12 @@ def _does(step: Step) -> Iterator[str]:
         yield f"do {given['connection']}"
     elif step.kind == "task":
         yield f"task for {given.get('to', 'owner')}: {given['title']}"
+        if step.events and step.span:
+            yield f"until it is done, {write_span(step.span)} at most"
+    elif step.kind == "enter":
+        yield f"enter {given['journey']}"
+    elif step.split is not None:
+        yield from _splits(step.split)
     elif step.kind == "wait":
         yield _waits(step)
     elif step.kind == "set":
@@ -105,7 +115,39 @@ def _does(step: Step) -> Iterator[str]:
         yield step.kind
 
 
+def _splits(split: Split) -> Iterator[str]:
+    yield "split"
+    if split.winner is not None:
+        yield f"winner: {split.winner}"
+    elif split.auto is not None:
+        auto = split.auto
+        yield f"winner by {auto.metric}, {auto.confidence:g} sure, {auto.sample} leads each"
+
+
+def _moment(moment: Moment) -> str:
+    days = f" {' '.join(_DAYS[day] for day in moment.days)}" if moment.days else ""
+    calendar = f" by {moment.calendar}" if moment.calendar else ""
+    zone = f" {moment.zone}" if moment.zone else ""
+    time = f"until {_clock(moment.time)}" if moment.time is not None else "until working time"
+    return f"{time}{days}{calendar}{zone}"
+
+
+def _date(date: DateOf) -> str:
+    shift = f" {date.shift:+d} days" if date.shift else ""
+    yearly = " every year" if date.yearly else ""
+    return f"wait until {date.fact}{shift} {_clock(date.time)}{yearly}"
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
 def _waits(step: Step) -> str:
+    if step.date is not None:
+        return _date(step.date)
+    if step.moment is not None:
+        first = f"{write_span(step.span)}, then " if step.span else ""
+        return f"wait {first}{_moment(step.moment)}"
     since = f" since {step.since}" if step.since else ""
     span = f"{write_span(step.span)}{since}" if step.span else ""
     if not step.events:
@@ -135,9 +177,27 @@ def _ways(journey: Journey, step: Step) -> Iterator[Edge]:
         for condition, target in step.cases:
             yield Edge(start, _id(journey, target), write(condition))
         yield Edge(start, _id(journey, step.otherwise or below), "else")
+    elif step.split is not None:
+        yield from _variants(journey, step.split, start)
+    elif step.date is not None and step.otherwise not in (None, step.next):
+        yield Edge(start, _id(journey, step.next or below))
+        yield Edge(start, _id(journey, step.otherwise), "no such day")
+    elif step.kind == "task" and step.events:
+        yield Edge(start, _id(journey, step.then or below), "done")
+        yield Edge(start, _id(journey, step.otherwise or below), "else")
     elif step.events:
         of = f" of {step.of}" if step.of else ""
         yield Edge(start, _id(journey, step.then or below), f"{names(step.events)}{of}")
         yield Edge(start, _id(journey, step.otherwise or below), "else")
     else:
         yield Edge(start, _id(journey, step.next or below))
+
+
+def _variants(journey: Journey, split: Split, start: str) -> Iterator[Edge]:
+    """Yield the ways of a split, each with its share of all leads."""
+    whole = sum(variant.weight for variant in split.variants) / (1 - split.holdout)
+    for variant in split.variants:
+        share = f"{variant.name} {variant.weight / whole:.0%}"
+        yield Edge(start, _id(journey, variant.next), share)
+    if split.holdout:
+        yield Edge(start, _id(journey, split.spared), f"holdout {split.holdout:.0%}")

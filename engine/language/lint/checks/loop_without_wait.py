@@ -86,4 +86,11 @@ def _holds(step: Step, loop: set[str]) -> bool:
     """Whether a lead that comes round again is kept waiting by this step."""
     if step.kind == "route":
         return False  # who has an owner goes on at once
-    return step.kind == "wait" and (step.since is None or step.since in loop)
+    if step.date is not None:
+        return step.date.yearly
+    if step.moment is not None and step.moment.time is not None:
+        return True  # a later one each time
+    if step.kind == "task":
+        return bool(step.events)
+    timed = step.span is not None and (step.since is None or step.since in loop)
+    return step.kind == "wait" and timed

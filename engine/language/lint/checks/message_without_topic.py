@@ -1,7 +1,7 @@
 """A message that a journey sends without a `topic`.
 
 Consent is kept by topic: a lead that unsubscribes from `marketing` gets no message of this topic. A
-message without one is sent to everybody, those who have unsubscribed included. The law on personal
+message without one is stopped only by leaving everything, or its channel. The law on personal
 information and on electronic mail does not allow that for advertising.
 
 ## Bad
@@ -22,8 +22,8 @@ messages:
 
 ## Way out
 
-Give it a topic. If it must reach everybody, an order confirmation for example, ignore the finding
-on its line with that reason.
+Give it a topic. If it is owed to its recipient, an order confirmation for example, say so with
+`kind: transactional`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from collections.abc import Iterator
 
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
+from engine.language.sending import TRANSACTIONAL
 
 SEVERITY = "warning"
 
@@ -41,11 +42,13 @@ def check(context: Context) -> Iterator[Finding]:
     definitions = context.definitions
     sent = {s.with_["message"] for j in definitions.journeys for s in j.steps if s.kind == "send"}
     for message in definitions.messages.values():
+        if message.purpose == TRANSACTIONAL:
+            continue
         if message.id in sent and message.topic is None:
             yield Finding(
                 message=f'"{message.id}" has no topic, so it is sent to those who have '
                 "unsubscribed, too",
                 source=message.source,
                 rule=message.id,
-                hint="add topic: marketing",
+                hint="add topic: marketing, or kind: transactional",
             )

@@ -45,7 +45,7 @@ def check(context: Context) -> Iterator[Finding]:
     routing = context.definitions.routing
     used = {r.pool for r in routing.rules} | {r.to for s in routing.slas for r in s.rungs}
     for pool in routing.pools.values():
-        if pool.id not in used:
+        if pool.id not in used and not pool.recycle:
             yield Finding(
                 message=f'nothing puts a lead into the pool "{pool.id}"',
                 source=pool.source,

@@ -23,11 +23,12 @@ Name it in a message, `template: offer.html`, or remove it. To keep it for later
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.language.diagnostic import Source
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
+from engine.language.templates import companion, variants
 
 SEVERITY = "warning"
 
@@ -40,6 +41,7 @@ def check(context: Context) -> Iterator[Finding]:
         for message in (document.data.get("messages") or {}).values()
         if isinstance(message, dict)
     }
+    used |= {file for name in used if name for file in _meant(name, context.templates)}
     for name, file in context.templates.items():
         included = any(f'"{name}"' in text or f"'{name}'" in text for text in context.texts)
         if name not in used and not included:
@@ -48,3 +50,9 @@ def check(context: Context) -> Iterator[Finding]:
                 source=Source(file, 1, 1, 1, 1),
                 hint=f"write template: {name} in a message, or remove the file",
             )
+
+
+def _meant(name: str, templates: Iterable[str]) -> Iterator[str]:
+    """Yield the files that a template stands for: each language, and the plain text beside it."""
+    yield from variants(name, templates).values()
+    yield from variants(companion(name), templates).values()

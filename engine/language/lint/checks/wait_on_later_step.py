@@ -64,11 +64,12 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _of(context: Context, journey: Journey, step: Step) -> Iterator[Finding]:
-    target = journey.step(step.of) if step.of else None
+    target = journey.step(step.of) if step.of and step.kind == "wait" else None
     if target is None:
         return
     source = context.below(step.source, "wait", "of")
-    if target.kind not in _SENDING:
+    known = (*_SENDING, "task") if "task_completed" in step.events else _SENDING
+    if target.kind not in known:
         text = f'"{target.id}" sends nothing, so nothing can be heard of it'
     elif target.id not in before(journey, step.id):
         text = f'"{target.id}" does not come before "{step.id}", so nothing can be heard of it'

@@ -1,0 +1,102 @@
+"""``messages.yaml``: topics, quiet hours, frequency caps, stop words and bounces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from engine.language.calendars import DAYS
+from engine.language.handling import Message
+from engine.language.instants import parse_duration
+from engine.language.sections.part import Builder, Part
+from engine.language.sending import CHANNELS, STOP_WORDS, Cap, QuietHours, SendingPolicy, Topic
+
+
+class SendingBuilder(Builder):
+    """Builds the policy of all files together; of single settings the last file's counts."""
+
+    topics: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset(CHANNELS)
+
+    def build(self, parts: Sequence[Part], messages: Iterable[Message]) -> SendingPolicy:
+        """Return the policy; its defaults where nothing is written."""
+        for message in messages:
+            self.channels |= {message.channel}
+            self.topics |= {message.topic} if message.topic else set()
+        self.topics |= {name for part in parts for name, _ in part.entries("topics")}
+        soft: Mapping[str, Any] = {}
+        words = dict(STOP_WORDS)
+        for part in parts:
+            policy = part.child("policy")
+            soft = policy.get("soft_bounces", soft) if policy.sound else soft
+            for channel, each in policy.entries("stop_words"):
+                words[channel] = tuple(each.data)
+        given: dict[str, Any] = {}
+        if soft:
+            given = {"soft_bounces": soft["at_most"], "soft_within": parse_duration(soft["per"])}
+        return SendingPolicy(
+            topics={topic.id: topic for part in parts for topic in _topics(part)},
+            quiet=tuple(hours for part in parts for hours in self._quiet(part)),
+            caps=tuple(cap for part in parts for cap in self._caps(part)),
+            stop_words=words,
+            **given,
+        )
+
+    def _quiet(self, part: Part) -> Iterator[QuietHours]:
+        for item in part.items("quiet_hours"):
+            self._known(item)
+            start, end = (_minute(text) for text in item.data["between"])
+            if start == end:
+                self.error(
+                    "quiet-for-ever",
+                    item.child("between"),
+                    f"from {item.data['between'][0]} to the same time is no part of a day",
+                    None,
+                    'write two times, such as ["21:00", "08:00"]; the whole day is '
+                    '["00:00", "24:00"]',
+                )
+                continue
+            yield QuietHours(
+                start=start,
+                end=end,
+                days=tuple(DAYS.index(day) for day in item.get("days", ())),
+                channels=tuple(item.get("channels", ())),
+                transactional=item.get("transactional", False),
+                source=item.source,
+            )
+
+    def _caps(self, part: Part) -> Iterator[Cap]:
+        for item in part.items("frequency"):
+            self._known(item)
+            yield Cap(
+                at_most=item.data["at_most"],
+                per=parse_duration(item.data["per"]),
+                channels=tuple(item.get("channels", ())),
+                topics=tuple(item.get("topics", ())),
+                source=item.source,
+            )
+
+    def _known(self, item: Part) -> None:
+        """Refuse channels and topics that no message has: nothing would come of them."""
+        for index, name in enumerate(item.get("channels", ())):
+            place = item.child("channels").child(index)
+            self.known(place, name, sorted(self.channels), "channel", None)
+        for index, name in enumerate(item.get("topics", ())):
+            place = item.child("topics").child(index)
+            self.known(place, name, sorted(self.topics), "topic", None)
+
+
+def _topics(part: Part) -> Iterator[Topic]:
+    for name, topic in part.entries("topics"):
+        yield Topic(
+            id=name,
+            label=topic.get("label"),
+            label_en=topic.get("label_en"),
+            asked=topic.get("consent") == "required",
+            source=topic.key_source,
+        )
+
+
+def _minute(text: str) -> int:
+    hour, minute = text.split(":")
+    return int(hour) * 60 + int(minute)

@@ -1,0 +1,213 @@
+"""A new lead, new fields, a silence that is over: judged in one pass without a working copy.
+
+Like `engine.machines.routine` this is a shorter way to what `engine.machines.lead` does, taken
+where `engine.network.direct` says that the ruleset allows it and nothing else is to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from engine.machines import bots
+from engine.machines.profile import CONSENT, ENRICHED
+from engine.machines.routine import Brief, Draft, counted, graded, score
+from engine.machines.state import Decision, Event, Happening, Lead, Number
+from engine.network.direct import Direct
+from engine.network.rules import Reaction, Rule
+from engine.network.ruleset import Ruleset
+
+_APART: Final = frozenset({ENRICHED, *bots.REMEMBERED})
+
+
+def arrival(
+    ruleset: Ruleset,
+    lead: Lead,
+    event: Event,
+    now: int,
+    reaction: Reaction,
+    found: Sequence[Rule],
+) -> Brief | None:
+    """Return the decision on an event that brings a lead or its fields, None on any other."""
+    direct = ruleset.direct
+    if direct is None or not _is_simple(ruleset, lead, event, reaction, found):
+        return None
+    draft = _draft(ruleset, lead, event, now)
+    fresh = not lead.facts
+    if fresh:
+        if direct.fresh is None:
+            return None
+        _begin(draft, direct)
+    elif not _meet_silences(draft, direct):
+        return None
+    if event.lead and not _take(draft):
+        return None
+    fields = draft.before.keys() - ruleset.scores
+    if reaction.counts:
+        draft.windows = draft.lead.windows = counted(lead.windows, event, now, reaction)
+        _hear(draft, reaction)
+    if fresh:
+        _judge(draft, ruleset.held_rules.everything.find(draft.facts))
+    if found:
+        score(draft, found)
+    if fields and not fresh:
+        _judge(draft, ruleset.state_rules.woken(fields, draft))
+    return graded(draft, direct) if draft.before else Brief(draft.decision, {})
+
+
+def _is_simple(
+    ruleset: Ruleset, lead: Lead, event: Event, reaction: Reaction, found: Sequence[Rule]
+) -> bool:
+    """Whether there is nothing about an event or its lead that needs the longer way."""
+    if event.screened or event.history or event.bot or event.type in _APART:
+        return False
+    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version:
+        return False
+    if reaction.silences and event.at < lead.created_at:
+        return False
+    return all(rule.plain for rule in found)
+
+
+def _draft(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Draft:
+    copied = lead.__copy__()
+    copied.updated_at = max(copied.updated_at, now)
+    copied.holds, copied.truths = lead.holds.copy(), lead.truths.copy()
+    copied.timers = lead.timers.copy()
+    draft = Draft(ruleset, lead, Decision(copied), event, now)
+    draft.writable_facts()
+    return draft
+
+
+def _begin(draft: Draft, direct: Direct) -> None:
+    """Put a new lead in the first stage, with scores of nothing."""
+    assert direct.fresh is not None
+    stage, by = draft.ruleset.initial_stage, draft.event.by
+    draft.facts.update(direct.fresh)
+    draft.before = dict.fromkeys(direct.fresh)
+    draft.lead.stages = {stage: draft.now}
+    told = {"to": stage, "reason": "new lead", **({"by": by} if by is not None else {})}
+    draft.decision.happenings.append(Happening(draft.now, "stage", told))
+
+
+def _meet_silences(draft: Draft, direct: Direct) -> bool:
+    """Run the silences that are over, each at its instant; False if there is more to be done."""
+    timers, now = draft.lead.timers, draft.now
+    while timers and min(timers.values()) <= now:
+        due, name = min((due, name) for name, due in timers.items())
+        if name not in direct.silences:
+            return False
+        draft.now = due
+        del timers[name]
+        _judge_silence(draft, direct.silences[name])
+        if graded(draft, direct).before:
+            return False
+        draft.before = {}
+    draft.now = now
+    return True
+
+
+def _take(draft: Draft) -> bool:
+    """Write the fields; False where more is to be said of one of them."""
+    event, facts, before = draft.event, draft.facts, draft.before
+    if event.at < draft.lead.profile_at:
+        return False
+    draft.lead.profile_at = event.at
+    derived = draft.ruleset.derived_from
+    for name, value in event.lead.items():
+        if name == "tags" or name.startswith(CONSENT):
+            return False
+        if name in derived and not event.lead.keys() >= set(derived[name]):
+            return False
+        fact = f"lead.{name}"
+        old = facts.get(fact)
+        if old == value and old.__class__ is value.__class__:
+            continue
+        before.setdefault(fact, old)
+        if value is None:
+            del facts[fact]
+        else:
+            facts[fact] = value
+    return True
+
+
+def _hear(draft: Draft, reaction: Reaction) -> None:
+    """An event came: whoever held for want of it holds no more."""
+    for key in reaction.silences:
+        if key in draft.lead.truths:
+            _judge_silence(draft, draft.ruleset.rules[key])
+
+
+def _judge(draft: Draft, rules: Sequence[Rule]) -> None:
+    for rule in rules:
+        if rule.silence is not None:
+            _judge_silence(draft, rule)
+            continue
+        holds = rule.when is None or rule.when.holds(draft)
+        if rule.group:
+            _judge_group(draft, rule, holds)
+        else:
+            _hold(draft, rule, rule.points if holds else 0)
+
+
+def _judge_silence(draft: Draft, rule: Rule) -> None:
+    """Give the points of a silence that is over, again each span; set its deadline."""
+    when, span, truths = rule.when, rule.silence, draft.lead.truths
+    assert when is not None
+    assert when.deadline is not None
+    assert span is not None
+    _arm(draft.lead.timers, rule.timer, when.deadline(draft))
+    if not when.holds(draft):
+        truths.pop(rule.key, None)
+        return
+    fired = truths.get(rule.key)
+    if fired is None or draft.now >= fired + span:
+        truths[rule.key] = fired = draft.now
+        draft.decision.fired.append(rule.id)
+        if rule.points:
+            draft.line(rule, rule.points)
+    _arm(draft.lead.timers, rule.timer, fired + span)
+
+
+def _arm(timers: dict[str, int], name: str, due: int | None) -> None:
+    if due is not None:
+        timers[name] = due
+    else:
+        timers.pop(name, None)
+
+
+def _judge_group(draft: Draft, rule: Rule, holds: bool) -> None:
+    """Of an exclusive group the rule with most points gives them, the others nothing."""
+    truths = draft.lead.truths
+    if not holds:
+        truths.pop(rule.key, None)
+    elif rule.key not in truths:
+        truths[rule.key] = draft.now
+    group = draft.ruleset.exclusive[rule.group or ""]
+    held = [member for member in group if member.key in truths]
+    best = max(held, key=_points, default=None)  # of equals the first
+    for member in group:
+        if member is not best:
+            _hold(draft, member, 0)
+    if best is not None:
+        _hold(draft, best, best.points)
+
+
+def _points(rule: Rule) -> Any:
+    return rule.points
+
+
+def _hold(draft: Draft, rule: Rule, points: Number) -> None:
+    """Make a truth-maintained rule give exactly ``points``."""
+    holds = draft.lead.holds
+    given = holds.get(rule.key, 0)
+    if points == given:
+        return
+    if points:
+        holds[rule.key] = points
+    else:
+        del holds[rule.key]
+    if given:
+        draft.line(rule, -given, "withdrawn")
+    if points:
+        draft.decision.fired.append(rule.id)
+        draft.line(rule, points)

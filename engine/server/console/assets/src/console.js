@@ -1,0 +1,67 @@
+// What every page has: htmx, news from the server, and small comforts for the keyboard.
+import htmx from "htmx.org";
+
+window.htmx = htmx;
+
+function listen() {
+  const path = document.body.dataset.live;
+  if (!path || !window.EventSource) return;
+  const source = new EventSource(path);
+  let first = true;
+  source.addEventListener("figures", () => {
+    // The first message says how things stand, which the page shows already.
+    if (!first && !document.querySelector("dialog[open], form :focus")) {
+      htmx.trigger(document.body, "news");
+    }
+    first = false;
+  });
+  window.addEventListener("pagehide", () => source.close());
+}
+
+function countDown() {
+  const now = Date.now() + Number(document.body.dataset.skew || 0);
+  for (const each of document.querySelectorAll("[data-due]")) {
+    const left = Math.round((Number(each.dataset.due) - now) / 1000);
+    const size = Math.abs(left);
+    const parts = [Math.floor(size / 3600), Math.floor(size / 60) % 60, size % 60];
+    const text = parts.map((part) => String(part).padStart(2, "0")).join(":");
+    if (size < 172800) each.textContent = (left < 0 ? "−" : "") + text;
+    each.classList.toggle("late", left < 0);
+  }
+}
+
+function ready() {
+  document.body.dataset.skew = String(Number(document.body.dataset.now || Date.now()) - Date.now());
+  listen();
+  countDown();
+  setInterval(countDown, 1000);
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest && event.target.closest("input, textarea, select");
+  if (event.key === "/" && !typing) {
+    const box = document.querySelector("input[type=search]");
+    if (box) {
+      event.preventDefault();
+      box.focus();
+    }
+  }
+  if (event.key === "Escape") {
+    for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  }
+});
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  if (event.target.closest("[data-print]")) window.print();
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  if (form && form.dataset.auto !== undefined) form.requestSubmit();
+});
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
+else ready();

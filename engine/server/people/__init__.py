@@ -1,0 +1,1 @@
+"""The routes of what salespeople do: leads handed over, followed up, claimed from pools."""

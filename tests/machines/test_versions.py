@@ -1,0 +1,198 @@
+"""Edited journeys: a lead finishes what it entered, migrates or starts again; nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.language import versions
+from engine.language.load import load_folder
+from engine.network.ruleset import Ruleset
+from tests.machines.test_steps import EMAIL, journey
+from tests.play import BASE, START, Play, rules
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+OLD = journey(
+    "{id: one, wait: 2d}",
+    "{id: mark, set: {tags: {add: [旧]}}}",
+    "{id: two, wait: 5d}",
+    "{id: last, set: {tags: {add: [旧完]}}}",
+)
+CONFIGS = sorted(p.parent for p in Path(__file__).parents[2].glob("examples/*/scoring.yaml"))
+
+
+def edited(game: Play, folder: Path, text: str, known: bool = True) -> None:
+    """Load an edited file; ``known`` hands in the definition that the lead entered."""
+    before = game.ruleset.definitions.journeys
+    after = rules(folder, journeys=text).definitions
+    game.ruleset = Ruleset(after, before if known else ())
+
+
+def play(folder: Path, text: str = OLD) -> Play:
+    """Play on a lead that has just entered the journey."""
+    game = Play(rules(folder, journeys=text))
+    game.event("0d", "form_submitted", EMAIL)
+    return game
+
+
+def policy(text: str, word: str) -> str:
+    """The same journey with this policy."""
+    return text.replace("    steps:", f"    on_change: {word}\n    steps:")
+
+
+NEW = journey(
+    "{id: one, wait: 3d}",
+    "{id: mark, set: {tags: {add: [新]}}}",
+    "{id: last, set: {tags: {add: [新完]}}}",
+)
+
+
+def test_by_default_a_lead_finishes_what_it_entered(tmp_path: Path) -> None:
+    """New leads take the new way, those on the way the old one, to the instant."""
+    game = play(tmp_path / "old")
+    edited(game, tmp_path / "new", NEW)
+    game.clock("30d")
+    assert game.lead.facts["lead.tags"] == ["旧", "旧完"]
+    assert game.lead.journeys["care"].left_at == START + 7 * DAY
+    assert game.lead.journeys["care"].reason == "completed"
+
+
+def test_migrating_goes_on_at_the_same_step_by_its_new_limit(tmp_path: Path) -> None:
+    """The wait is counted from the arrival, as if it had always been so long."""
+    game = play(tmp_path / "old")
+    edited(game, tmp_path / "new", policy(NEW, "migrate"))
+    game.event("1d", "note_added")
+    assert game.lead.timers["journey:care"] == START + 3 * DAY
+    game.clock("30d")
+    assert game.lead.facts["lead.tags"] == ["新", "新完"]
+    assert [h["step"] for h in game.happened("journey_migrated")] == ["one"]
+
+
+def test_a_limit_that_became_shorter_than_the_wait_ends_at_its_own_instant(
+    tmp_path: Path,
+) -> None:
+    """The step below is done then and there, not at the next event."""
+    game = play(tmp_path / "old")
+    game.event("36h", "note_added")
+    edited(game, tmp_path / "new", policy(NEW.replace("3d", "1d"), "migrate"))
+    game.event("40h", "note_added")
+    done = game.lead.journeys["care"].done
+    assert done["one"] == START + DAY
+
+
+def test_restarting_begins_anew_whatever_reentry_says(tmp_path: Path) -> None:
+    """With a reason for the end, and a key of its own for what is sent again."""
+    game = play(tmp_path / "old")
+    edited(game, tmp_path / "new", policy(NEW, "restart"))
+    game.event("1d", "note_added")
+    assert [h["reason"] for h in game.happened("journey_left")] == [
+        "restarted: the journey was changed"
+    ]
+    enrolment = game.lead.journeys["care"]
+    assert (enrolment.entered_at, enrolment.entered_by) == (START + DAY, "e2")
+    game.clock("30d")
+    assert game.lead.facts["lead.tags"] == ["新", "新完"]
+
+
+GONE = journey("{id: other, wait: 1d}", "{id: last, set: {tags: {add: [新完]}}}")
+
+
+def test_from_a_removed_step_it_goes_to_the_next_that_is_left(tmp_path: Path) -> None:
+    """Nothing stuck: of what stood below, the first step that is still there."""
+    game = play(tmp_path / "old")
+    edited(game, tmp_path / "new", policy(GONE, "migrate"))
+    game.event("1d", "note_added")
+    assert game.lead.facts["lead.tags"] == ["新完"]
+    assert game.lead.journeys["care"].reason == "completed"
+    assert "journey:care" not in game.lead.timers
+
+
+def test_where_nothing_is_left_it_ends_and_says_so(tmp_path: Path) -> None:
+    """Nothing silently ended."""
+    game = play(tmp_path / "old")
+    edited(game, tmp_path / "new", policy(journey("{id: other, wait: 1d}"), "migrate"))
+    game.event("1d", "note_added")
+    assert game.happened("journey_left")[-1]["reason"] == "step one is gone"
+
+
+def test_an_old_definition_that_nobody_knows_is_migrated_and_told(tmp_path: Path) -> None:
+    """Better the new way than none."""
+    game = play(tmp_path / "old")
+    edited(game, tmp_path / "new", NEW, known=False)
+    game.clock("30d")
+    assert game.lead.facts["lead.tags"] == ["新", "新完"]
+    assert game.happened("journey_migrated")[0]["reason"].endswith("is not known any more")
+
+
+@pytest.mark.parametrize(("word", "tags"), [("finish", ["旧", "旧完"]), ("migrate", None)])
+def test_a_removed_journey_is_finished_or_ended(
+    tmp_path: Path, word: str, tags: list[str] | None
+) -> None:
+    """As its own on_change said; the end has its reason."""
+    game = play(tmp_path / "old", policy(OLD, word))
+    other = "journeys: [{id: new, enter: {event: chat_started}, steps: [{id: a, wait: 1d}]}]\n"
+    edited(game, tmp_path / "new", other)
+    game.event("1d", "note_added")
+    game.clock("30d")
+    assert game.lead.facts.get("lead.tags") == tags
+    reason = game.lead.journeys["care"].reason
+    assert reason == ("completed" if tags else "the journey is gone")
+
+
+def test_an_edit_elsewhere_touches_nothing(tmp_path: Path) -> None:
+    """Another line, another label and a comment are the same definition."""
+    game = play(tmp_path / "old")
+    before = game.lead.journeys["care"]
+    moved = "# 说明\n\n" + OLD.replace("    enter:", "    label: 培育\n    enter:")
+    edited(game, tmp_path / "new", policy(moved, "restart"))
+    game.event("1d", "note_added")
+    assert game.lead.journeys["care"] == before
+    assert game.ruleset.elders == {}
+
+
+def test_an_exit_of_the_old_definition_ends_it_still(tmp_path: Path) -> None:
+    """Exits, goals and what they read belong to the version, too."""
+    ends = "    exit: {when: {count: {event: page_viewed, gte: 2}}}\n"
+    old = OLD.replace("    steps:", ends + "    steps:")
+    game = play(tmp_path / "old", old)
+    edited(game, tmp_path / "new", NEW)
+    game.event("1d", "page_viewed", page="home")
+    game.event("25h", "page_viewed", page="home")
+    assert game.lead.journeys["care"].reason == "exit: condition"
+
+
+@pytest.mark.parametrize("folder", [BASE, *CONFIGS], ids=lambda folder: folder.name)
+def test_a_definition_comes_back_from_disk_as_it_was(folder: Path) -> None:
+    """Conditions, spans and operands too: what runs after a restart is what was written."""
+    definitions = load_folder(folder, {}).definitions
+    assert definitions is not None
+    for each in definitions.journeys:
+        again = versions.decode(versions.encode(each))
+        assert again == each
+        assert versions.stamped(again).version == each.version
+
+
+def test_an_old_journey_outlives_what_it_named(tmp_path: Path) -> None:
+    """A message, a stage and a calendar that are gone cost their own step, and are told."""
+    old = journey(
+        "{id: one, wait: 2d}",
+        "{id: mail, send: 告别}",
+        "{id: stage, set: {stage: 试用}}",
+        "{id: open, wait: {calendar: 展会}}",
+        "{id: last, set: {tags: {add: [旧完]}}}",
+    )
+    named = {
+        "messages": "messages:\n  welcome: {action: email, text: 你好}\n  告别: {action: email, text: 再见}\n",
+        "lifecycle": "stages: [{id: new}, {id: 试用}, {id: won}, {id: lost}, {id: invalid}]\n",
+        "calendars": "calendars:\n  展会: {zone: Asia/Shanghai, days: [sat, sun]}\n",
+    }
+    game = Play(rules(tmp_path / "old", journeys=old, **named))
+    game.event("0d", "form_submitted", EMAIL)
+    edited(game, tmp_path / "new", NEW)
+    game.clock("30d")
+    assert game.lead.facts["lead.tags"] == ["旧完"]
+    assert game.lead.journeys["care"].reason == "completed"
+    assert [h["message"] for h in game.happened("message_blocked")] == ["告别"]
+    assert [h["to"] for h in game.happened("stage_refused")] == ["试用"]
