@@ -71,8 +71,9 @@ def schemas_of(*configs: Path) -> dict[str, Schema]:
         name: ActionForms(action.params_schema, action.connection_schema)
         for name, action in plugins.actions.items()
     }
+    channels = {name: channel.config_schema for name, channel in plugins.channels.items()}
     whole = together(_vocabulary(config, plugins) for config in configs)
-    return specialised(msgspec.structs.replace(whole, actions=actions))
+    return specialised(msgspec.structs.replace(whole, actions=actions, channels=channels))
 
 
 def _vocabulary(config: Path, plugins: Plugins) -> Vocabulary:

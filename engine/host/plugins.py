@@ -14,7 +14,7 @@ import pluggy
 import plugins as builtin_plugins
 from engine.errors import LeadrulesError
 from engine.language.catalogue import Catalogue
-from engine.language.definitions import Connection, Definitions, Limits
+from engine.language.definitions import ChannelSettings, Connection, Definitions, Limits
 from engine.language.diagnostic import Diagnostic
 from engine.language.nearest import did_you_mean
 from engine.plugin import PROJECT, Action, Channel, Enricher, Hooks, Names
@@ -155,10 +155,12 @@ class Plugins:
         self._infos.append(PluginInfo(name, origin, actions, channels, enrichers))
 
     def check(self, definitions: Definitions) -> list[Diagnostic]:
-        """Return what is wrong with the connections and enrichers of a configuration."""
+        """Return what is wrong with connections, channels and enrichers of a configuration."""
         found: list[Diagnostic] = []
         for connection in definitions.server.connections.values():
             found += self._check_connection(connection)
+        for channel in definitions.server.channels.values():
+            found += self._check_channel(channel)
         found += self._check_enrichments(definitions)
         return found
 
@@ -207,6 +209,25 @@ class Plugins:
                 f"{where}: {_say(error)}",
                 connection.source,
                 hint=f'see the settings of the plugin "{connection.plugin}"',
+            )
+
+    def _check_channel(self, written: ChannelSettings) -> Iterable[Diagnostic]:
+        channel = self._channels.get(written.name)
+        if channel is None:
+            yield Diagnostic(
+                "unknown-plugin",
+                f'"{written.name}" is no channel plugin; '
+                + did_you_mean(written.name, self._channels),
+                written.source,
+                hint="install the plugin, or name one that is installed",
+            )
+            return
+        for error in _violations(channel.config_schema, dict(written.params)):
+            yield Diagnostic(
+                "bad-channel",
+                f'the channel "{written.name}": {_say(error)}',
+                written.source,
+                hint=f'see the settings of the channel "{written.name}"',
             )
 
 

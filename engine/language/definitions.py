@@ -14,6 +14,7 @@ from engine.language.diagnostic import Source
 from engine.language.handling import (
     Attached,
     Away,
+    ChannelSettings,
     Claim,
     Connection,
     Journey,
@@ -61,6 +62,7 @@ __all__ = (
     "AnyOf",
     "Attached",
     "Away",
+    "ChannelSettings",
     "Claim",
     "Condition",
     "Connection",

@@ -324,6 +324,14 @@ class Connection(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
 
+class ChannelSettings(Struct, frozen=True, kw_only=True):
+    """What ``channels`` in server.yaml says of one channel plugin; variables are filled in."""
+
+    name: str
+    params: Mapping[str, Any]
+    source: Source
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """Where this installation differs from others: database, connections, tokens.
 
@@ -338,3 +346,4 @@ class Server(Struct, frozen=True, kw_only=True):
     network: str = "own"
     network_source: Source | None = None
     linking: Linking | None = None
+    channels: Mapping[str, ChannelSettings] = {}

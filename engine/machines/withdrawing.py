@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.machines.bots import GIVEN, WITHDRAWS, about, near
+from engine.machines.bots import GIVEN, WITHDRAWS, about
 from engine.machines.scoring import judge, take_back
 from engine.machines.state import Decision, Event, Lead, Number
 from engine.machines.work import Work
@@ -21,6 +21,7 @@ from engine.network.ruleset import Ruleset
 from engine.network.windows import DECIMALS, Window
 
 REASON: Final = "bot"
+_LEAST: Final = 4  # what a remembered click has at least: instant, delivery, message, id
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -46,28 +47,34 @@ def note(
     found: Sequence[Rule],
 ) -> None:
     """Remember what a click gave, and forget those that are too old to be of one burst."""
-    lead, settings = decision.lead, ruleset.definitions.intake.bots
-    kept = [each for each in lead.mail.get(GIVEN, ()) if near(settings, each[0], event)]
+    lead, at = decision.lead, event.at
+    known, span = lead.mail.get(GIVEN, ()), ruleset.definitions.intake.bots.span
+    kept = [each for each in known if abs(each[0] - at) < span]
     if not (event.bot or event.history or event.screened):
-        truths = {
-            rule.key: before.truths[rule.key]
-            for feed in reaction.feeds
-            for rule in feed.silences
-            if rule.key in before.truths and rule.key not in lead.truths
-        }
-        given = Given(
-            event.at, *about(event), event.id, _points(decision, event, found),
-            _windows(before, lead, event, reaction), truths,
-        )  # fmt: skip
-        kept.append(msgspec.to_builtins(given))
-    if kept or GIVEN in lead.mail:
+        points = _points(decision, event, found) if decision.fired else {}
+        windows = _windows(before, lead, event, reaction)
+        truths = _ended(before, lead, reaction) if before.truths else {}
+        entry = [at, *about(event), event.id, points, windows, truths]  # as `Given` encodes
+        while not entry[-1] and len(entry) > _LEAST:
+            entry.pop()
+        kept.append(entry)
+    if kept or known:
         lead.mail = {**lead.mail, GIVEN: kept}
+
+
+def _ended(before: Lead, after: Lead, reaction: Reaction) -> dict[str, int]:
+    """Return the silences that an event ended, with the instant since when they held."""
+    return {
+        rule.key: before.truths[rule.key]
+        for feed in reaction.feeds
+        for rule in feed.silences
+        if rule.key in before.truths and rule.key not in after.truths
+    }
 
 
 def _points(decision: Decision, event: Event, found: Sequence[Rule]) -> dict[str, Number]:
     """Return what the rules gave that hear the event; 0 where one fired and gave nothing."""
-    fired = set(decision.fired)
-    given: dict[str, Number] = {}
+    fired, given = decision.fired, dict[str, Number]()
     for rule in found:
         if rule.id in fired:
             given[rule.key] = sum(

@@ -26,7 +26,10 @@ from engine.store import meta
 
 TOKEN_VARIABLE: Final = "LEADRULES_TOKEN"
 _META_KEY: Final = "admin_token_sha256"
-_FREE_PATHS: Final = ("/-/healthy", "/-/ready")
+_FREE_PATHS: Final = (
+    *("/-/healthy", "/-/ready"),
+    *("/console/sign-in", "/console/sign-out", "/console/settings"),
+)
 _FREE_BELOW: Final = ("/channels/", "/unsubscribe/", "/console/static/")
 _CONSOLE: Final = "/console/"
 _USUAL: Final = re.compile(r"(?:http:)?//(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
@@ -94,7 +97,11 @@ class Access:
 
         The table is asked by hash, whose timing tells a guesser nothing of any token.
         """
-        held = self._held.get(digest_of(token))
+        return self.by_digest(digest_of(token))
+
+    def by_digest(self, digest: bytes) -> Principal | None:
+        """Return whose token has this SHA-256, None for nobody's."""
+        held = self._held.get(digest)
         if held is None:
             return None
         principal, expires = held

@@ -58,7 +58,8 @@ def _endpoints(channel: Channel, route: Route) -> Iterator[Endpoint]:
             summary=route.summary or f"Channel {channel.name}",
             tag="channels",
             scope="free",
-            fails=(413, 422, 429),
+            # What an address names may not be there.
+            fails=(404, 413, 422, 429) if "{" in route.path else (413, 422, 429),
         )
 
 
@@ -108,7 +109,7 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
     body = await read_body(request, service.max_body)
     form, data = await _read(body, request)
     definitions = service.runtime.ruleset.definitions
-    settings = definitions.server.settings.get("channels", {}).get(channel.name, {})
+    written = definitions.server.channels.get(channel.name)
     return ChannelRequest(
         method=request.method,
         path=request.url.path,
@@ -119,7 +120,7 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
         form=form,
         data=data,
         client=request.client.host if request.client else None,
-        settings=settings,
+        settings=written.params if written else {},
         names=names_of(definitions.catalogue),
         links=links_of(definitions),
         now=service.runtime.clock.now(),

@@ -36,7 +36,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     ``scope`` is what it asks of a role (see roles.py), by default ``read`` for GET and ``operate``
     for all else. ``takes`` is the schema of its body, ``gives`` that of a good answer, ``media``
-    its type; ``fails`` are the statuses of errors beyond those every route has.
+    its type; ``fails`` are the statuses of errors beyond those every route has. The audit tells of
+    a route unless it is ``noted`` elsewhere.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     media: str = "application/json"
     fails: tuple[int, ...] = ()
     scope: str | None = None
+    noted: bool = True
 
     @property
     def needs(self) -> str:

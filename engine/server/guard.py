@@ -24,7 +24,7 @@ _UNNOTED: Final = frozenset({"free", "ingest"})
 
 def guarded(endpoint: Endpoint) -> Handler:
     """Return the handler of a route for those whose role reaches it."""
-    noted = endpoint.method != "GET" and endpoint.needs not in _UNNOTED
+    noted = endpoint.noted and endpoint.method != "GET" and endpoint.needs not in _UNNOTED
 
     async def handler(request: Request) -> Response:
         who: Principal = request.scope["principal"]

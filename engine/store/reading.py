@@ -27,6 +27,7 @@ from engine.store import (
     snapshots,
     versions,
 )
+from engine.store.boards import Boards
 from engine.store.database import connect_reader
 from engine.store.listing import Wanted, find_leads
 from engine.store.merges import Merged
@@ -229,6 +230,10 @@ class Reader:
         return enrichments.of_lead(self._connection, lead)
 
     # --- figures -----------------------------------------------------------------------------
+
+    def boards(self) -> Boards:
+        """Return what the console's pages count; to be used in this thread."""
+        return Boards(self._connection)
 
     def funnel(self) -> list[Item]:
         """Return {stage, source, leads} for every pair that has leads; both may be None."""

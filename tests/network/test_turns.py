@@ -55,6 +55,24 @@ def test_what_appears_or_goes_is_looked_at() -> None:
     assert not turns(compare("s", "exists", True)).quiet({"s"}, {}, {"s": 1})
 
 
+@pytest.mark.parametrize("op", ["gte", "gt", "rises_to", "falls_below", "eq"])
+def test_what_is_not_there_is_below_every_bound(op: str) -> None:
+    """Where being there makes nothing hold, a number that appears below the bounds is quiet."""
+    made = turns(compare("s", op, 50))
+    assert quiet(made, None, 49)
+    assert quiet(made, 49, None)
+    assert not quiet(made, None, 51)
+
+
+@pytest.mark.parametrize("op", ["lt", "lte", "ne"])
+def test_what_appears_is_looked_at_where_being_there_may_make_it_hold(op: str) -> None:
+    """A missing number fails these tests, one below the bound does not; one bound is enough."""
+    made = turns(compare("s", op, 50), compare("s", "gte", 9))
+    assert not quiet(made, None, 1)
+    assert not quiet(made, 1, None)
+    assert quiet(turns(compare("t", op, 50), compare("s", "gte", 9)), None, 1)
+
+
 def test_what_nobody_reads_is_quiet() -> None:
     """A fact of no condition may change as it likes, whatever it is."""
     made = turns(compare("s", "gte", 50))

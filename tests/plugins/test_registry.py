@@ -152,6 +152,22 @@ connections:
     assert "hunter" not in repr(found)
 
 
+def test_settings_of_channels_are_checked(tmp_path: Path) -> None:
+    """A channel's name and settings are checked at their place; variables are filled in."""
+    server = """
+channels:
+  form: {honeypott: website}
+  fom: {}
+connections: {email: {plugin: log}, notify: {plugin: log}}
+"""
+    loaded = load_folder(write_config(tmp_path, server=server))
+    assert loaded.definitions is not None, loaded.diagnostics
+    found = {d.source.line: d for d in Plugins().check(loaded.definitions)}
+    assert (found[3].code, found[4].code) == ("bad-channel", "unknown-plugin")
+    assert "honeypott" in found[3].message
+    assert 'did you mean "form"?' in found[4].message
+
+
 def test_channels_see_what_may_be_filled(tmp_path: Path) -> None:
     """Derived fields are not among the names that a channel sees."""
     loaded = load_folder(write_config(tmp_path))

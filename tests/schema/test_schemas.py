@@ -281,6 +281,13 @@ def test_other_peoples_actions_speak_our_dialect() -> None:
     assert list(Draft7Validator(made["server"]).iter_errors(connection)) == []
 
 
+def test_settings_of_channels_are_completed() -> None:
+    """An editor knows the settings of each channel plugin."""
+    server = Draft7Validator(schemas_of(CONFIG)["server"])
+    assert list(server.iter_errors({"channels": {"form": {"honeypot": "website"}}})) == []
+    assert list(server.iter_errors({"channels": {"form": {"honeypott": "website"}}}))
+
+
 def _step_errors(schema: dict[str, Any], step: dict[str, Any]) -> list[str]:
     journey = {"id": "j", "enter": {"event": "form_submitted"}, "steps": [step]}
     found = Draft7Validator(schema).iter_errors({"journeys": [journey]})

@@ -57,10 +57,10 @@ def nullable(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]}
 
 
-def mapping(values: Schema, description: str = "", least: int = 0) -> Schema:
+def mapping(values: Schema, description: str = "", least: int = 0, **more: Any) -> Schema:
     """Return the schema of a map from names of one's own to ``values``."""
     size = {"minProperties": least} if least else {}
-    return typed("object", description, additionalProperties=values, **size)
+    return typed("object", description, additionalProperties=values, **size, **more)
 
 
 def listing(items: Schema, description: str = "", least: int = 0) -> Schema:

@@ -1,4 +1,4 @@
-"""What plugins add: settings of connections, and parameters of actions."""
+"""What plugins add: settings of connections and channels, and parameters of actions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ _FREE: Final[tuple[Schema, ...]] = ({"type": "string"}, {})
 
 
 def definitions(v: Vocabulary) -> dict[str, Schema]:
-    """Return ``connects`` (by plugin) and ``acts`` (by connection)."""
+    """Return ``connects`` (by plugin), ``acts`` (by connection) and ``listens`` (by channel)."""
     connects = [_connection(name, forms.connection) for name, forms in v.actions.items()]
     acts = [
         _step(name, v.actions[plugin].params)
         for name, plugin in v.connections.items()
         if plugin in v.actions
     ]
+    listens = {name: fitted(settings) for name, settings in v.channels.items()}
     return {
         "connects": {"allOf": connects} if connects else {},
         "acts": {"allOf": acts} if acts else {},
+        "listens": {"properties": listens} if listens else {},
     }
 
 

@@ -40,6 +40,11 @@ def structure() -> Schema:
                 ("own", "durable"), "durable: durable-rules answers the scoring conditions."
             ),
             "connections": mapping(connection, "Uses of action plugins (连接), by name."),
+            "channels": mapping(
+                typed("object", "What this channel plugin is told."),
+                "Settings of channel plugins (渠道), by the plugin's name.",
+                allOf=[ref("listens")],
+            ),
             "retention": _retention(),
             "links": _links(),
             **serving(),

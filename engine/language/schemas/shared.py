@@ -37,7 +37,7 @@ NAMES = {
 
 # Conditions on whole maps that say nothing here: what a configuration's own schema adds.
 HOOKS = (
-    *("hears", "happens", "acts", "connects"),
+    *("hears", "happens", "acts", "connects", "listens"),
     *("repeats", "reenters", "assigns", "climbs", "waits"),
 )
 

@@ -35,6 +35,7 @@ def _joined(a: Vocabulary, b: Vocabulary) -> Vocabulary:
         **{name: _both(getattr(a, name), getattr(b, name)) for name in lists},
         connections={**a.connections, **b.connections},
         actions={**a.actions, **b.actions},
+        channels={**a.channels, **b.channels},
     )
 
 

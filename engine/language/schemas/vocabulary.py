@@ -24,6 +24,7 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     """Every name that a configuration declares, also in files with mistakes.
 
     ``connections`` maps each to its plugin, ``actions`` each action plugin to its forms,
+    ``channels`` each channel plugin to the JSON Schema of its settings,
     ``rules`` are scoring rules, routes and journeys: what a test may expect to fire.
     """
 
@@ -38,6 +39,7 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[str, ...] = ()
     connections: Mapping[str, str] = {}
     actions: Mapping[str, ActionForms] = {}
+    channels: Mapping[str, Mapping[str, Any]] = {}
 
 
 def vocabulary_of(scope: Scope, parts: Parts, templates: Sequence[str]) -> Vocabulary:

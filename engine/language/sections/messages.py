@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.language.diagnostic import Diagnostics, Source
-from engine.language.handling import Connection, Limits, Message, Server
+from engine.language.handling import ChannelSettings, Connection, Limits, Message, Server
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.scope import Scope
@@ -111,6 +111,7 @@ class ServerBuilder:
         """Return the settings; later files win."""
         settings: dict[str, Any] = {}
         connections: dict[str, Connection] = {}
+        channels: dict[str, ChannelSettings] = {}
         places: dict[str, Source] = {}
         for part in parts:
             for name, member in part.entries():
@@ -125,6 +126,10 @@ class ServerBuilder:
                     source=member.key_source,
                     limits=_limits(params.get("limits") or {}),
                 )
+            for name, member in part.entries("channels"):
+                channels[name] = ChannelSettings(
+                    name=name, params=self._fill(member), source=member.key_source
+                )
             self._check_zone(part.child("zone"))
         return Server(
             database=settings.get("database", "leadrules.db"),
@@ -135,6 +140,7 @@ class ServerBuilder:
             network=settings.get("network", "own"),
             network_source=places.get("network"),
             linking=self._linking(settings.get("links"), places.get("links")),
+            channels=channels,
         )
 
     def _linking(self, written: Any, place: Source | None) -> Linking | None:

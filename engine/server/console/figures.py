@@ -1,0 +1,57 @@
+"""Figures that many pages show and that take long to count: counted once, shown to all.
+
+A figure that has grown old is still shown while a thread counts anew, so no page waits for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+FRESH_S: Final = 3.0
+
+
+class Figures:
+    """Remembers results by name. Nobody but the first to ask for a name waits for it."""
+
+    def __init__(self, fresh_s: float = FRESH_S) -> None:
+        self._fresh_s = fresh_s
+        self._known: dict[str, tuple[float, Any]] = {}
+        self._counting: set[str] = set()
+        self._lock = threading.Lock()
+
+    def get(self, name: str, count: Callable[[], T]) -> T:
+        """Return ``count()`` of a moment ago, or of now when there is none."""
+        with self._lock:
+            known = self._known.get(name)
+            age = time.monotonic() - known[0] if known else 0.0
+            due = known is not None and age > self._fresh_s and name not in self._counting
+            if due:
+                self._counting.add(name)
+        if known is None:
+            return self._count(name, count)
+        if due:
+            threading.Thread(target=self._again, args=(name, count), daemon=True).start()
+        found: T = known[1]
+        return found
+
+    def forget(self) -> None:
+        """Count all anew, as after a person has changed something and looks at once."""
+        with self._lock:
+            self._known.clear()
+
+    def _count(self, name: str, count: Callable[[], T]) -> T:
+        value = count()
+        with self._lock:
+            self._known[name] = time.monotonic(), value
+        return value
+
+    def _again(self, name: str, count: Callable[[], T]) -> None:
+        try:
+            self._count(name, count)
+        finally:
+            with self._lock:
+                self._counting.discard(name)

@@ -1,0 +1,173 @@
+"""Leads: found as one types, narrowed by filters that are the page's address, taken away as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from engine.server.console.forms import ask, back_of, data_of, done, form_of
+from engine.server.console.pages import get, post
+from engine.server.console.room import is_sales, page, room_of, words_of
+from engine.server.endpoint import TEXT, Schema, reading, services
+from engine.server.ownership import narrowed, own_pools, principal
+from engine.server.problems import Problem
+from engine.store.listing import SORTS
+from engine.store.pages import Page
+
+FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source")
+NONE: Final = "-"  # "has none", where an empty filter means "any"
+_QUERY: Final[dict[str, Schema]] = dict.fromkeys(("q", *FILTERS, "sort", "cursor", "member"), TEXT)
+_PAGE: Final = 50
+_CSV_PAGE: Final = 1_000
+_MOST: Final = 100_000
+_COLUMNS: Final = (
+    *("id", "name", "company", "title", "phone", "email", "city", "industry"),
+    *("score", "grade", "stage", "owner", "team", "pool", "source", "created_at", "updated_at"),
+)
+_OWN: Final = frozenset(
+    ("id", "score", "grade", "stage", "owner", "team", "pool", "source", "created_at", "updated_at")
+)
+# What a spreadsheet would run as a formula, in either width; strangers fill these cells.
+_FORMULA: Final = re.compile(r"[\s​-‏‪-‮﻿]*[=+\-@＝＋－＠\t\r]")
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+
+
+async def leads(request: Request) -> Response:
+    """The list; for a script that asks again as one types, the same page."""
+    wanted = _wanted(request)
+    found = await _found(request, wanted, request.query_params.get("cursor"), _PAGE)
+    choices = await reading(_choices, request)
+    following = None
+    if found.next is not None:
+        following = f"?{urlencode({**wanted, 'cursor': found.next})}"
+    return page(
+        request,
+        "leads.html",
+        "leads",
+        items=found.items,
+        following=following,
+        wanted=wanted,
+        choices=choices,
+        query=urlencode({k: v for k, v in wanted.items() if v}),
+        is_first="cursor" not in request.query_params,
+        sorts=list(SORTS),
+    )
+
+
+def _wanted(request: Request) -> dict[str, str]:
+    query = request.query_params
+    return {name: query[name] for name in ("q", *FILTERS, "sort") if query.get(name)}
+
+
+async def _found(request: Request, wanted: dict[str, str], cursor: str | None, limit: int) -> Page:
+    filters = {n: None if wanted[n] == NONE else wanted[n] for n in FILTERS if n in wanted}
+    sort = wanted.get("sort")
+    if sort is not None and sort not in SORTS:
+        raise Problem(400, "bad-sort", f"{sort[:80]!r} is no order of leads")
+    return await reading(
+        services(request).runtime.reader.leads,
+        text=wanted.get("q"),
+        filters=narrowed(request, filters),
+        limit=limit,
+        cursor=cursor,
+        sort=sort,
+    )
+
+
+def _choices(request: Request) -> dict[str, list[tuple[str, str]]]:
+    """Return what each filter offers, as (value, label)."""
+    runtime = services(request).runtime
+    definitions = runtime.ruleset.definitions
+    pools, teams = definitions.routing.pools, definitions.routing.teams
+    known = room_of(request).figures.get("sources", runtime.reader.funnel)
+    sources = sorted({line["source"] for line in known if line["source"]})
+    own = own_pools(request)
+    return {
+        "stage": [(s.id, s.label or s.id) for s in definitions.lifecycle.stages],
+        "grade": [(g.grade, g.grade) for g in definitions.default_model.grades],
+        "owner": [] if is_sales(request) else members(request),
+        "team": [] if is_sales(request) else [(t.id, t.label or t.id) for t in teams.values()],
+        "pool": [(p.id, p.label or p.id) for p in pools.values() if p.id in own],
+        "source": [(source, source) for source in sources],
+    }
+
+
+def members(request: Request) -> list[tuple[str, str]]:
+    """Return all salespeople as (id, name), each once."""
+    teams = services(request).runtime.ruleset.teams.values()
+    return list({m.id: (m.id, m.name) for team in teams for m in team.members}.values())
+
+
+async def give(request: Request) -> Response:
+    """Give the leads that are ticked to somebody, or put them into a pool."""
+    fields = await form_of(request)
+    ticked = [value for name, value in fields if name == "lead"]
+    said = data_of([each for each in fields if each[0] in {"owner", "pool", "reason"}])
+    if "pool" in said:
+        said.pop("owner", None)
+    data = {**said, "leads": ticked}
+    doing = ask(request, "POST", "/v1/leads/assign", {}, data)
+    return await done(request, doing, back_of(fields, "/console/leads"), "said.given")
+
+
+async def table(request: Request) -> Response:
+    """What the filters leave, as CSV that a spreadsheet opens and runs nothing of."""
+    wanted = _wanted(request)
+    words = words_of(request)
+    first = await _found(request, wanted, None, _CSV_PAGE)
+
+    async def lines() -> AsyncIterator[str]:
+        found, count = first, 0
+        yield "\ufeff" + _line([words.say(f"csv.{name}") for name in _COLUMNS])
+        while True:
+            yield "".join(_line(_row(item)) for item in found.items)
+            count += len(found.items)
+            if found.next is None or count >= _MOST:
+                return
+            found = await _found(request, wanted, found.next, _CSV_PAGE)
+
+    named = {"content-disposition": 'attachment; filename="leads.csv"'}
+    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=named)
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    fields = item["fields"]
+    return [cell((item if name in _OWN else fields).get(name)) for name in _COLUMNS]
+
+
+def cell(value: Any) -> str:
+    """Return a cell's text, behind an apostrophe where a spreadsheet would calculate it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _line(cells: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()
+
+
+def who_acts(request: Request) -> str | None:
+    """Return the salesperson that is signed in, None for others."""
+    return principal(request).member
+
+
+ENDPOINTS: Final = (
+    get("/console/leads", leads, "Leads, searched and filtered", scope="leads", query=_QUERY),
+    get(
+        "/console/leads.csv",
+        table,
+        "The same leads as CSV",
+        scope="leads",
+        media="text/csv",
+        query=_QUERY,
+    ),
+    post("/console/leads/give", give, "Give many leads away", scope="work"),
+)

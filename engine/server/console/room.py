@@ -1,0 +1,166 @@
+"""The room that pages are made in: templates, words, files, and what every page shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import jinja2
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+import engine
+from engine.server.console.figures import Figures
+from engine.server.console.formats import Formats
+from engine.server.console.menu import menu_of
+from engine.server.console.sessions import COOKIE as SESSION
+from engine.server.console.sessions import Sessions
+from engine.server.console.words import Words, catalogues, language_of
+from engine.server.endpoint import services
+from engine.server.ownership import principal
+from engine.server.problems import Problem
+from engine.server.roles import STRANGER, Principal
+
+HERE: Final = Path(__file__).parent
+THEMES: Final = ("auto", "light", "dark")
+THEME_COOKIE: Final = "leadrules_theme"
+SAID_COOKIE: Final = "leadrules_said"
+# htmx brings neither its own style nor code out of attributes; both would need a laxer policy.
+HTMX: Final = {"includeIndicatorStyles": False, "allowEval": False, "selfRequestsOnly": True}
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+class Room:
+    """The templates, compiled once with every value escaped, and what they draw on."""
+
+    def __init__(self) -> None:
+        self.words = catalogues()
+        self.sessions = Sessions()
+        self.figures = Figures()
+        self.files: Mapping[str, str] = msgspec.json.decode(
+            (HERE / "static" / "manifest.json").read_bytes(), type=dict[str, str]
+        )
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.do"],
+        )
+        self._environment.globals["asset"] = lambda name: f"/console/static/{self.files[name]}"
+        self._environment.globals["htmx"] = json.dumps(HTMX)
+        self._environment.globals["segment"] = lambda text: quote(str(text), safe="")
+
+    def render(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Return a page."""
+        text = self._environment.get_template(name).render(**values)
+        return HTMLResponse(text, status, headers={"content-security-policy": POLICY})
+
+
+def room_of(request: Request) -> Room:
+    """Return the room of the request's application."""
+    found: Room = request.app.state.pages
+    return found
+
+
+def words_of(request: Request) -> Words:
+    """Return the words in the reader's language."""
+    return room_of(request).words[language_of(request)]
+
+
+def formats_of(request: Request) -> Formats:
+    """Return how values are written for the reader."""
+    runtime = services(request).runtime
+    return Formats(runtime.ruleset.definitions.server.zone, runtime.clock.now())
+
+
+def page(
+    request: Request, name: str, active: str = "", status: int = 200, **values: Any
+) -> HTMLResponse:
+    """Return a page of the console in the reader's language; ``active`` is its place in the menu."""
+    room, words = room_of(request), words_of(request)
+    who: Principal = request.scope.get("principal", STRANGER)
+    runtime = services(request).runtime
+    formats = formats_of(request)
+    theme = request.cookies.get(THEME_COOKIE, THEMES[0])
+    said = _said(request)
+    answer = room.render(
+        name,
+        status,
+        t=words.say,
+        name=words.name,
+        label=words.label,
+        lang=words.language,
+        f=formats,
+        theme=theme if theme in THEMES else THEMES[0],
+        who=who,
+        is_open=SESSION not in request.cookies,
+        menu=menu_of(who, active),
+        active=active,
+        proof=proof_of(request),
+        path=request.url.path,
+        here=here(request),
+        said=said,
+        now=runtime.clock.now(),
+        version=engine.__version__,
+        **values,
+    )
+    if said is not None:
+        answer.delete_cookie(SAID_COOKIE, path="/console/")
+    return answer
+
+
+def here(request: Request) -> str:
+    """Return the page's address with its query."""
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
+
+
+def proof_of(request: Request) -> str:
+    """Return what a form of this browser's session must carry."""
+    return room_of(request).sessions.proof(request.cookies.get(SESSION))
+
+
+def saying(text: str, good: bool = True) -> str:
+    """Return the cookie by which the next page says what was done."""
+    return quote(json.dumps([good, text[:600]]))
+
+
+def _said(request: Request) -> tuple[bool, str] | None:
+    try:
+        good, text = json.loads(unquote(request.cookies.get(SAID_COOKIE, "")))
+    except (ValueError, TypeError):
+        return None
+    return bool(good), str(text)
+
+
+def problem_page(request: Request, problem: Problem) -> HTMLResponse:
+    """Return an error as a page; without a session it is the sign-in."""
+    if problem.status == 401:
+        answer = page(request, "sign_in.html", status=401, back=here(request), failed=False)
+    else:
+        request.scope.setdefault("principal", STRANGER)
+        answer = page(request, "problem.html", status=problem.status, problem=problem)
+    for name, value in problem.headers.items():
+        answer.headers[name] = value
+    return answer
+
+
+def wants_page(path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks for a page of the console, not a program for data."""
+    inside = path == "/" or path.startswith("/console")
+    return inside and "text/html" in headers.get("accept", "")
+
+
+def is_sales(request: Request) -> bool:
+    """Whether who asks is a salesperson, who sees their own leads only."""
+    return principal(request).member is not None

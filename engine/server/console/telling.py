@@ -1,0 +1,136 @@
+"""What happened to a lead, told in a line each: what, by whom, and why."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+
+from engine.server.console.room import formats_of, words_of
+from engine.server.console.words import Words
+from engine.server.endpoint import services
+
+# Details that the line's own words say already, or that are for machines.
+_UNSAID: Final = frozenset(
+    ("delivery", "audience", "ruleset", "journey_version", "version", "event", "task", "hash")
+)
+_LONG: Final = 300
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line: ``tone`` colours its ``tag``; ``why`` says by which rule, and where it stands."""
+
+    at: str
+    kind: str
+    title: str
+    details: str = ""
+    why: str = ""
+    tag: str = ""
+    tone: str = ""
+    by: str | None = None
+
+
+def told(request: Request, item: dict[str, Any]) -> Line:
+    """Return a timeline's item in words."""
+    words = words_of(request)
+    tellers = {"event": _event, "score": _score, "happening": _happening, "task": _task}
+    return tellers.get(item["kind"], _delivery)(request, words, item)
+
+
+def event_name(request: Request, words: Words, type: str) -> str:
+    """Return what people call a kind of event."""
+    kind = services(request).runtime.ruleset.catalogue.events.get(type)
+    own = words.texts.get(f"event.{type}")
+    return own or words.label(type, kind.label if kind else None)
+
+
+def _event(request: Request, words: Words, item: dict[str, Any]) -> Line:
+    details = item.get("properties") or {}
+    tag = words.say("line.history") if item.get("history") else ""
+    return Line(
+        item["at"],
+        "event",
+        event_name(request, words, item["type"]),
+        _details(request, details),
+        words.say("line.channel", channel=item.get("channel") or "–"),
+        words.say("line.bot") if item.get("bot") else tag,
+        by=item.get("by"),
+    )
+
+
+def _score(request: Request, words: Words, item: dict[str, Any]) -> Line:
+    ruleset = services(request).runtime.ruleset
+    rule = ruleset.rules.get(f"{item['model']}.{item['dimension']}.{item['rule']}")
+    label = words.label(item["rule"], rule.definition.label if rule else None)
+    points = item["points"]
+    return Line(
+        item["at"],
+        "score",
+        label,
+        item.get("reason") or "",
+        words.say("line.rule", rule=item["rule"], source=item["source"]),
+        formats_of(request).signed(points),
+        "good" if points > 0 else "bad",
+    )
+
+
+def _happening(request: Request, words: Words, item: dict[str, Any]) -> Line:
+    data = dict(item.get("data") or {})
+    rule = data.pop("rule", None)
+    title = words.name("happening", item["type"])
+    if "from" in data and "to" in data:
+        kind = item["type"]
+        before, after = (_named(request, words, kind, data.pop(k)) for k in ("from", "to"))
+        title = f"{title}: {before} → {after}"
+    why = words.say("line.by_rule", rule=rule) if rule else ""
+    bad = item["type"] in {"sla_breached", "message_blocked", "stage_refused"}
+    tag, tone = (words.say("line.attention"), "warn") if bad else ("", "")
+    return Line(item["at"], "happening", title, _details(request, data), why, tag, tone)
+
+
+def _named(request: Request, words: Words, kind: str, value: Any) -> str:
+    if kind != "stage" or value is None:
+        return str(value or "–")
+    stage = services(request).runtime.ruleset.stages.get(value)
+    return words.label(value, stage.definition.label if stage else None)
+
+
+def _task(request: Request, words: Words, item: dict[str, Any]) -> Line:
+    due = item.get("due")
+    details = words.say("line.due", due=due) if due else ""
+    status = words.name("status", item["status"])
+    title = words.say("line.task", title=item["title"])
+    tone = "good" if item["status"] == "done" else "warn"
+    return Line(item["at"], "task", title, details, _from(words, item), status, tone)
+
+
+def _delivery(request: Request, words: Words, item: dict[str, Any]) -> Line:
+    status = item.get("status") or ""
+    tones = {"delivered": "good", "blocked": "warn", "failed": "bad", "dead": "bad"}
+    title = item.get("subject") or item["type"]
+    return Line(
+        item["at"],
+        "delivery",
+        words.say("line.message", title=title),
+        item.get("reason") or "",
+        _from(words, item),
+        words.name("status", status),
+        tones.get(status, ""),
+    )
+
+
+def _from(words: Words, item: dict[str, Any]) -> str:
+    if not item.get("journey"):
+        return ""
+    return words.say("line.journey", journey=item["journey"], step=item.get("step") or "–")
+
+
+def _details(request: Request, data: dict[str, Any]) -> str:
+    formats, words = formats_of(request), words_of(request)
+    parts = [
+        f"{words.name('detail', name)}: {formats.value(value)[:_LONG]}"
+        for name, value in data.items()
+        if value not in (None, "", [], {}) and name not in _UNSAID
+    ]
+    return " · ".join(parts)

@@ -1,0 +1,131 @@
+"""What the console's pages count and list beside leads, to-dos and deliveries."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from engine.language.instants import DAY
+from engine.store import rows
+from engine.store.shapes import Item, when
+
+_CREATED: Final = """
+SELECT (created_at + ?2) / ?3 AS day, count(*) FROM leads WHERE created_at >= ?1 GROUP BY day
+"""
+_ENTERED: Final = """
+SELECT (at + ?2) / ?3 AS day, count(*) FROM transitions WHERE "to" = ?4 AND at >= ?1 GROUP BY day
+"""
+_SINCE: Final = "SELECT count(*) FROM leads WHERE created_at >= ?"
+_CLOCKS: Final = """
+SELECT c.lead, c.clock, c.sla, c.started_at, c.due, l.name, l.company, l.owner, l.team, l.grade,
+    l.score FROM clocks c JOIN leads l ON l.id = c.lead
+WHERE c.status = 'running' AND (?1 IS NULL OR l.owner = ?1) AND (?2 IS NULL OR c.clock = ?2)
+ORDER BY c.due LIMIT ?3
+"""
+_RUNNING: Final = """
+SELECT count(*), coalesce(sum(due < ?), 0) FROM clocks WHERE status = 'running'
+"""
+_WAITING: Final = """
+SELECT step, count(*) FROM enrolments WHERE journey = ? AND left_at IS NULL GROUP BY step
+"""
+_INSIDE: Final = """
+SELECT journey, count(*) FROM enrolments WHERE left_at IS NULL AND journey = ? GROUP BY journey
+"""
+_ENTRANTS: Final = "SELECT count(*) FROM enrolments WHERE journey = ?"
+_LEAVING: Final = """
+SELECT coalesce(reason, ''), count(*) FROM enrolments WHERE journey = ? AND left_at IS NOT NULL
+GROUP BY 1 ORDER BY 2 DESC
+"""
+_PASSED: Final = "SELECT step, count(*) FROM journey_steps WHERE journey = ? GROUP BY step"
+_WHO_WAITS: Final = """
+SELECT e.lead, e.step, e.arrived_at, l.name, l.company, l.score, l.grade, l.owner
+FROM enrolments e JOIN leads l ON l.id = e.lead
+WHERE e.journey = ?1 AND e.left_at IS NULL AND (?2 IS NULL OR e.step = ?2)
+ORDER BY e.arrived_at LIMIT ?3
+"""
+_SPLITS: Final = """
+SELECT variant, count(*) FROM splits WHERE journey = ? AND step = ? GROUP BY variant
+"""
+
+
+class Boards:
+    """Reads figures over one connection. Instants go in as ms and come out as RFC 3339."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def newest(self) -> int:
+        """Return the number of the newest event, 0 for none."""
+        found: int = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
+        return found
+
+    def created(self, since: int, offset: int) -> dict[int, int]:
+        """Return how many leads came, by day since 1970 in a zone ``offset`` ms ahead of UTC."""
+        return dict(self._all(_CREATED, since, offset, DAY))
+
+    def entered(self, stage: str, since: int, offset: int) -> dict[int, int]:
+        """Return how often a stage was entered, by day as in `created`."""
+        return dict(self._all(_ENTERED, since, offset, DAY, stage))
+
+    def created_since(self, since: int) -> int:
+        """Return how many leads have come since an instant."""
+        found: int = self._one(_SINCE, since)[0]
+        return found
+
+    def clocks(
+        self, owner: str | None = None, clock: str | None = None, limit: int = 50
+    ) -> list[Item]:
+        """Return the SLA clocks that run, the first to run out first."""
+        found = self._all(_CLOCKS, owner, clock, limit)
+        return [{**dict(r), "due": when(r["due"]), "due_ms": r["due"]} for r in found]
+
+    def running(self, now: int) -> tuple[int, int]:
+        """Return how many clocks run, and how many of them have run out."""
+        found = self._one(_RUNNING, now)
+        return found[0], found[1]
+
+    def journey(self, id: str) -> Item:
+        """Return {entered, inside, waiting: {step: leads}, passed: {step: times}, left: [...]}."""
+        waiting = dict(self._all(_WAITING, id))
+        return {
+            "entered": self._one(_ENTRANTS, id)[0],
+            "inside": sum(waiting.values()),
+            "waiting": waiting,
+            "passed": dict(self._all(_PASSED, id)),
+            "left": [tuple(row) for row in self._all(_LEAVING, id)],
+        }
+
+    def inside(self, journey: str) -> int:
+        """Return how many leads are in a journey now."""
+        found = self._connection.execute(_INSIDE, (journey,)).fetchone()
+        return found[1] if found else 0
+
+    def waiting(self, journey: str, step: str | None, limit: int = 50) -> list[Item]:
+        """Return leads that are in a journey, or at one of its steps, the longest first."""
+        found = self._all(_WHO_WAITS, journey, step, limit)
+        return [{**dict(row), "arrived_at": when(row["arrived_at"])} for row in found]
+
+    def split(self, journey: str, step: str) -> dict[str, int]:
+        """Return how many leads each variant of a split was given."""
+        return dict(self._all(_SPLITS, journey, step))
+
+    def winner(self, journey: str, step: str) -> Item | None:
+        """Return {variant, at, figures} of a split that has decided, else None."""
+        statement = "SELECT variant, at, figures FROM winners WHERE journey = ? AND step = ?"
+        row = self._connection.execute(statement, (journey, step)).fetchone()
+        if row is None:
+            return None
+        figures = rows.from_json(row["figures"])
+        return {"variant": row["variant"], "at": when(row["at"]), "figures": figures}
+
+    def hits(self) -> dict[tuple[str, str], int]:
+        """Return how often each rule has fired, by (kind, id), as last written down."""
+        found = self._all("SELECT kind, rule, hits FROM rule_hits")
+        return {(kind, rule): count for kind, rule, count in found}
+
+    def _all(self, statement: str, *values: Any) -> list[sqlite3.Row]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def _one(self, statement: str, *values: Any) -> sqlite3.Row:
+        found: sqlite3.Row = self._connection.execute(statement, values).fetchone()
+        return found
