@@ -37,7 +37,8 @@ def plain_environ() -> dict[str, str]:
 class Server:
     """One server on one database, started and killed as often as wanted."""
 
-    def __init__(self, config: Path, database: Path) -> None:
+    def __init__(self, config: Path, database: Path, *options: str) -> None:
+        self.options = options  # of `leadrules serve`
         self.config = config
         self.database = database
         self.log = config.parent / "server.log"
@@ -52,7 +53,7 @@ class Server:
     def launch(self) -> subprocess.Popen[bytes]:
         """Start it, and don't wait."""
         command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(self.config)]
-        command += ["--db", str(self.database), "--port", str(self.port)]
+        command += ["--db", str(self.database), "--port", str(self.port), *self.options]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=plain_environ(), stdout=log, stderr=log

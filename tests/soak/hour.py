@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import linear_regression, quantiles
+from typing import NamedTuple
 
 import httpx
 
@@ -81,6 +82,13 @@ class Minute:
             self.first_error = self.first_error or wrong
 
 
+class Load(NamedTuple):
+    """So many events a second, over at most so many connections at once."""
+
+    rate: float
+    clients: int
+
+
 async def measure(http: httpx.AsyncClient, body: Body, clients: int, seconds: float) -> float:
     """Return how many events a second ``clients`` get answered that wait for each answer."""
     until, found = time.perf_counter() + seconds, Minute()
@@ -106,18 +114,28 @@ async def fill(http: httpx.AsyncClient) -> None:
         (await http.post("/v1/events", json=events)).raise_for_status()
 
 
-async def keep_up(http: httpx.AsyncClient, body: Body, rate: float, seconds: float) -> Minute:
-    """Send ``rate`` events a second, on time, and return what came of them."""
-    found, running = Minute(), set[asyncio.Task[None]]()
+async def keep_up(http: httpx.AsyncClient, body: Body, load: Load, seconds: float) -> Minute:
+    """Send so many events a second, on time, and return what came of them.
+
+    What is due while every client waits for an answer goes out late and counts from when it was
+    due; it queues here, as a pool of connections slows down with those that wait for one.
+    """
+    found, due = Minute(), asyncio.Queue[float | None]()
+
+    async def client() -> None:
+        while (instant := await due.get()) is not None:
+            await found.send(http, body(), instant)
+
+    clients = [asyncio.create_task(client()) for _ in range(load.clients)]
     began = time.perf_counter()
-    for due in itertools.takewhile(lambda at: at < seconds, _instants(rate)):
-        wait = began + due - time.perf_counter()
+    for at in itertools.takewhile(lambda at: at < seconds, _instants(load.rate)):
+        wait = began + at - time.perf_counter()
         if wait > 0:
             await asyncio.sleep(wait)
-        task = asyncio.create_task(found.send(http, body(), began + due))
-        running.add(task)
-        task.add_done_callback(running.discard)
-    await asyncio.gather(*running)
+        due.put_nowait(began + at)
+    for _ in clients:
+        due.put_nowait(None)
+    await asyncio.gather(*clients)
     return found
 
 
@@ -134,10 +152,11 @@ async def soak(server: Server, options: argparse.Namespace) -> dict[str, float]:
         limit = await measure(http, body, options.clients, options.measure)
         print(f"limit {limit:,.0f} events/s; {limit / 2:,.0f} events/s from now on", flush=True)
         print(f"{'minute':>6} {'RSS MB':>7} {'events':>7} {'errors':>6} {'p99 ms':>7}")
+        load = Load(limit / 2, options.clients * 4)
         minutes: list[Minute] = []
         sizes: list[tuple[float, float]] = []
         for number in range(options.minutes):
-            minutes.append(await keep_up(http, body, limit / 2, options.length))
+            minutes.append(await keep_up(http, body, load, options.length))
             sizes.append((number + 1.0, server.rss() / 1e6))
             last = minutes[-1]
             print(
