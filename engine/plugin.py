@@ -8,7 +8,7 @@ since 1970 UTC, durations whole milliseconds.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -19,12 +19,26 @@ from engine.calls import BadAnswer as BadAnswer
 from engine.calls import Caller as Caller
 from engine.calls import Tokens as Tokens
 from engine.language.definitions import Limits as Limits
+from engine.language.strategies import Candidate as Candidate
+from engine.language.strategies import Routed as Routed
+from engine.language.strategies import Strategy as Strategy
 from engine.links import About as About
 from engine.links import Links as Links
 from engine.outbound import ForbiddenTarget as ForbiddenTarget
 from engine.outbound import Target as Target
 from engine.outbound import check_target as check_target
 from engine.outbound import next_target as next_target
+from engine.plugin_channels import Accepted as Accepted
+from engine.plugin_channels import Channel as Channel
+from engine.plugin_channels import ChannelRequest as ChannelRequest
+from engine.plugin_channels import Deliveries as Deliveries
+from engine.plugin_channels import Handler as Handler
+from engine.plugin_channels import Names as Names
+from engine.plugin_channels import Rejection as Rejection
+from engine.plugin_channels import Reply as Reply
+from engine.plugin_channels import Route as Route
+from engine.polls import Poll as Poll
+from engine.polls import Polled as Polled
 
 PROJECT: Final = "leadrules"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -165,100 +179,16 @@ class Action(ABC):
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         """Do it. What is raised costs this delivery only; OSError and timeouts are retried."""
 
+    async def check(self, context: ActionContext) -> Result | None:
+        """Try the connection without sending anything, for `leadrules doctor`.
+
+        Such as fetching a token. None: the provider has no way to do so.
+        """
+        return None
+
     async def close(self) -> None:
         """Let go of what is kept between deliveries, such as sockets; the server is stopping."""
         return
-
-
-# --- channels --------------------------------------------------------------------------------
-
-
-class Names(msgspec.Struct, frozen=True):
-    """The catalogue as channels see it: lead fields, and each event's properties, with types."""
-
-    fields: Mapping[str, str]
-    events: Mapping[str, Mapping[str, str]]
-
-
-class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request to a channel.
-
-    ``body`` is as sent, for signatures. ``form`` holds the fields of a form post in order
-    (files are left out), ``data`` a JSON body; both None when the body is neither. Header
-    names are in lower case. ``client`` is the peer's address, ``links`` reads signed addresses
-    where server.yaml has keys for them.
-    """
-
-    method: str
-    path: str
-    params: Mapping[str, str]
-    query: tuple[tuple[str, str], ...]
-    headers: Mapping[str, str]
-    body: bytes
-    form: tuple[tuple[str, str], ...] | None
-    data: Any
-    client: str | None
-    settings: Mapping[str, Any]
-    names: Names
-    links: Links | None = None
-    now: int = 0
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An answer of the channel's own making: ``body`` as JSON, text or bytes, or a redirect."""
-
-    status: int = 202
-    body: Any = None
-    redirect: str | None = None
-    media_type: str = "application/json"
-    headers: Mapping[str, str] = {}
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """Raw events for the door, in the form of ``POST /v1/events``.
-
-    The reply is sent after the commit; without one the engine answers 202. No events is fine:
-    a handshake, or something to be dropped without telling the sender. With ``always`` the
-    reply is sent whatever becomes of the events: who clicks a link wants its page.
-    """
-
-    events: tuple[Mapping[str, Any], ...] = ()
-    reply: Reply | None = None
-    always: bool = False
-
-
-class Rejection(msgspec.Struct, frozen=True):
-    """Nothing usable arrived; ``status`` is the HTTP status to answer with."""
-
-    reason: str
-    status: int = 422
-    code: str = "rejected"
-
-
-Handler = Callable[[ChannelRequest], Awaitable[Accepted | Rejection]]
-
-
-class Route(msgspec.Struct, frozen=True):
-    """A path below ``/channels/NAME`` in Starlette's form, such as ``/{form}``."""
-
-    path: str
-    methods: tuple[str, ...]
-    handler: Handler
-    summary: str = ""
-
-
-class Channel(ABC):
-    """Turns what arrives into events; never touches a lead.
-
-    ``config_schema`` is JSON Schema (draft-07) for the channel's settings in ``server.yaml``.
-    """
-
-    name: str
-    config_schema: Mapping[str, Any] = {"type": "object"}
-
-    @abstractmethod
-    def routes(self) -> list[Route]:
-        """Return the HTTP routes to mount under ``/channels/NAME``."""
 
 
 # --- enrichers -------------------------------------------------------------------------------
@@ -307,6 +237,14 @@ class Hooks:
     @hookspec
     def register_enrichers(self, register: Callable[[Enricher], None]) -> None:
         """Call ``register`` with each enricher."""
+
+    @hookspec
+    def register_strategies(self, register: Callable[[str, Strategy], None]) -> None:
+        """Call ``register`` with the name of each routing strategy and its function.
+
+        It gets the lead and those who may have it, who had a turn least recently first, and
+        returns the id of one of them. It must be pure: the same answer for the same question.
+        """
 
     @hookspec
     def extend_catalogue(self) -> Mapping[str, Any]:

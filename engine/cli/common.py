@@ -112,7 +112,7 @@ def load(folder: Path) -> Loaded:
             "or go to the folder above it"
         )
     plugins = Plugins()
-    loaded = load_folder(folder, os.environ, plugins.extensions)
+    loaded = load_folder(folder, os.environ, plugins.extensions, plugins.strategies)
     if loaded.definitions is None:
         return loaded
     return _with_plugins(loaded, loaded.definitions, plugins)

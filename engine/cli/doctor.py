@@ -204,12 +204,13 @@ def _times(path: Path, running: bool) -> Iterator[Finding]:
 
 
 def _connections(connections: Any) -> Iterator[Finding]:
-    from engine.host.reaching import reach
+    import asyncio
+
+    from engine.host.checking import check_connections
+    from engine.host.plugins import Plugins
     from engine.store.checks import Finding
 
-    for name, connection in connections.items():
-        reached = reach(name, connection.params)
-        told = f"{name} ({connection.plugin})"
-        where = f" {reached.target}" if reached.target else ""
-        level: Any = "ok" if reached.ok else "warning"
-        yield Finding("connection", level, f"{told}:{where} {reached.message}")
+    now = time.time_ns() // 1_000_000
+    for checked in asyncio.run(check_connections(Plugins(), connections, now)):
+        told = f"{checked.connection} ({connections[checked.connection].plugin})"
+        yield Finding("connection", checked.level, f"{told}: {checked.message}")

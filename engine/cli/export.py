@@ -19,7 +19,7 @@ from engine.cli.common import config_option, database, db_option, definitions_of
 # Named here too, so that --help needs no database library; a test compares.
 KINDS: Final = (
     *("leads", "events", "ledger", "transitions", "assignments", "journeys"),
-    *("tasks", "deliveries"),
+    *("tasks", "deliveries", "forgotten"),
 )
 _SAMPLE: Final = 1_000
 # A spreadsheet takes such a cell for a formula, and strangers fill these cells.

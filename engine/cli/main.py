@@ -22,6 +22,8 @@ VERBS: Final = {
     "test": "engine.cli.test",
     "schema": "engine.cli.schema",
     "docs": "engine.cli.docs",
+    "plugins": "engine.cli.plugins",
+    "new": "engine.cli.new",
     "explain": "engine.cli.explain",
     "simulate": "engine.cli.simulate",
     "preview": "engine.cli.preview",

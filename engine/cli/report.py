@@ -1,57 +1,170 @@
-"""``leadrules report``: figures from the database, on paper."""
+"""``leadrules report``: figures from the database, in the terminal or for other programs."""
 
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.codes import DONE
-from engine.cli.common import (
-    config_option,
-    database,
-    db_option,
-    definitions_of,
-    format_option,
-    out,
-)
+from engine.cli.common import config_option, database, db_option, definitions_of, out
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from engine.reports.funnel import Funnel
+    from engine.reports.shape import Column, Report, Row, Table
+
+# Named here too, so that --help needs no database library; a test compares.
+NAMES = (
+    *("funnel", "sources", "stages", "cycle", "people", "losses", "nurture", "attribution"),
+    *("scores", "rules", "goals", "weekly"),
+)
+_BAR = 20
+_WIDEST = 1_000
 
 
 @click.command("report")
-@click.argument("name", type=click.Choice(["funnel"]))
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("--period", metavar="PERIOD", help="Such as last_30_days, quarter or all.")
+@click.option("--from", "since", metavar="DAY", help="Instead of a period: from this day on.")
+@click.option("--to", "until", metavar="DAY", help="Up to this day, and all of it.")
+@click.option("--zone", metavar="ZONE", help="Where days begin.")
+@click.option("--cohort", type=click.Choice(["created", "event"]), help="What the period is of.")
+@click.option("--compare", type=click.Choice(["none", "previous"]), help="With the time before.")
+@click.option("--owner", metavar="MEMBER", help="Only leads of this salesperson.")
+@click.option("--team", metavar="TEAM", help="Only leads of this team's members.")
+@click.option("--now", metavar="TIME", help="Ask as if it were this instant.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of headings.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["text", "json", "csv", "html"]),
+    default="text",
+    help="How to print: text, json, csv, or html, a page to print.",
+)
 @config_option
 @db_option
-@format_option("text", "json")
-def command(name: str, config: Path, db: Path | None, format: str) -> int:
-    """Print the report NAME from the database, also while a server is running.
-
-    funnel: how many leads have reached each stage, how many went on, and from which source.
-    """
+def command(
+    name: str, config: Path, db: Path | None, format: str, lang: str, now: str | None, **asked: Any
+) -> int:
+    """Print the report NAME from the database, also while a server is running."""
+    from engine.language.instants import parse_instant
     from engine.network.ruleset import Ruleset
     from engine.reports.index import REPORTS
     from engine.store.reading import Reader
 
     ruleset = Ruleset(definitions_of(config))
     reader = Reader(database(ruleset.definitions, db), ruleset.default_model)
+    names = {"since": "from", "until": "to"}
+    query = {names.get(k, k): v for k, v in asked.items() if v is not None}
+    query |= {"lang": lang, "format": format if format in ("csv", "html") else "json"}
+    instant = time.time_ns() // 1_000_000 if now is None else parse_instant(now)
     try:
-        report = REPORTS[name](reader, ruleset)
+        found = REPORTS[name](reader, ruleset, query, instant)
     finally:
         reader.close()
-    if format == "json":
-        import msgspec
-
-        click.echo(json.dumps(msgspec.to_builtins(report), ensure_ascii=False))
-    else:
-        _print(report)
+    _show(found, name, format, lang)
     return DONE
 
 
-def _print(report: Funnel) -> None:
+def _show(found: Any, name: str, format: str, lang: str) -> None:
+    if isinstance(found, str):
+        click.echo(found, nl=False)
+    elif format == "json":
+        import msgspec
+
+        click.echo(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
+    elif name == "funnel":
+        _print_funnel(found)
+    else:
+        _print(found, lang)
+
+
+def _print(report: Report, lang: str) -> None:
+    from engine.reports.wording import said, shown
+
+    console = out()
+    asked = report.parameters
+    span = f"{asked['from'] or '…'} – {asked['to'] or '…'}"
+    console.print(f"{said(report.title, lang)}  {span}  {asked['zone']}  {asked['cohort']}")
+    for each in report.figures:
+        before = "" if each.before is None else f"  ({shown(each.before, each.kind, each.unit)})"
+        few = " *" if each.small else ""
+        value = shown(each.value, each.kind, each.unit)
+        console.print(f"  {said(each.label, lang)}: {value}{few}{before}", highlight=False)
+    for table in report.tables:
+        _table(console, table, lang)
+    for series in report.series:
+        _lines(console, series, lang)
+    for note in report.notes:
+        console.print(said(note, lang))
+
+
+def _table(console: Console, table: Table, lang: str) -> None:
+    from rich import box
+    from rich.measure import Measurement
+    from rich.table import Table as Drawn
+
+    from engine.reports.wording import said
+
+    drawn = Drawn(title=said(table.title, lang), title_justify="left", box=box.SIMPLE_HEAD)
+    columns = [c for c in table.columns if any(r.cells.get(c.key) is not None for r in table.rows)]
+    bars = next((c for c in columns if c.kind in ("count", "money")), None)
+    for column in columns:
+        named = column.kind in ("text", "lead")
+        heading = said(column.label, lang)
+        drawn.add_column(heading, justify="left" if named else "right", no_wrap=True)
+    if table.chart and bars is not None:
+        drawn.add_column("")
+    for row in table.rows:
+        chart = [_bar(table, row, bars)] if table.chart and bars is not None else []
+        drawn.add_row(*(_cell(row, column) for column in columns), *chart)
+    if table.total is not None:
+        drawn.add_section()
+        drawn.add_row(*(_cell(table.total, column) for column in columns))
+    # Figures are never cut: a terminal that is too narrow wraps the lines.
+    whole = Measurement.get(console, console.options.update(max_width=_WIDEST), drawn).maximum
+    console.print(drawn, width=max(whole, 1), crop=False, soft_wrap=True)
+
+
+def _cell(row: Row, column: Column) -> str:
+    from rich.markup import escape
+
+    from engine.reports.wording import shown
+
+    text = escape(shown(row.cells.get(column.key), column.kind, column.unit))
+    few = "*" if column.key in row.small and row.cells.get(column.key) is not None else ""
+    before = row.before.get(column.key)
+    return text + few + ("" if before is None else f" ({shown(before, column.kind, column.unit)})")
+
+
+def _bar(table: Table, row: Row, column: Column) -> str:
+    values = [r.cells.get(column.key) for r in table.rows]
+    largest = max((v for v in values if isinstance(v, int | float)), default=0)
+    value = row.cells.get(column.key)
+    if not isinstance(value, int | float) or largest <= 0:
+        return ""
+    return "█" * max(round(value / largest * _BAR), 1 if value > 0 else 0)
+
+
+def _lines(console: Console, series: Any, lang: str) -> None:
+    """Print the first line of a series as bars, a bucket each."""
+    from engine.reports.wording import said, shown
+
+    line = series.lines[0]
+    largest = max((v for v in line.values if v is not None), default=0)
+    console.print(f"{said(series.title, lang)} ({said(line.label, lang)})")
+    for day, value in zip(series.x, line.values, strict=True):
+        bar = "" if value is None or largest <= 0 else "█" * round(value / largest * _BAR)
+        text = shown(value, line.kind, line.unit)
+        console.print(f"  {day}  {text:>10}  {bar}", highlight=False)
+
+
+def _print_funnel(report: Funnel) -> None:
     from rich import box
     from rich.table import Table
 

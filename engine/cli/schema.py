@@ -79,7 +79,7 @@ def schemas_of(*configs: Path) -> dict[str, Schema]:
 def _vocabulary(config: Path, plugins: Plugins) -> Vocabulary:
     from engine.language.load import load_folder
 
-    found = load_folder(config, os.environ, plugins.extensions).vocabulary
+    found = load_folder(config, os.environ, plugins.extensions, plugins.strategies).vocabulary
     if found is None:
         raise NoSuchFolder(f'there is no folder "{config}"; name the one that holds scoring.yaml')
     if found.scope.unread:

@@ -258,6 +258,8 @@ def _what(ruleset: Ruleset, lead: Lead, timer: str) -> str:
         return f"the exit of journey {rest} is looked at again"
     if kind == "journey":
         return _journey_due(ruleset, lead, rest)
+    if kind == "pause":
+        return f"SLA {rest}: its pause is looked at again"
     if kind == "recycle":
         return f"recycle rule {rest} is looked at again"
     if kind == "task":

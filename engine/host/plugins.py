@@ -17,11 +17,15 @@ from engine.language.catalogue import Catalogue
 from engine.language.definitions import ChannelSettings, Connection, Definitions, Limits
 from engine.language.diagnostic import Diagnostic
 from engine.language.nearest import did_you_mean
-from engine.plugin import PROJECT, Action, Channel, Enricher, Hooks, Names
+from engine.language.strategies import BUILT_IN
+from engine.plugin import PROJECT, Action, Channel, Enricher, Hooks, Names, Strategy
 
 _ACTION_METHODS: Final = {"perform": "async def perform(self, delivery, context) -> Result"}
 _ENRICHER_METHODS: Final = {"enrich": "async def enrich(self, lead) -> Mapping[str, Any]"}
-_CHANNEL_METHODS: Final = {"routes": "def routes(self) -> list[Route]"}
+_CHANNEL_METHODS: Final = {
+    "routes": "def routes(self) -> list[Route]",
+    "poll": "async def poll(self, poll) -> Polled",
+}
 
 Part = TypeVar("Part", Action, Channel, Enricher)
 
@@ -33,13 +37,18 @@ class PluginError(LeadrulesError):
 
 
 class PluginInfo(msgspec.Struct, frozen=True):
-    """What one plugin brings. ``origin`` is its module, and its distribution if installed."""
+    """What one plugin brings. ``origin`` is its module, and its distribution if installed.
+
+    ``hooks`` are those that it implements.
+    """
 
     name: str
     origin: str
     actions: list[str]
     channels: list[str]
     enrichers: list[str] = []
+    hooks: list[str] = []
+    strategies: list[str] = []
 
 
 class Plugins:
@@ -57,6 +66,7 @@ class Plugins:
         self._actions: dict[str, Action] = {}
         self._channels: dict[str, Channel] = {}
         self._enrichers: dict[str, Enricher] = {}
+        self._strategies: dict[str, Strategy] = {}
         self._extensions: dict[str, Mapping[str, Any]] = {}
         self._infos: list[PluginInfo] = []
         for name, plugin in {**builtin_plugins.builtin(), **(extra or {})}.items():
@@ -81,6 +91,11 @@ class Plugins:
     def enrichers(self) -> Mapping[str, Enricher]:
         """Enrichers by name."""
         return MappingProxyType(self._enrichers)
+
+    @property
+    def strategies(self) -> Mapping[str, Strategy]:
+        """Routing strategies by name, beside those built in."""
+        return MappingProxyType(self._strategies)
 
     @property
     def extensions(self) -> Mapping[str, Mapping[str, Any]]:
@@ -126,12 +141,19 @@ class Plugins:
         actions: list[str] = []
         channels: list[str] = []
         enrichers: list[str] = []
+        strategies: list[str] = []
+
+        def add_strategy(called: str, strategy: Strategy) -> None:
+            strategies.append(_accept_strategy(name, called, strategy, self._strategies))
 
         def add_action(action: Action) -> None:
             actions.append(_accept(name, action, Action, _ACTION_METHODS, self._actions))
 
         def add_channel(channel: Channel) -> None:
             channels.append(_accept(name, channel, Channel, _CHANNEL_METHODS, self._channels))
+            kind = type(channel)
+            if kind.routes is Channel.routes and kind.poll is Channel.poll:
+                raise PluginError(f'plugin "{name}": {kind.__name__} has neither routes nor poll')
 
         def add_enricher(enricher: Enricher) -> None:
             enrichers.append(_accept(name, enricher, Enricher, _ENRICHER_METHODS, self._enrichers))
@@ -142,6 +164,7 @@ class Plugins:
             only("register_actions", others)(register=add_action)
             only("register_channels", others)(register=add_channel)
             only("register_enrichers", others)(register=add_enricher)
+            only("register_strategies", others)(register=add_strategy)
             added = only("extend_catalogue", others)()
         except PluginError:
             raise
@@ -152,7 +175,9 @@ class Plugins:
         if added:
             self._extensions[name] = added[0]
         origin = _origin(self._manager, plugin)
-        self._infos.append(PluginInfo(name, origin, actions, channels, enrichers))
+        self._infos.append(
+            PluginInfo(name, origin, actions, channels, enrichers, _marked(plugin), strategies)
+        )
 
     def check(self, definitions: Definitions) -> list[Diagnostic]:
         """Return what is wrong with connections, channels and enrichers of a configuration."""
@@ -160,7 +185,7 @@ class Plugins:
         for connection in definitions.server.connections.values():
             found += self._check_connection(connection)
         for channel in definitions.server.channels.values():
-            found += self._check_channel(channel)
+            found += self._check_channel(channel, definitions.catalogue)
         found += self._check_enrichments(definitions)
         return found
 
@@ -211,7 +236,9 @@ class Plugins:
                 hint=f'see the settings of the plugin "{connection.plugin}"',
             )
 
-    def _check_channel(self, written: ChannelSettings) -> Iterable[Diagnostic]:
+    def _check_channel(
+        self, written: ChannelSettings, catalogue: Catalogue
+    ) -> Iterable[Diagnostic]:
         channel = self._channels.get(written.name)
         if channel is None:
             yield Diagnostic(
@@ -222,10 +249,11 @@ class Plugins:
                 hint="install the plugin, or name one that is installed",
             )
             return
-        for error in _violations(channel.config_schema, dict(written.params)):
+        wrong = [_say(e) for e in _violations(channel.config_schema, dict(written.params))]
+        for reason in wrong or channel.check(written.params, names_of(catalogue)):
             yield Diagnostic(
                 "bad-channel",
-                f'the channel "{written.name}": {_say(error)}',
+                f'the channel "{written.name}": {reason}',
                 written.source,
                 hint=f'see the settings of the channel "{written.name}"',
             )
@@ -251,7 +279,7 @@ def names_of(catalogue: Catalogue) -> Names:
         event.name: {p.name: p.type for p in event.properties.values()}
         for event in catalogue.events.values()
     }
-    return Names(fields, events)
+    return Names(fields, events, catalogue)
 
 
 def _hook_names() -> set[str]:
@@ -286,6 +314,28 @@ def _accept(
     for method, signature in methods.items():
         _check_method(plugin, part, method, signature)
     known[name] = part
+    return name
+
+
+def _accept_strategy(
+    plugin: str, name: object, strategy: Strategy, known: dict[str, Strategy]
+) -> str:
+    """Add a routing strategy that can be called; raises PluginError else."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise PluginError(f'plugin "{plugin}": a strategy has the name {name!r}, which is no word')
+    if name in known or name in BUILT_IN:
+        raise PluginError(f'plugin "{plugin}": there is already a strategy named "{name}"')
+    try:
+        inspect.signature(strategy).bind(None, ())
+        fits = not inspect.iscoroutinefunction(strategy)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise PluginError(
+            f'plugin "{plugin}": the strategy "{name}" does not fit; it must be: '
+            "def choose(lead, candidates) -> str"
+        )
+    known[name] = strategy
     return name
 
 

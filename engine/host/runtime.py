@@ -128,10 +128,16 @@ class Runtime:
             raise NotLoaded(f"no rules are loaded; see what validate says of {str(self.folder)!r}")
         return self._rules
 
+    @property
+    def sources(self) -> Mapping[str, Sequence[str]]:
+        """The lines of every file that the rules in use were loaded from, by path."""
+        return {} if self._files is None else self._files[1]
+
     def load(self) -> list[Diagnostic]:
         """Read the configuration; returns all findings. An error among them changes nothing."""
         added = self.plugins.extensions if self.plugins is not None else {}
-        loaded = load_folder(self.folder, self._environ, added)
+        strategies = self.plugins.strategies if self.plugins is not None else {}
+        loaded = load_folder(self.folder, self._environ, added, strategies)
         found = loaded.diagnostics
         if loaded.definitions is not None and self.plugins is not None:
             found = [*found, *self.plugins.check(loaded.definitions)]

@@ -62,6 +62,32 @@ class Calendar(msgspec.Struct, frozen=True):
             self._add_days(instant, amount) if unit == "days" else self._add_hours(instant, amount)
         )
 
+    def later(self, instant: int, since: int, until: int, unit: str) -> int:
+        """Return ``instant`` moved by the working ``hours`` or ``days`` between two others.
+
+        Of days whole ones count, as `add` counts them.
+        """
+        if self.always:
+            return instant + until - since
+        if unit == "hours":
+            worked = self._between(since, until)
+            return self._add_time(instant, worked) if worked else instant
+        days = 0
+        while self._add_days(since, days + 1) <= until:
+            days += 1
+        return self._add_days(instant, days)
+
+    def _between(self, since: int, until: int) -> timedelta:
+        """Return how much working time lies between two instants."""
+        zone, start, end = ZoneInfo(self.zone), to_datetime(since), to_datetime(until)
+        day, worked = start.astimezone(zone).date(), timedelta()
+        while day <= end.astimezone(zone).date():
+            opens, closes = self._hours(day, zone)
+            if self.works(day):
+                worked += max(timedelta(), min(closes, end) - max(opens, start))
+            day += timedelta(days=1)
+        return worked
+
     def opening(self, instant: int) -> int:
         """Return the first instant from ``instant`` on that is working time."""
         if self.always:
@@ -84,8 +110,10 @@ class Calendar(msgspec.Struct, frozen=True):
         return to_instant(moved.astimezone(UTC))
 
     def _add_hours(self, instant: int, amount: int) -> int:
+        return self._add_time(instant, timedelta(hours=amount))
+
+    def _add_time(self, instant: int, left: timedelta) -> int:
         zone = ZoneInfo(self.zone)
-        left = timedelta(hours=amount)
         now = to_datetime(instant).astimezone(zone)
         day = now.date()
         while True:

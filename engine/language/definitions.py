@@ -33,6 +33,7 @@ from engine.language.handling import (
     Wording,
 )
 from engine.language.intake import Intake
+from engine.language.reporting import Reporting
 from engine.language.rules import (
     Absence,
     Aggregate,
@@ -54,6 +55,7 @@ from engine.language.rules import (
     Test,
 )
 from engine.language.sending import SendingPolicy
+from engine.language.strategies import Strategy
 
 __all__ = (
     "Absence",
@@ -100,7 +102,8 @@ __all__ = (
 class Definitions(Struct, frozen=True, kw_only=True):
     """A whole configuration that has been found good. ``version`` is its sha256, in hex.
 
-    ``templates`` has what each file of ``templates/`` says, by its name there.
+    ``templates`` has what each file of ``templates/`` says, by its name there; ``strategies``
+    are those of plugins.
     """
 
     version: str
@@ -115,9 +118,11 @@ class Definitions(Struct, frozen=True, kw_only=True):
     identities: tuple[str, ...]
     intake: Intake
     sending: SendingPolicy = SendingPolicy()
+    reporting: Reporting = Reporting()
     files: tuple[str, ...] = ()
     folder: str = ""
     templates: Mapping[str, str] = {}
+    strategies: Mapping[str, Strategy] = {}
 
     def place(self, source: Source) -> str:
         """Return ``config/scoring.yaml:12:7``, wherever the folder itself is."""

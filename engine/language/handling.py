@@ -63,6 +63,8 @@ class Route(Struct, frozen=True, kw_only=True):
     levels: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()  # members who get nothing by it
+    weight: str | None = None  # win_rate: for `weighted`, instead of the members' own
+    sticky: bool = True  # who has the lead already keeps it
 
 
 class Rung(Struct, frozen=True, kw_only=True):
@@ -83,6 +85,7 @@ class Sla(Struct, frozen=True, kw_only=True):
     calendar: str
     rungs: tuple[Rung, ...]
     source: Source
+    pause: Condition | None = None  # while it holds they stand still
 
 
 class Claim(Struct, frozen=True, kw_only=True):

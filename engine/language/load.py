@@ -33,9 +33,11 @@ from engine.language.sections.journeys import JourneysBuilder
 from engine.language.sections.lifecycle import LifecycleBuilder
 from engine.language.sections.messages import MessagesBuilder, ServerBuilder
 from engine.language.sections.part import Part
+from engine.language.sections.reports import ReportsBuilder
 from engine.language.sections.routing import RoutingBuilder
 from engine.language.sections.scoring import ScoringBuilder
 from engine.language.sections.sending import SendingBuilder
+from engine.language.strategies import Strategy
 from engine.language.templates import nameable
 
 KINDS: Final = (
@@ -48,6 +50,7 @@ KINDS: Final = (
         "routing",
         "journeys",
         "messages",
+        "reports",
         "server",
     ),
 )
@@ -76,12 +79,14 @@ def load_folder(
     folder: Path,
     environ: Mapping[str, str] | None = None,
     extensions: Mapping[str, Mapping[str, Any]] | None = None,
+    strategies: Mapping[str, Strategy] | None = None,
 ) -> Loaded:
     """Read, check and type the configuration in ``folder``; never raises for its content.
 
-    ``extensions`` maps a plugin's name to the fields and events that it adds to the catalogue.
+    ``extensions`` maps a plugin's name to the fields and events that it adds to the catalogue,
+    ``strategies`` are ways to choose among salespeople that plugins bring, by name.
     """
-    return _Loader(folder, environ or {}, extensions or {}).load()
+    return _Loader(folder, environ or {}, extensions or {}, strategies or {}).load()
 
 
 class _Loader:
@@ -90,8 +95,10 @@ class _Loader:
         folder: Path,
         environ: Mapping[str, str],
         extensions: Mapping[str, Mapping[str, Any]],
+        strategies: Mapping[str, Strategy],
     ) -> None:
         self.folder = folder
+        self.strategies = dict(strategies)
         self.environ = environ
         self.found = Diagnostics()
         self.added = read_extensions(extensions, self.found)
@@ -211,11 +218,14 @@ class _Loader:
         sending = SendingBuilder(scope, self.found).build(self.parts["messages"], messages.values())
         models = ScoringBuilder(scope, self.found).build(self.parts["scoring"])
         lifecycle = LifecycleBuilder(scope, self.found).build(self.parts["lifecycle"])
-        routing = RoutingBuilder(scope, self.found).build(self.parts["routing"])
+        router = RoutingBuilder(scope, self.found)
+        router.strategies = self.strategies
+        routing = router.build(self.parts["routing"])
         journeys = JourneysBuilder(scope, self.found).build(
             self.parts["journeys"], names, connections
         )
         intake = self._intake(scope)
+        reporting = ReportsBuilder(self.found, scope.stages).build(self.parts["reports"])
         check_cycles(models, scope.default_model, lifecycle.stages, self.found)
         if not (models and lifecycle.stages and routing.rules):
             return None
@@ -232,9 +242,11 @@ class _Loader:
             identities=intake.identities,
             intake=intake,
             sending=sending,
+            reporting=reporting,
             files=tuple(d.file for d in self.documents),
             folder=self.folder.as_posix(),
             templates=self.templates,
+            strategies=self.strategies,
         )
 
     def _scope(self, catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Scope:
@@ -302,11 +314,11 @@ class _Loader:
         return str(path), text_of
 
     def _version(self) -> str:
-        """Hash what the rules say, not how it is laid out; the server's settings are no rules."""
+        """Hash what the rules say, not how it is laid out; server and reports are no rules."""
         said = [
             [kind, [p.data for p in parts]]
             for kind, parts in self.parts.items()
-            if kind != "server"
+            if kind not in ("server", "reports")
         ]
         said += [[plugin, part.data] for plugin, part in self.added.items()]
         text = json.dumps(

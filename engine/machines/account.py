@@ -35,7 +35,7 @@ class Past(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """One condition of a rule as it stands; ``role`` is when, enter, exit or goal."""
+    """One condition of a rule as it stands; ``role``: when, enter, exit, goal, pause."""
 
     role: str
     tree: Explanation

@@ -65,9 +65,12 @@ def _migrate(
 
 
 def _wait_anew(work: Work, enrolment: Enrolment, rule: JourneyRule, here: str) -> None:
-    """Set the deadline that the new step has, counted from the arrival there."""
+    """Set the deadline that the new step has, counted from the arrival there.
+
+    A send that was postponed keeps its hour, and a lead waits for its owner without one.
+    """
     step = rule.steps[here].definition
-    if step.kind == "wait":
+    if step.kind == "wait" or step.events:
         due = waits.due(work, enrolment, step)
         work.arm(journeys.timer(rule.id), work.now if isinstance(due, str) else due)
 

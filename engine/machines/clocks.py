@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from engine.language.definitions import Rung
-from engine.machines.people import notes
+from engine.machines.people import notes, pausing
 from engine.machines.state import Clock, Event, Task
 from engine.machines.waits import deadline
 from engine.machines.work import Occurrence, Work
@@ -27,6 +27,7 @@ _NOTES: Final = {
     "remind": "线索待跟进 / a lead waits for you",
     "escalate": "线索超时未跟进 / a lead was not followed up",
 }
+_GOING: Final = (pausing.RUNS, pausing.STANDS)
 NEXT: Final = "next_contact"  # the one clock that each contact starts anew
 
 
@@ -73,6 +74,7 @@ def _start(work: Work, rule: SlaRule, names: Collection[str]) -> None:
         due = deadline(work, rung.after, work.now, sla.calendar)
         work.arm(_timer(sla.id, str(index)), due)
     work.happen("sla_started", sla=sla.id, due={n: c.due for n, c in clocks.items()})
+    pausing.judge(work, rule)
 
 
 def _timer(sla: str, part: str) -> str:
@@ -81,11 +83,12 @@ def _timer(sla: str, part: str) -> str:
 
 def stop(work: Work, reason: str) -> None:
     """Stop whatever still runs."""
-    running = [n for n, c in work.lead.clocks.items() if c.status == "running"]
+    running = [n for n, c in work.lead.clocks.items() if c.status in _GOING]
     if running:
         work.happen("sla_stopped", clocks=sorted(running), reason=reason)
     for name in running:
         _end(work, name, "stopped")
+    pausing.end(work)
     for name in [t for t in work.lead.timers if t.startswith("sla:")]:
         work.arm(name, None)
 
@@ -102,12 +105,13 @@ def hear(work: Work, occurrence: Event | Occurrence) -> None:
     if occurrence.type in _SENT and occurrence.properties.get("audience") != "owner":
         return
     for name, clock in work.lead.clocks.items():
-        if clock.status == "running" and occurrence.type in MET_BY[name]:
+        if clock.status in _GOING and occurrence.type in MET_BY[name]:
             _end(work, name, "met")
             work.happen("sla_met", sla=clock.sla, clock=name, by=occurrence.type)
     if occurrence.type in CONTACT:
         for name in [t for t in work.lead.timers if t.startswith("sla:")]:
             work.arm(name, None)
+        pausing.end_ladder(work)
         _start_next(work)
 
 
@@ -128,6 +132,13 @@ def timer_due(work: Work, sla: str, part: str) -> None:
         return
     if int(part) < len(rule.definition.rungs):
         _climb(work, rule, rule.definition.rungs[int(part)])
+
+
+def pause_due(work: Work, sla: str) -> None:
+    """Time has changed what the condition of a pause says."""
+    for rule in work.ruleset.slas:
+        if rule.definition.id == sla:
+            pausing.judge(work, rule)
 
 
 def _breach(work: Work, sla: str, rung: str) -> None:

@@ -257,7 +257,8 @@ def _look_at_date(work: Work, rule: JourneyRule, changed: set[str]) -> None:
     outcome = steps.run(work, rule, step)
     if isinstance(outcome, steps.Waiting):
         work.arm(timer(rule.id), outcome.due)
-    elif not isinstance(outcome, steps.Entering):
+    else:
+        assert not isinstance(outcome, steps.Entering)  # a date is waited for by waits alone
         work.arm(timer(rule.id), None)
         walk(work, rule, _pass(work, rule, step, outcome))
 

@@ -21,7 +21,7 @@ from engine.machines import (
     withdrawing,
 )
 from engine.machines.arrival import arrival
-from engine.machines.people import following, owning, recycling, todos
+from engine.machines.people import deals, following, owning, pausing, recycling, todos
 from engine.machines.routine import Brief, routine
 from engine.machines.state import STALE, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
@@ -93,6 +93,7 @@ def decide_at_length(
         profile.set_aside(work)
         scoring.adopt(work)
         recycling.adopt(work)
+        pausing.adopt(work)
     if work.news:
         _catch_up(work)
     if event.lead or event.screened or event.type in _TOUCHING or lead.clocks:
@@ -139,19 +140,13 @@ def _recall(work: Work) -> None:
 
 
 def _meet_deadlines(work: Work) -> None:
-    """Run everything that is due, in order of its instant, as if it ran in time."""
-    instant, met, again = -1, set[str](), 0
+    """Run everything that is due, in order of its instant, as if it ran in time.
+
+    This ends, for whatever a deadline sets in its turn lies later than it.
+    """
     while work.lead.timers:
         due, name = min((due, name) for name, due in work.lead.timers.items())
         if due > work.present:
-            break
-        if due > instant:
-            instant, met, again = due, set(), 0
-        again += name in met
-        met.add(name)
-        if again > MAX_ROUNDS:
-            reason = f"{name} was set anew {MAX_ROUNDS} times for the same instant"
-            work.happen("rule_error", reason=reason)
             break
         work.now = due
         work.arm(name, None)
@@ -179,6 +174,8 @@ def _deadline(work: Work, name: str) -> None:
         journeys.end_due(work, rest)
     elif kind == "sla":
         clocks.timer_due(work, *rest.rsplit(":", 1))
+    elif kind == "pause":
+        clocks.pause_due(work, rest)
     elif kind == "recycle":
         recycling.timer_due(work, name)
     elif kind == "task":
@@ -215,6 +212,7 @@ _EFFECTS: Final = {
     **owning.EFFECTS,
     **todos.EFFECTS,
     **following.EFFECTS,
+    **deals.EFFECTS,
     "stage_changed": _stage_changed,
     "grade_overridden": _grade_overridden,
     **refusals.EFFECTS,
@@ -322,6 +320,7 @@ def _move(
         journeys.journeys_for_occurrence(work, occurrence)
     journeys.journeys_for_facts(work, seen)
     recycling.for_facts(work, seen)
+    pausing.for_facts(work, seen)
     carry |= work.changed
 
 

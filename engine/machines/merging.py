@@ -208,6 +208,7 @@ def _united(ruleset: Ruleset, one: Lead, survivor: Lead, absorbed: Lead, now: in
         timers=_timers(one, survivor, owned),
         journeys=journeys,
         clocks=owned.clocks,
+        halted=owned.halted,
         assignment=owned.assignment,
         asked=survivor.asked,
         sends=sorted([*survivor.sends, *absorbed.sends], key=lambda send: send[0]),

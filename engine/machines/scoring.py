@@ -39,14 +39,12 @@ def score_facts(work: Work, changed: set[str]) -> None:
 def judge(work: Work, rule: Rule) -> None:
     """Give, keep or withdraw what a rule without an event gives, and set its deadline."""
     when = rule.when
-    if when is None:
-        holds = True
-    else:
-        holds = when.holds(work)
-        if when.deadline is not None:
-            work.arm(rule.timer, when.deadline(work))
-            if not work.news and rule.definition.repeat:
-                return  # what the clock takes is judged when history is complete
+    assert when is not None  # loading refuses a rule that hears no event and asks for nothing
+    holds = when.holds(work)
+    if when.deadline is not None:
+        work.arm(rule.timer, when.deadline(work))
+        if not work.news and rule.definition.repeat:
+            return  # what the clock takes is judged when history is complete
     if rule.definition.repeat is not None:
         _judge_repeated(work, rule, holds)
     elif rule.group:

@@ -39,11 +39,12 @@ def deal(split: Split, seed: tuple[str, str, str], kept: str | None, winner: str
 
 def _by_weight(split: Split, place: float) -> str:
     left = place * sum(each.weight for each in split.variants)
-    for each in split.variants:
+    *others, last = split.variants
+    for each in others:
         left -= each.weight
         if left < 0:
             return each.name
-    return split.variants[-1].name
+    return last.name
 
 
 def _place(*names: str) -> float:

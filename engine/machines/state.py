@@ -59,7 +59,7 @@ class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Clock(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One SLA clock of an assignment: running, met, breached or stopped."""
+    """One SLA clock of an assignment: running, paused, met, breached or stopped."""
 
     sla: str
     started_at: int
@@ -124,6 +124,8 @@ class Lead(msgspec.Struct, omit_defaults=True, gc=False):
     asked: int = 0  # how often the lead was sent to routing; part of request keys
     owners: dict[str, int] = {}  # when each earlier owner's time with the lead ended
     contacted_at: int = 0  # the latest follow-up by a person
+    # SLAs that stand still: since when, and what would have been due then, by clock or rung
+    halted: dict[str, list[Any]] = {}
     todos: dict[str, list[Any]] = {}  # [title, owner] of to-dos that somebody is reminded of
 
     if TYPE_CHECKING:
@@ -237,6 +239,8 @@ class TeamBook(msgspec.Struct, omit_defaults=True):
     the smallest turn is next whoever joined, left or was away. ``credits`` are the running
     weights of a weighted rotation; ``loads`` counts open leads. ``days`` has the latest day on
     which a member was given or claimed a lead, in days since 1970 in China, and how many.
+    In the book of all people ``active`` is when each last followed up, ``won`` and ``lost`` are
+    the deals that each closed.
     """
 
     served: int = 0
@@ -244,9 +248,15 @@ class TeamBook(msgspec.Struct, omit_defaults=True):
     credits: dict[str, int] = {}
     loads: dict[str, int] = {}
     days: dict[str, list[int]] = {}
+    active: dict[str, int] = {}
+    won: dict[str, int] = {}
+    lost: dict[str, int] = {}
 
 
 class Teams(msgspec.Struct, omit_defaults=True):
-    """The state of the team machine, by team id; pools stand beside as ``pool:ID``."""
+    """The state of the team machine, by team id.
+
+    Pools stand beside as ``pool:ID``, and what all people did as ``people:``.
+    """
 
     books: dict[str, TeamBook] = {}

@@ -52,8 +52,6 @@ def hears(work: Work, rule: JourneyRule, step: StepRule, occurrence: Event | Occ
 def _is_about(work: Work, rule: JourneyRule, of: str, occurrence: Event | Occurrence) -> bool:
     """Whether an event is about the message or the to-do of step ``of`` of this journey."""
     properties = occurrence.properties
-    if of not in rule.steps:
-        return False
     if occurrence.type == "task_completed":
         enrolment = work.lead.journeys[rule.id]
         first = _base(work, enrolment, of)
@@ -237,14 +235,23 @@ def _score(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
 def _route(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     """Ask for an owner and wait for the answer; a lead that has one keeps it.
 
-    Two journeys that ask at once share one request, so that nobody is assigned twice.
+    Unless a rule says otherwise: the first that fits is not ``sticky``. Two journeys that ask at
+    once share one request, so that nobody is assigned twice.
     """
-    if work.facts.get("owner") is not None:
+    if work.facts.get("owner") is not None and _keeps(work):
         work.happen("kept_owner", owner=work.facts["owner"], journey=rule.id)
         return step.definition.next
     if not any(r.kind == "assign" for r in work.decision.requests):
         work.request("assign", reason=f"journey {rule.id}")
     return Waiting(None)
+
+
+def _keeps(work: Work) -> bool:
+    """Whether who has the lead keeps it: what the first routing rule that fits says."""
+    for rule in work.ruleset.routes:
+        if rule.when is None or rule.when.holds(work):
+            return rule.definition.sticky
+    return True
 
 
 def _end(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:

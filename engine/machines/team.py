@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from engine.language.definitions import Member, Route, Team
 from engine.language.instants import format_instant
-from engine.machines.people import claiming
+from engine.language.strategies import BUILT_IN, Routed
+from engine.machines.people import activity, choosing, claiming
 from engine.machines.state import Assignment, Lead, Refusal, Request, TeamBook, Teams
 from engine.network.ruleset import Ruleset
 
-STRATEGIES: Final = ("designated", "round_robin", "weighted", "least_loaded", "territory")
+STRATEGIES: Final = BUILT_IN
 
 
 class _Question:
@@ -46,13 +46,15 @@ def assign(
 
     Rules are tried in order; one that fits but has nobody free hands on to the next and
     says so. The last one is a pool without a condition: the answer has an owner or a pool.
+    Who has the lead already keeps it, unless the rule that fits is not ``sticky``.
     """
     if request.kind == "release":
-        released = teams if load_of(ruleset, lead) is None else _forget_load(teams, lead)
+        released = _without(ruleset, teams, lead)
         return released, Assignment(now, pool=request.pool, reason=request.reason)
     question = _Question(lead, now)
     tried: list[dict[str, Any]] = []
     considered: list[dict[str, Any]] = []
+    present = lead.facts.get("owner")
     routes = iter(ruleset.routes)
     while True:
         rule = next(routes)
@@ -60,40 +62,56 @@ def assign(
         if rule.when is not None and not rule.when.holds(question):
             tried.append({"rule": route.id, "outcome": "condition does not hold"})
             continue
+        if present is not None and route.sticky:
+            tried.append({"rule": route.id, "outcome": f"{present} has the lead and keeps it"})
+            team_id = lead.facts.get("team")
+            return teams, Assignment(now, present, team_id, None, route.id, "", tried, considered)
         if route.pool is not None:
             tried.append({"rule": route.id, "outcome": f"pool {route.pool}"})
             reason = "no rule before found an owner"
-            return teams, Assignment(
+            return _without(ruleset, teams, lead), Assignment(
                 now, None, None, route.pool, route.id, reason, tried, considered
             )
         team = ruleset.teams[route.team or ""]
-        book = teams.books.get(team.id, TeamBook())
-        free = _free(ruleset, team, book, route, question, considered)
+        free = _free(ruleset, teams, team, route, question, considered)
         if not free:
             tried.append({"rule": route.id, "outcome": f"nobody in {team.id} is free for it"})
             continue
-        member = _pick(route, team, free, book)
-        tried.append({"rule": route.id, "outcome": f"assigned to {member.id}"})
-        answer = Assignment(now, member.id, team.id, None, route.id, "", tried, considered)
+        choice = choosing.choose(ruleset, teams, route, team, free, _routed(question, lead))
+        how = f", {choice.trouble}" if choice.trouble else ""
+        owner = choice.member.id
+        tried.append({"rule": route.id, "outcome": f"assigned to {owner}{how}"})
+        answer = Assignment(now, owner, team.id, None, route.id, "", tried, considered)
         load = 0 if is_over(ruleset, lead) else 1
-        return _book(teams, route, member, free, load, now), answer
+        return _book(_without(ruleset, teams, lead), team.id, choice, load, now), answer
+
+
+def _routed(question: _Question, lead: Lead) -> Routed:
+    return Routed(id=lead.id, facts=lead.facts, now=question.now)
+
+
+def _without(ruleset: Ruleset, teams: Teams, lead: Lead) -> Teams:
+    """Return team state without the lead among those of who has it so far."""
+    return teams if load_of(ruleset, lead) is None else _forget_load(teams, lead)
 
 
 def _free(
     ruleset: Ruleset,
+    teams: Teams,
     team: Team,
-    book: TeamBook,
     route: Route,
     question: _Question,
     considered: list[dict[str, Any]],
 ) -> list[Member]:
     """Return the members who may have the lead, noting for every one why not."""
     free: list[Member] = []
+    book = teams.books.get(team.id, TeamBook())
     for member in team.members:
         why_not = _away(ruleset, member, question.now)
         why_not = why_not or _too_many(member, book, question.now)
         why_not = why_not or _not_meant(member, route, question)
-        considered.append({"member": member.id, "team": team.id, "why_not": why_not})
+        told = choosing.told(teams, route, team, member)
+        considered.append({"member": member.id, "team": team.id, "why_not": why_not, **told})
         if why_not is None:
             free.append(member)
     return free
@@ -138,35 +156,17 @@ def _not_meant(member: Member, route: Route, question: _Question) -> str | None:
     return None
 
 
-def _pick(route: Route, team: Team, free: Sequence[Member], book: TeamBook) -> Member:
-    """Choose by strategy; ties go to who had a turn least recently, then by order."""
-    if len(free) == 1:
-        return free[0]
-    order = {m.id: i for i, m in enumerate(team.members)}
-
-    def turn(m: Member) -> tuple[int, int]:
-        return book.turns.get(m.id, 0), order[m.id]
-
-    if route.strategy == "least_loaded":
-        return min(free, key=lambda m: (book.loads.get(m.id, 0), *turn(m)))
-    if route.strategy == "weighted":
-        return max(free, key=lambda m: (book.credits.get(m.id, 0) + m.weight, -order[m.id]))
-    return min(free, key=turn)
-
-
-def _book(
-    teams: Teams, route: Route, chosen: Member, free: Sequence[Member], load: int, now: int
-) -> Teams:
-    """Return team state with one more lead for ``chosen``, of whom it takes ``load``."""
-    team = route.team or ""
+def _book(teams: Teams, team: str, choice: choosing.Choice, load: int, now: int) -> Teams:
+    """Return team state with one more lead for who was chosen, of whom it takes ``load``."""
+    chosen = choice.member
     book = _copy(teams.books.get(team, TeamBook()))
     book.served += 1
     book.turns[chosen.id] = book.served
     book.loads[chosen.id] = book.loads.get(chosen.id, 0) + load
-    if route.strategy == "weighted":  # smooth weighted rotation: no bursts for the heavy ones
-        for member in free:
-            book.credits[member.id] = book.credits.get(member.id, 0) + member.weight
-        book.credits[chosen.id] -= sum(m.weight for m in free)
+    if choice.weights:  # smooth weighted rotation: no bursts for the heavy ones
+        for member, weight in choice.weights.items():
+            book.credits[member] = book.credits.get(member, 0) + weight
+        book.credits[chosen.id] -= sum(choice.weights.values())
     if chosen.per_day is not None:
         book = claiming.counted(book, chosen.id, now)
     return Teams({**teams.books, team: book})
@@ -193,14 +193,22 @@ def close(teams: Teams, lead: Lead) -> Teams:
     return _forget_load(teams, lead)
 
 
-def moved(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead) -> Teams:
-    """Return team state after an event changed a lead's owner or stage by itself.
+def ended(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead) -> Teams:
+    """Return team state after an answer brought a lead to its end; the deal counts."""
+    return close(activity.closed(ruleset, teams, old, new), new)
+
+
+def moved(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead, by: str | None = None) -> Teams:
+    """Return team state after an event of ``by`` changed a lead's owner or stage by itself.
 
     A lead is a load of its owner while it is open; answers of this machine count on their own.
     """
+    if new.contacted_at != old.contacted_at:
+        teams = activity.followed(ruleset, teams, new, by)
     before, after = old.facts, new.facts
     if before is after or all(before.get(n) == after.get(n) for n in ("stage", "owner", "team")):
         return teams
+    teams = activity.closed(ruleset, teams, old, new)
     had, has = load_of(ruleset, old), load_of(ruleset, new)
     if had == has:
         return teams

@@ -43,7 +43,7 @@ def take_turn(ruleset: Ruleset, lead: Lead, teams: Teams, event: Event, now: int
 def follow(ruleset: Ruleset, lead: Lead, teams: Teams, first: Entry, now: int) -> Turn:
     """Return the turn that begins with ``first``, which is what ``lead`` has just decided."""
     entries = [first]
-    teams = team.moved(ruleset, teams, lead, first.decision.lead)
+    teams = team.moved(ruleset, teams, lead, first.decision.lead, first.event.by)
     lead = first.decision.lead
     asked = list(first.decision.requests)
     while asked and len(entries) < MAX_ANSWERS:
@@ -65,7 +65,7 @@ def _closed(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead) -> Teams:
         return teams
     was_final = before in ruleset.stages and ruleset.stages[before].definition.final
     is_final = ruleset.stages[after].definition.final
-    return team.close(teams, new) if is_final and not was_final else teams
+    return team.ended(ruleset, teams, old, new) if is_final and not was_final else teams
 
 
 def _answer(request: Request, answer: Assignment | Refusal, now: int) -> Event:

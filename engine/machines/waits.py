@@ -80,8 +80,10 @@ def _date(work: Work, wanted: DateOf, passed: int | None) -> int | str:
         return f"the lead has no {field}"
     if wanted.yearly:
         return _anniversary(work.now, day, wanted, zone, passed)
-    found = _on(day, wanted, zone)
-    if found is not None and work.now < _at(found + timedelta(days=1), 0, zone):
+    found = _on(day, wanted)
+    if found is None:
+        return f"{field} is beyond the calendar"
+    if work.now < _at(found + timedelta(days=1), 0, zone):
         return max(_at(found, wanted.time, zone), work.now)
     return f"{field} is past"
 
@@ -92,7 +94,7 @@ def _anniversary(
     """Return the next time that ``day`` comes again; on the day itself at once, but not twice."""
     year = to_datetime(now).astimezone(zone).year
     for each in range(year - 1, year + _YEARS):
-        found = _on(_in_year(day, each), wanted, zone)
+        found = _on(_in_year(day, each), wanted)
         if found is None:
             continue
         begins, ends = _at(found, 0, zone), _at(found + timedelta(days=1), 0, zone)
@@ -109,7 +111,7 @@ def _in_year(day: date, year: int) -> date | None:
         return date(year, 2, 28) if 1 <= year <= 9999 else None
 
 
-def _on(day: date | None, wanted: DateOf, zone: ZoneInfo) -> date | None:
+def _on(day: date | None, wanted: DateOf) -> date | None:
     """Return the day that is waited for; None beyond the years that there are."""
     try:
         moved = day + timedelta(days=wanted.shift) if day is not None else None

@@ -1,4 +1,4 @@
-"""Why a rule has its effect on a lead, or why not: scoring rules, stages, routes, SLAs, journeys.
+"""Why a rule has its effect on a lead, or why not: scores, stages, routes, SLAs, pools, journeys.
 
 Pure. What it says of conditions comes from the closures that the machines run, what it says
 of the past from the lead's own state, ledger and log.
@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 from engine.language.instants import format_duration
-from engine.machines import lifecycle, why_score
+from engine.machines import lifecycle, why_recycle, why_score
 from engine.machines.account import (
     MOST_SEEN,
     Account,
@@ -29,7 +29,7 @@ from engine.machines.account import (
 from engine.machines.state import Assignment, Enrolment, Event, Lead
 from engine.network.condition import Compiled
 from engine.network.naming import Named
-from engine.network.rules import JourneyRule, RouteRule, Rule, SlaRule, StageRule
+from engine.network.rules import JourneyRule, RecycleRule, RouteRule, Rule, SlaRule, StageRule
 from engine.network.ruleset import Ruleset
 from engine.network.waking import wakes
 
@@ -67,12 +67,17 @@ def _effect(case: Case, rule: Any) -> tuple[bool, str]:
         return _route_effect(case.lead.assignment, rule)
     if isinstance(rule, SlaRule):
         return _sla_effect(case.lead, rule)
+    if isinstance(rule, RecycleRule):
+        return why_recycle.effect(case, rule)
     return _journey_effect(case.lead.journeys.get(rule.id))
 
 
 def _looks(case: Case, rule: Any) -> list[Look]:
     definition = rule.definition
     events = getattr(definition, "events", ())
+    if isinstance(rule, SlaRule):
+        looks = case.look("when", rule.when, definition.when)
+        return [*looks, *case.look("pause", rule.pause, definition.pause)]
     if not isinstance(rule, JourneyRule):
         return case.look("when", rule.when, definition.when, events)
     return [
@@ -85,7 +90,7 @@ def _looks(case: Case, rule: Any) -> list[Look]:
 def _seen(case: Case, rule: Any) -> list[Seen]:
     if isinstance(rule, Rule):
         return why_score.seen(case, rule)
-    if isinstance(rule, RouteRule | SlaRule):
+    if isinstance(rule, RouteRule | SlaRule | RecycleRule):
         return []
     definition = rule.definition
     found = case.heard(definition.events)[:MOST_SEEN]
@@ -112,6 +117,10 @@ def _obstacles(
         yield from _route(case, rule, looks)
     elif isinstance(rule, SlaRule):
         yield from _sla(case, rule, looks)
+    elif isinstance(rule, RecycleRule):
+        yield from why_recycle.obstacles(case, rule, looks)
+        if rule.definition.idle is None:
+            yield from _came_true(case, rule.key, rule.when, ())
     else:
         yield from _journey(case, rule, looks, seen)
     if case.lead.unjudged and not isinstance(rule, RouteRule | SlaRule):
@@ -127,7 +136,10 @@ def _timers(lead: Lead, rule: Any) -> list[tuple[int, str]]:
     elif isinstance(rule, JourneyRule):
         mine = {f"enter:{rule.id}", f"journey:{rule.id}"}
     elif isinstance(rule, SlaRule):
-        mine = {name for name in lead.timers if name.startswith(f"sla:{rule.definition.id}:")}
+        id = rule.definition.id
+        mine = {n for n in lead.timers if n.startswith(f"sla:{id}:") or n == f"pause:{id}"}
+    elif isinstance(rule, RecycleRule):
+        mine = {rule.key}
     else:
         mine = set()
     return sorted((due, name) for name, due in lead.timers.items() if name in mine)
@@ -232,7 +244,10 @@ def _sla_effect(lead: Lead, rule: SlaRule) -> tuple[bool, str]:
 
 
 def _sla(case: Case, rule: SlaRule, looks: Sequence[Look]) -> Iterator[Obstacle]:
-    yield from condition_fails(looks)
+    yield from condition_fails([look for look in looks if look.role == "when"])
+    if rule.definition.id in case.lead.halted:
+        since = case.lead.halted[rule.definition.id][0]
+        yield Obstacle("paused", f"its clocks stand still since {said(since)}, for its pause holds")
     if case.lead.facts.get("owner") is None:
         yield Obstacle("not-assigned", "nobody has the lead; clocks start when it is given away")
     before = takewhile(lambda other: other is not rule, case.ruleset.slas)

@@ -85,4 +85,3 @@ def _is_direct(rule: Rule) -> bool:
 def _is_given(fact: str) -> bool:
     """Whether a fact is what scoring gives."""
     return fact.startswith(("score.", "grade"))
-

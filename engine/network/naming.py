@@ -10,11 +10,11 @@ import msgspec
 from engine.errors import LeadrulesError, NotFound
 from engine.language.diagnostic import Source
 from engine.language.nearest import did_you_mean
-from engine.network.rules import JourneyRule, RouteRule, Rule, SlaRule, StageRule
+from engine.network.rules import JourneyRule, RecycleRule, RouteRule, Rule, SlaRule, StageRule
 from engine.network.ruleset import Ruleset
 
-AnyRule = Rule | StageRule | RouteRule | SlaRule | JourneyRule
-KINDS: Final = ("rule", "stage", "route", "sla", "journey")
+AnyRule = Rule | StageRule | RouteRule | SlaRule | RecycleRule | JourneyRule
+KINDS: Final = ("rule", "stage", "route", "sla", "recycle", "journey")
 
 
 class Ambiguous(LeadrulesError):
@@ -73,5 +73,7 @@ def _named(ruleset: Ruleset) -> Iterator[Named]:
         yield Named("route", f"route:{route.definition.id}", route)
     for sla in ruleset.slas:
         yield Named("sla", f"sla:{sla.definition.id}", sla)
+    for recycle in ruleset.recycles:
+        yield Named("recycle", recycle.key, recycle)
     for journey in ruleset.journeys.values():
         yield Named("journey", f"journey:{journey.id}", journey)

@@ -95,10 +95,12 @@ class RouteRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlaRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Clocks and for whom they run."""
+    """Clocks, for whom they run, and when they stand still."""
 
+    order: int
     definition: Sla
     when: Compiled | None
+    pause: Compiled | None = None
 
 
 class RecycleRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from engine.language.catalogue import Catalogue
-from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Step
+from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Sla, Step
 from engine.network.condition import Compiled, ConditionCompiler
 from engine.network.direct import direct
 from engine.network.pivot import is_pivot
@@ -144,8 +144,11 @@ class Ruleset:
         self.routes = tuple(
             RouteRule(definition=r, when=compiler.optional(r.when)) for r in routing.rules
         )
-        self.slas = tuple(
-            SlaRule(definition=s, when=compiler.optional(s.when)) for s in routing.slas
+        self.slas = tuple(_sla(order, sla, compiler) for order, sla in enumerate(routing.slas))
+        self.state_pauses = FactIndex(
+            Watch(s, f"pause:{s.definition.id}", s.definition.pause, _wakers(s.pause))
+            for s in self.slas
+            if s.pause
         )
         recycling = [(p, r) for p in routing.pools.values() for r in p.recycle]
         self.recycles = tuple(
@@ -186,7 +189,8 @@ class Ruleset:
         )
 
     def _moving_facts(self) -> frozenset[str]:
-        names = {*self.state_stages.names, *self.state_journeys.names, *self.state_recycles.names}
+        names = {*self.state_stages.names, *self.state_journeys.names}
+        names |= self.state_recycles.names | self.state_pauses.names
         for journey in self.running:
             names |= journey.end_reads | journey.dates
         return frozenset(names)
@@ -229,13 +233,19 @@ class Ruleset:
         return Turns(conditions, floors, (fact for fact in loud if fact))
 
     def moving_conditions(self) -> Sequence[Compiled]:
-        """Return what facts alone may turn after scoring: stages, journeys and recycling."""
+        """Return what facts alone may turn after scoring: stages, journeys, recycling, pauses."""
         conditions = (
             *(s.when for s in self.stages.values() if not s.definition.events),
             *(when for j in self.running for when in (j.when, j.exit_when, j.goal_when)),
             *(rule.when for rule in self.recycles),
+            *(rule.pause for rule in self.slas),
         )
         return [condition for condition in conditions if condition is not None]
+
+
+def _sla(order: int, sla: Sla, compiler: ConditionCompiler) -> SlaRule:
+    when, pause = compiler.optional(sla.when), compiler.optional(sla.pause)
+    return SlaRule(order=order, definition=sla, when=when, pause=pause)
 
 
 def _count(window: Window) -> tuple[str, Take | None]:

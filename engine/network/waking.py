@@ -8,18 +8,18 @@ import msgspec
 
 from engine.language.definitions import Condition
 from engine.language.instants import format_duration
-from engine.language.wording import fact_name, write
+from engine.language.wording import fact_name, write, write_span
 from engine.network.condition import Compiled
 from engine.network.naming import Named
-from engine.network.rules import JourneyRule, Rule, StageRule
+from engine.network.rules import JourneyRule, RecycleRule, Rule, SlaRule, StageRule
 from engine.network.ruleset import Ruleset
 
 
 class Wake(msgspec.Struct, frozen=True, kw_only=True):
     """What makes the engine look at one condition of a rule.
 
-    ``role`` says which: when, enter, exit or goal. ``clock`` has the parts that time alone may
-    change; ``note`` what else there is to know. Time guards are never among them.
+    ``role`` says which: when, enter, exit, goal or pause. ``clock`` has the parts that time alone
+    may change; ``note`` what else there is to know. Time guards are never among them.
     """
 
     role: str
@@ -41,11 +41,16 @@ def wakes(ruleset: Ruleset, named: Named) -> tuple[Wake, ...]:
         return (_woken(ruleset, "when", definition.events, rule.when),)
     if isinstance(rule, JourneyRule):
         return tuple(_journey(ruleset, rule))
+    if isinstance(rule, RecycleRule):
+        return (_recycling(ruleset, rule),)
     if named.kind == "route":
         note = "it is asked in its turn whenever the lead is sent to routing"
     else:
         note = "it is asked in its turn whenever the lead is given to somebody"
-    return (Wake(role="when", note=note),)
+    asked = Wake(role="when", note=note)
+    if isinstance(rule, SlaRule) and rule.pause is not None:
+        return asked, _woken(ruleset, "pause", (), rule.pause)
+    return (asked,)
 
 
 def _scoring(ruleset: Ruleset, rule: Rule) -> Wake:
@@ -57,6 +62,16 @@ def _scoring(ruleset: Ruleset, rule: Rule) -> Wake:
         return msgspec.structs.replace(wake, clock=after)
     more = (fact_name(definition.points_fact),) if definition.points_fact else ()
     return msgspec.structs.replace(wake, fields=tuple(sorted({*wake.fields, *more})))
+
+
+def _recycling(ruleset: Ruleset, rule: RecycleRule) -> Wake:
+    wake = _woken(ruleset, "when", (), rule.when)
+    idle = rule.definition.idle
+    if idle is None:
+        return wake
+    after = f"{write_span(idle)} after the assignment or the latest follow-up"
+    note = "asked when nobody has followed up for so long" if rule.when else ""
+    return msgspec.structs.replace(wake, clock=(after, *wake.clock), note=note)
 
 
 def _journey(ruleset: Ruleset, rule: JourneyRule) -> Iterator[Wake]:

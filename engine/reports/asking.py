@@ -95,6 +95,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """Return the query of the leads made in the period, and what more they have in common."""
         return urlencode({**self.created(), **{k: v or "" for k, v in more.items()}})
 
+    def bare_link(self, **more: str | None) -> str:
+        """Return the query of leads with something in common, whenever they were made."""
+        own = {} if self.owner is None else {"owner": self.owner}
+        return urlencode({**own, **{k: v or "" for k, v in more.items()}})
+
     def buckets(self, first: int, last: int) -> list[int]:
         """Return where days, weeks or months begin between two instants, whichever suits."""
         since, until = max(first, self.start), min(last + 1, self.end)

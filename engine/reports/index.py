@@ -1,20 +1,123 @@
-"""Every report by its name: functions of what can be read and of the rules in use."""
+"""Every report by its name: functions of what can be read, of the rules, and of a query."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Final
 
+import msgspec
+
+from engine.errors import Refused
+from engine.language.instants import format_instant
 from engine.network.ruleset import Ruleset
+from engine.reports import (
+    attribution,
+    cycle,
+    goals,
+    losses,
+    nurture,
+    people,
+    rules,
+    scores,
+    sources,
+    stages,
+    weekly,
+)
+from engine.reports.asking import ask
+from engine.reports.comparing import compared
+from engine.reports.context import Context
 from engine.reports.funnel import Funnel, funnel
+from engine.reports.printing import to_html
+from engine.reports.shape import Report as Shape
+from engine.reports.shape import Words
+from engine.reports.tables import to_csv
 from engine.store.reading import Reader
 
-Report = Callable[[Reader, Ruleset], Any]
+BUILDERS: Final[Mapping[str, ModuleType]] = {
+    "sources": sources,
+    "stages": stages,
+    "cycle": cycle,
+    "people": people,
+    "losses": losses,
+    "nurture": nurture,
+    "attribution": attribution,
+    "scores": scores,
+    "rules": rules,
+    "goals": goals,
+    "weekly": weekly,
+}
+# About everybody's leads, so none for those who see their own only.
+OF_ALL: Final = frozenset({"funnel", "rules", "goals"})
 
 
-def funnel_report(reader: Reader, ruleset: Ruleset) -> Funnel:
-    """Return the funnel of the whole database."""
-    return funnel(reader.stage_entries(), ruleset.definitions.lifecycle)
+class NotYours(Refused):
+    """A report that somebody may not see who sees only some of the leads."""
+
+    code = "forbidden"
 
 
-REPORTS: Final[Mapping[str, Report]] = {"funnel": funnel_report}
+def make(
+    name: str,
+    reader: Reader,
+    ruleset: Ruleset,
+    query: Mapping[str, str] | None = None,
+    now: int = 0,
+    own: frozenset[str] | None = None,
+) -> Shape:
+    """Return one report; ``own`` are those whose leads who asks may see, None for all.
+
+    Raises BadQuestion, and NotYours.
+    """
+    if own is not None and name in OF_ALL:
+        raise NotYours(f"the report {name} is about everybody's leads")
+    definitions = ruleset.definitions
+    teams = {t.id: tuple(m.id for m in t.members) for t in definitions.routing.teams.values()}
+    given = dict(query or {})
+    if name == "weekly" and not given.keys() & {"period", "from", "to"}:
+        given = {"period": "last_week", "compare": "previous", **given}
+    question = ask(given, now, definitions.reporting.zone, teams, own)
+    figures = reader.figures()
+    build = BUILDERS[name].build
+    report: Shape = build(Context(figures, definitions, question))
+    before = question.before()
+    if before is not None:
+        report = compared(report, build(Context(figures, definitions, before)))
+    return msgspec.structs.replace(report, at=format_instant(now), parameters=question.parameters())
+
+
+class Named:
+    """One report: call it with reader, rules, query, instant, and whose leads one may see.
+
+    Gives a `Shape`, or with ``format`` csv or html in the query the text of a file or page, in
+    the language ``lang``: zh (default) or en. Raises BadQuestion, and NotYours.
+    """
+
+    def __init__(self, name: str, title: Words) -> None:
+        self.name = name
+        self.title = title
+
+    def __call__(
+        self,
+        reader: Reader,
+        ruleset: Ruleset,
+        query: Mapping[str, str] | None = None,
+        now: int = 0,
+        own: frozenset[str] | None = None,
+    ) -> Shape | Funnel | str:
+        given = dict(query or {})
+        form, language = given.pop("format", "json"), given.pop("lang", "zh")
+        if self.name == "funnel":
+            if own is not None:
+                raise NotYours("the report funnel is about everybody's leads")
+            return funnel(reader.stage_entries(), ruleset.definitions.lifecycle)
+        made = make(self.name, reader, ruleset, given, now, own)
+        if form == "csv":
+            return to_csv(made, language)
+        return to_html(made, language) if form == "html" else made
+
+
+REPORTS: Final[Mapping[str, Named]] = {
+    "funnel": Named("funnel", Words("漏斗", "Funnel")),
+    **{name: Named(name, module.TITLE) for name, module in BUILDERS.items()},
+}

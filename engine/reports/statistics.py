@@ -10,11 +10,11 @@ _Z: Final = 1.959963984540054  # of 95 %
 
 
 def wilson(hits: int, cases: int) -> tuple[float, float] | None:
-    """Return Wilson's 95 % score interval of ``hits`` of ``cases``, None without any case.
+    """Return Wilson's 95 % score interval of ``hits`` of ``cases``, None where it is no share.
 
     Wilson, E. B. (1927), JASA 22; to four digits, for more would feign a precision.
     """
-    if cases <= 0:
+    if not 0 <= hits <= cases or not cases:
         return None
     share, z2 = hits / cases, _Z * _Z
     middle = share + z2 / (2 * cases)

@@ -21,6 +21,7 @@ from engine.host.enriching import Enriching
 from engine.host.experiments import Experimenter
 from engine.host.housekeeping import Housekeeper
 from engine.host.plugins import Plugins
+from engine.host.polling import Polling
 from engine.host.runtime import Runtime
 from engine.server import (
     accountability,
@@ -32,24 +33,38 @@ from engine.server import (
     merging,
     operations,
     quarantine,
+    reporting,
     subscriptions,
     work,
 )
 from engine.server.auth import Access
 from engine.server.bodies import MAX_BODY
+from engine.server.console.present import on_house_error, on_http_error, presenter
+from engine.server.console.room import Room
 from engine.server.endpoint import Endpoint, Report, Services
 from engine.server.guard import guarded
 from engine.server.metrics import Metrics
-from engine.server.people import following, handing, pools
+from engine.server.people import deals, following, handing, pools
 from engine.server.policy import Policies
-from engine.server.problems import on_house_error, on_http_error
 from engine.server.shell import Shell
 
 logger = logging.getLogger("leadrules.server")
 
 _HITS_S: Final = 60.0
 _ROOMS: Final = (
-    *(events, accountability, quarantine, merging, handing, following, leads, pools, work),
+    *(
+        events,
+        accountability,
+        quarantine,
+        merging,
+        handing,
+        following,
+        deals,
+        leads,
+        pools,
+        work,
+        reporting,
+    ),
     *(deliveries, operations),
     console,
     subscriptions,
@@ -70,7 +85,8 @@ class House(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         """Return what a request goes through."""
         inner = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
-        return Shell(inner, services=self._services, policies=self._policies)
+        present = presenter(self)
+        return Shell(inner, services=self._services, policies=self._policies, present=present)
 
 
 def create_app(
@@ -89,18 +105,20 @@ def create_app(
     """
     found = plugins or Plugins()
     metrics = Metrics()
-    deliverer = Deliverer(runtime, found)
-    endpoints = [e for room in _ROOMS for e in room.ENDPOINTS] + list(channels.endpoints_of(found))
+    deliverer, room = Deliverer(runtime, found), Room()
+    polling = Polling(runtime, found)
+    own = [e for room in _ROOMS for e in room.ENDPOINTS]
+    mounted = list(channels.endpoints_of(found))
+    open_paths = channels.open_paths(mounted, own)
+    endpoints = own + mounted
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await room.sessions.keep(runtime)
         deliverer.start()
-        enriching = Enriching(runtime, found)
-        enriching.start()
-        housekeeper = Housekeeper(runtime)
-        housekeeper.start()
-        experimenter = Experimenter(runtime)
-        experimenter.start()
+        others = (Enriching(runtime, found), polling, Housekeeper(runtime), Experimenter(runtime))
+        for each in others:
+            each.start()
         remembering = asyncio.create_task(_remember_hits(runtime))
         if on_ready is not None:
             on_ready()
@@ -108,24 +126,26 @@ def create_app(
             yield
         finally:
             remembering.cancel()
-            await experimenter.stop()
-            await housekeeper.stop()
-            await enriching.stop()
+            await asyncio.to_thread(room.figures.close)
+            for each in reversed(others):
+                await each.stop()
             await deliverer.stop()
+            await channels.close(found)
             await _last_hits(runtime)
             await runtime.stop()
 
-    made = Services(runtime, found, metrics, dict(reports or {}), deliverer, max_body)
+    made = Services(runtime, found, metrics, dict(reports or {}), deliverer, polling, max_body)
+    policies = Policies(runtime, access, room.sessions, open_paths=open_paths)
     app = House(
         made,
-        Policies(runtime, access),
+        policies,
         routes=[_route(endpoint) for endpoint in endpoints],
         exception_handlers={LeadrulesError: on_house_error, HTTPException: on_http_error},
         lifespan=lifespan,
     )
     app.state.services = made
     app.state.endpoints = endpoints
-    app.state.pages = console.Pages()
+    app.state.pages, app.state.policies = room, policies
     return app
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.host.linking import links_of
+from engine.host.outcome import Outcome
 from engine.host.plugins import PluginError, Plugins, names_of
 from engine.plugin import Accepted, Channel, ChannelRequest, Handler, Rejection, Reply, Route
 from engine.server.bodies import decode_form, decode_json, read_body
 from engine.server.endpoint import Endpoint, services
 from engine.server.events import count, refuse_if_all_bad
+from engine.server.ingest import ask_again
 from engine.server.problems import Json, Problem
+from engine.server.receipts import SentDeliveries
 
 logger = logging.getLogger("leadrules.channel")
 
@@ -37,12 +42,33 @@ def endpoints_of(plugins: Plugins) -> Iterator[Endpoint]:
             yield from _endpoints(channel, _checked(name, route))
 
 
+async def close(plugins: Plugins) -> None:
+    """Close the channels; one that fails keeps none of the others open."""
+    for name, channel in plugins.channels.items():
+        try:
+            await channel.close()
+        except Exception as error:
+            logger.error("channel %s raised %s", name, type(error).__name__, exc_info=_bare(error))
+
+
+def open_paths(endpoints: Iterable[Endpoint], taken: Iterable[Endpoint]) -> frozenset[str]:
+    """Return the channels' paths outside of ``/channels/``, which need no token.
+
+    Raises PluginError for one that is the server's own.
+    """
+    known = {endpoint.path for endpoint in taken}
+    found = frozenset(e.path for e in endpoints if not e.path.startswith("/channels/"))
+    for path in sorted(found & known):
+        raise PluginError(f"a channel wants the path {path}, which the server has itself")
+    return found
+
+
 def _checked(channel: str, route: object) -> Route:
-    if isinstance(route, Route) and route.path.startswith("/"):
+    if isinstance(route, Route) and (not route.path or route.path.startswith("/")):
         return route
     raise PluginError(
         f'channel "{channel}": routes() must give engine.plugin.Route with a path that begins '
-        f"with /, not {route!r}"
+        f"with / or is empty, not {route!r}"
     )
 
 
@@ -50,16 +76,17 @@ def _endpoints(channel: Channel, route: Route) -> Iterator[Endpoint]:
     async def endpoint(request: Request) -> Response:
         return await _serve(channel, route.handler, request)
 
-    for method in route.methods:
+    paths = (f"/channels/{channel.name}{route.path}", *route.also)
+    for method, path in product(route.methods, paths):
         yield Endpoint(
             method=method.upper(),
-            path=f"/channels/{channel.name}{route.path}",
+            path=path,
             handler=endpoint,
             summary=route.summary or f"Channel {channel.name}",
             tag="channels",
             scope="free",
-            # What an address names may not be there.
-            fails=(404, 413, 422, 429) if "{" in route.path else (413, 422, 429),
+            # What an address names may not be there, nor the settings of its channel.
+            fails=(404, 413, 422, 429),
         )
 
 
@@ -72,10 +99,26 @@ async def _serve(channel: Channel, handler: Handler, request: Request) -> Respon
     if events:
         outcomes = await services(request).runtime.submit(events, channel=channel.name)
         count(request, channel.name, outcomes)
-        if not result.always:
-            refuse_if_all_bad(outcomes, len(events) > 1, services(request).runtime)
+        if result.lenient:
+            _tell(channel, outcomes)
+            ask_again(outcomes, services(request).runtime)
+        elif not result.always:
+            try:
+                refuse_if_all_bad(outcomes, len(events) > 1, services(request).runtime)
+            except Problem as problem:
+                if result.refused is None or problem.status != 422:
+                    raise
+                return _answer(result.refused)
     # Who sends here is a stranger, and hears nothing of the lead.
     return _answer(result.reply or Reply(202, {"status": "accepted"}))
+
+
+def _tell(channel: Channel, outcomes: Sequence[Outcome]) -> None:
+    """Log what is refused and nobody hears of: by code, for the message may quote a person."""
+    codes = Counter((o.error or {}).get("code", "?") for o in outcomes if o.status == "rejected")
+    if codes:
+        told = ", ".join(f"{code} ({number})" for code, number in sorted(codes.items()))
+        logger.warning("channel %s: of %d events refused: %s", channel.name, len(outcomes), told)
 
 
 async def _ask(channel: Channel, handler: Handler, arrived: ChannelRequest) -> Accepted | Rejection:
@@ -123,6 +166,7 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
         settings=written.params if written else {},
         names=names_of(definitions.catalogue),
         links=links_of(definitions),
+        deliveries=SentDeliveries(service.runtime),
         now=service.runtime.clock.now(),
     )
 

@@ -13,17 +13,16 @@ from starlette.responses import Response
 
 from engine.host.delivery import Deliverer
 from engine.host.plugins import Plugins
+from engine.host.polling import Polling
 from engine.host.runtime import Runtime
 from engine.language.nearest import did_you_mean
-from engine.network.ruleset import Ruleset
 from engine.server.bodies import MAX_BODY, decode_json, read_body
 from engine.server.metrics import Metrics
 from engine.server.problems import Problem
 from engine.store.pages import Page
-from engine.store.reading import Reader
 
 Handler = Callable[[Request], Awaitable[Response]]
-Report = Callable[[Reader, Ruleset], Any]
+Report = Callable[..., Any]
 Schema = Mapping[str, Any]
 T = TypeVar("T")
 MAX_LIMIT: Final = 200
@@ -67,6 +66,7 @@ class Services(msgspec.Struct, frozen=True):
     metrics: Metrics
     reports: Mapping[str, Report]
     deliverer: Deliverer
+    polling: Polling
     max_body: int = MAX_BODY
 
 

@@ -88,6 +88,15 @@ def refuse_if_all_bad(outcomes: Sequence[Outcome], listed: bool, runtime: Runtim
     raise Problem(status, code, message, details, headers)
 
 
+def ask_again(outcomes: Sequence[Outcome], runtime: Runtime) -> None:
+    """Raise Problem, 429 or 507, when any event must come again; what was taken has its id."""
+    for outcome in outcomes:
+        if outcome.status == "overloaded":
+            told = outcome.error or {}
+            status, headers = _when(told["code"], runtime)
+            raise Problem(status, told["code"], told["message"], told["details"], headers)
+
+
 def _when(code: str, runtime: Runtime) -> tuple[int, dict[str, str]]:
     if code == "storage":
         return 507, RETRY_AFTER

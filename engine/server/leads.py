@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from engine.errors import NotFound
 from engine.host.explaining import explain_lead, question
+from engine.language.instants import BadTime, parse_instant
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import (
     LIMIT,
@@ -24,13 +26,17 @@ from engine.server.endpoint import (
 from engine.server.events import count, refuse_if_all_bad, result_of
 from engine.server.ownership import acting, check_lead, may_see, narrowed, principal
 from engine.server.problems import Json, Problem
+from engine.store import narrowing
 from engine.store.listing import SORTS
 from engine.store.pages import Page
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
+# By which the leads behind a report's figures are found.
+BEHIND: Final = ("source", *narrowing.NAMES)
+_INSTANTS: Final = ("created_from", "created_to", "entered_from", "entered_to")
 _LIST_QUERY: Final[dict[str, Schema]] = {
     "q": TEXT,
-    **dict.fromkeys(FILTERS, TEXT),
+    **dict.fromkeys((*FILTERS, *BEHIND), TEXT),
     "sort": {"enum": list(SORTS)},
     "limit": LIMIT,
     "cursor": TEXT,
@@ -45,12 +51,26 @@ async def list_leads(request: Request) -> Json:
     page = await reading(
         services(request).runtime.reader.leads,
         text=query.get("q"),
-        filters=narrowed(request, {n: query[n] or None for n in FILTERS if n in query}),
+        filters=narrowed(request, filters_of(query)),
         limit=limit_of(query),
         cursor=query.get("cursor"),
         sort=_sort(query),
     )
     return Json(page_of(request, page))
+
+
+def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the filters of a list as the store takes them; raises Problem for a bad instant."""
+    found = {n: query[n] or None for n in (*FILTERS, *BEHIND) if n in query}
+    for name in _INSTANTS:
+        text = found.get(name)
+        if text is not None:
+            try:
+                found[name] = str(parse_instant(text))
+            except BadTime as error:
+                message = f"{name} is an instant such as 2026-03-01T00:00:00Z, not {text[:80]!r}"
+                raise Problem(400, "bad-parameter", message) from error
+    return found
 
 
 def _sort(query: dict[str, str]) -> str | None:

@@ -40,7 +40,8 @@ async def status(request: Request) -> Response:
     service = services(request)
     figures = await reading(service.runtime.status)
     connections = service.deliverer.status()
-    return Json({"version": engine.__version__, **figures, "connections": connections})
+    told = {"connections": connections, "polled": service.polling.status()}
+    return Json({"version": engine.__version__, **figures, **told})
 
 
 async def reload(request: Request) -> Response:

@@ -13,9 +13,10 @@ from engine.errors import LeadrulesError
 from engine.host.runtime import Rules, Runtime
 from engine.language.serving import Serving, Token
 from engine.server.auth import Access, is_free
+from engine.server.console.sessions import Sessions, cookie_of
 from engine.server.limits import Buckets, Proxies, too_many
 from engine.server.problems import Problem
-from engine.server.roles import Principal
+from engine.server.roles import STRANGER, Principal
 from engine.server.tokens import read_lines, tokens_of
 
 _log: Final = logging.getLogger("leadrules.server")
@@ -27,11 +28,20 @@ _UNLIMITED: Final = ("/-/healthy", "/-/ready", "/console/static/")
 class Policy:
     """One configuration's word, made anew after a reload; buckets of unchanged rates are kept."""
 
-    def __init__(self, access: Access, serving: Serving, before: Policy | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        serving: Serving,
+        before: Policy | None = None,
+        sessions: Sessions | None = None,
+        open_paths: frozenset[str] = frozenset(),
+    ) -> None:
         self.access = access
         self.serving = serving
         self.proxies = Proxies(serving.proxies)
         self.origins = frozenset(serving.origins)
+        self._sessions = sessions
+        self._open = open_paths
         self._buckets: dict[str, Buckets] = {}
         for name, rate in serving.rates.items():
             same = before is not None and before.serving.rates.get(name) == rate
@@ -45,13 +55,24 @@ class Policy:
         path: str = scope["path"]
         client = scope.get("client")
         address = client[0] if client else "?"
-        refused = self._limited("capture" if is_free(path) else "address", path, address)
-        if refused is not None:
-            return refused
-        who = self.access.admit(scope["method"], path, headers)
+        is_open = path in self._open
+        bucket = "capture" if is_open or is_free(path) else "address"
+        refused = self._limited(bucket, path, address)
+        if refused is not None or is_open:
+            return refused or STRANGER
+        known = self._by_session(path, headers)
+        who = known or self.access.admit(scope["method"], path, headers)
         if isinstance(who, Principal) and who.name:
             refused = self._limited("token", path, who.name)
         return refused or who
+
+    def _by_session(self, path: str, headers: Mapping[str, str]) -> Principal | None:
+        """Return who is signed in at the console; a session opens nothing but its pages."""
+        if self._sessions is None or is_free(path) or not _is_console(path):
+            return None
+        cookie = None if "authorization" in headers else cookie_of(headers)
+        digest = self._sessions.digest(cookie) if cookie else None
+        return self.access.by_digest(digest) if digest else None
 
     def _look_behind_proxies(self, scope: Scope) -> None:
         client = scope.get("client")
@@ -70,7 +91,7 @@ class Policy:
 
     def allowed_origin(self, path: str, headers: Mapping[str, str]) -> str | None:
         """Return the origin to name in an answer to a page of another site, if it may know."""
-        if not self.origins or not path.startswith(CAPTURE_BELOW):
+        if not self.origins or not (path.startswith(CAPTURE_BELOW) or path in self._open):
             return None
         origin = headers.get("origin")
         if origin is None:
@@ -78,18 +99,31 @@ class Policy:
         return origin if "*" in self.origins or origin.lower() in self.origins else None
 
 
+def _is_console(path: str) -> bool:
+    return path == "/" or path.startswith("/console/")
+
+
 class Policies:
     """The policy of the moment; ``access`` is the administrator's alone or for everybody here.
 
-    Tokens of the configuration's file that can't be read leave those known before in force.
+    ``open_paths`` are those of channels outside of ``/channels/``, which need no token. Tokens of
+    the configuration's file that can't be read leave those known before in force.
     """
 
-    def __init__(self, runtime: Runtime, access: Access) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        access: Access,
+        sessions: Sessions | None = None,
+        open_paths: frozenset[str] = frozenset(),
+    ) -> None:
         self._runtime = runtime
         self._access = access
+        self._sessions = sessions
+        self._open = open_paths
         self._rules: Rules | None = None
         self._file: list[Token] = []
-        self._policy = Policy(access, Serving())
+        self._policy = Policy(access, Serving(), None, sessions, open_paths)
 
     def current(self) -> Policy:
         """Return it; after a reload it is made anew."""
@@ -99,7 +133,8 @@ class Policies:
             serving = rules.ruleset.definitions.server.serving
             self._file = self._read(serving)
             access = self._access.having([*serving.tokens, *self._file])
-            self._policy = Policy(access, serving, self._policy)
+            before = self._policy
+            self._policy = Policy(access, serving, before, self._sessions, self._open)
         return self._policy
 
     def tokens(self) -> list[Token]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import LeadrulesError
@@ -20,7 +21,7 @@ from engine.store.database import is_of_the_disk
 
 logger = logging.getLogger("leadrules.server")
 
-# The console may use its own style sheet and nothing else; API answers nothing at all.
+# API answers may use nothing at all; the console's pages bring a policy of their own.
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -36,6 +37,7 @@ HEADERS: Final = {
     "cache-control": "no-store",
 }
 _ENCODED: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+Present = Callable[[Scope, Problem], "Response | None"]
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _JSON: Final = (b"content-type", b"application/json")
 _PREFLIGHT_S: Final = "600"
@@ -44,8 +46,11 @@ _PREFLIGHT_S: Final = "600"
 class Shell:
     """The outermost layer of our own. Whatever happens inside, the client gets one shape."""
 
-    def __init__(self, app: ASGIApp, services: Services, policies: Policies) -> None:
+    def __init__(
+        self, app: ASGIApp, services: Services, policies: Policies, present: Present | None = None
+    ) -> None:
         self._app = app
+        self._present = present
         self._services = services
         self._policies = policies
         self._names = Names()
@@ -99,6 +104,11 @@ class Shell:
         """Count an answer that begins."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._services.metrics.request(method, status)
+
+    def present(self, scope: Scope, problem: Problem) -> Response:
+        """Return an error as JSON, or to a browser that asked for a page as one."""
+        shown = self._present(scope, problem) if self._present is not None else None
+        return shown or problem.response()
 
     def name(self, scope: Scope) -> bytes:
         """Return a request's id."""
@@ -158,7 +168,7 @@ class _Visit:
 
     async def refuse(self, problem: Problem) -> None:
         """Answer with an error."""
-        await problem.response()(self.scope, _nothing, self.send)
+        await self._shell.present(self.scope, problem)(self.scope, _nothing, self.send)
 
 
 def first_of_each(scope: Scope) -> Mapping[str, str]:

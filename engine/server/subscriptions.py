@@ -19,7 +19,7 @@ from engine.links import LEAVE, About
 from engine.machines import policy
 from engine.machines.state import Lead
 from engine.server.bodies import decode_form, read_body
-from engine.server.console import Pages
+from engine.server.console.room import Room
 from engine.server.endpoint import TEXT, Endpoint, reading, services
 from engine.server.ingest import refuse_if_all_bad
 from engine.server.problems import Problem
@@ -85,7 +85,7 @@ async def _page(request: Request, about: About, done: str | None) -> Response:
     definitions = service.runtime.ruleset.definitions
     lead = await reading(service.runtime.reader.state, about.lead)
     language = _language(request)
-    pages: Pages = request.app.state.pages
+    pages: Room = request.app.state.pages
     return pages.render(
         "subscriptions.html",
         zh=language == "zh",

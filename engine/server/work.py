@@ -1,4 +1,4 @@
-"""To-dos and reports."""
+"""To-dos."""
 
 from __future__ import annotations
 
@@ -122,18 +122,6 @@ async def _own_task(request: Request) -> dict[str, Any]:
     return task
 
 
-async def get_report(request: Request) -> Json:
-    """The figures behind the console."""
-    service = services(request)
-    name: str = request.path_params["name"]
-    report = service.reports.get(name)
-    if report is None:
-        hint = did_you_mean(name[:80], service.reports)
-        raise NotFound(f"there is no report {name[:80]!r}; {hint}")
-    figures: Any = await reading(report, service.runtime.reader, service.runtime.ruleset)
-    return Json(figures)
-
-
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -191,13 +179,5 @@ ENDPOINTS: Final = (
             "properties": {"outcome": TEXT, "by": TEXT},
         },
         fails=(404, 413, 422, 429),
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/reports/{name}",
-        handler=get_report,
-        summary="Figures, such as the funnel",
-        tag="work",
-        fails=(404,),
     ),
 )

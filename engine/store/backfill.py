@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from engine.machines.state import Assignment, Decision, Enrolment, Event, Happening, Lead
+from engine.store import arrivals as figures
 from engine.store import companies as links
 from engine.store import rows
 from engine.store import search as index
@@ -45,6 +46,14 @@ def companies(connection: sqlite3.Connection) -> None:
     """Link the leads of one company."""
     for leads in _states(connection):
         links.refresh(connection, leads, {})
+
+
+def arrivals(connection: sqlite3.Connection) -> None:
+    """Give every lead its row, also who was forgotten, and every transition its stay."""
+    for leads in _states(connection):
+        figures.refresh(connection, leads, {})
+    connection.execute(figures.FORGOTTEN)
+    connection.execute(figures.STAYS, (0,))
 
 
 def _states(connection: sqlite3.Connection) -> Iterator[list[Lead]]:

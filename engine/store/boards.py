@@ -28,9 +28,6 @@ SELECT count(*), coalesce(sum(due < ?), 0) FROM clocks WHERE status = 'running'
 _WAITING: Final = """
 SELECT step, count(*) FROM enrolments WHERE journey = ? AND left_at IS NULL GROUP BY step
 """
-_INSIDE: Final = """
-SELECT journey, count(*) FROM enrolments WHERE left_at IS NULL AND journey = ? GROUP BY journey
-"""
 _ENTRANTS: Final = "SELECT count(*) FROM enrolments WHERE journey = ?"
 _LEAVING: Final = """
 SELECT coalesce(reason, ''), count(*) FROM enrolments WHERE journey = ? AND left_at IS NOT NULL
@@ -61,11 +58,11 @@ class Boards:
 
     def created(self, since: int, offset: int) -> dict[int, int]:
         """Return how many leads came, by day since 1970 in a zone ``offset`` ms ahead of UTC."""
-        return dict(self._all(_CREATED, since, offset, DAY))
+        return self._pairs(_CREATED, since, offset, DAY)
 
     def entered(self, stage: str, since: int, offset: int) -> dict[int, int]:
         """Return how often a stage was entered, by day as in `created`."""
-        return dict(self._all(_ENTERED, since, offset, DAY, stage))
+        return self._pairs(_ENTERED, since, offset, DAY, stage)
 
     def created_since(self, since: int) -> int:
         """Return how many leads have come since an instant."""
@@ -86,19 +83,14 @@ class Boards:
 
     def journey(self, id: str) -> Item:
         """Return {entered, inside, waiting: {step: leads}, passed: {step: times}, left: [...]}."""
-        waiting = dict(self._all(_WAITING, id))
+        waiting = self._pairs(_WAITING, id)
         return {
             "entered": self._one(_ENTRANTS, id)[0],
             "inside": sum(waiting.values()),
             "waiting": waiting,
-            "passed": dict(self._all(_PASSED, id)),
+            "passed": self._pairs(_PASSED, id),
             "left": [tuple(row) for row in self._all(_LEAVING, id)],
         }
-
-    def inside(self, journey: str) -> int:
-        """Return how many leads are in a journey now."""
-        found = self._connection.execute(_INSIDE, (journey,)).fetchone()
-        return found[1] if found else 0
 
     def waiting(self, journey: str, step: str | None, limit: int = 50) -> list[Item]:
         """Return leads that are in a journey, or at one of its steps, the longest first."""
@@ -107,7 +99,7 @@ class Boards:
 
     def split(self, journey: str, step: str) -> dict[str, int]:
         """Return how many leads each variant of a split was given."""
-        return dict(self._all(_SPLITS, journey, step))
+        return self._pairs(_SPLITS, journey, step)
 
     def winner(self, journey: str, step: str) -> Item | None:
         """Return {variant, at, figures} of a split that has decided, else None."""
@@ -122,6 +114,10 @@ class Boards:
         """Return how often each rule has fired, by (kind, id), as last written down."""
         found = self._all("SELECT kind, rule, hits FROM rule_hits")
         return {(kind, rule): count for kind, rule, count in found}
+
+    def _pairs(self, statement: str, *values: Any) -> dict[Any, int]:
+        """Return rows of two columns as a dict."""
+        return dict(map(tuple, self._all(statement, *values)))
 
     def _all(self, statement: str, *values: Any) -> list[sqlite3.Row]:
         return self._connection.execute(statement, values).fetchall()

@@ -36,7 +36,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One kind of rows: its SELECT, the column that orders it, that of its time, its filters."""
+    """One kind of rows: its SELECT, the column that orders it, that of its time, its filters.
+
+    ``always`` is a condition that every row fulfils.
+    """
 
     select: str
     key: str
@@ -44,6 +47,7 @@ class Kind(msgspec.Struct, frozen=True):
     filters: Mapping[str, str]
     shape: Shape
     lead: str = "lead"
+    always: str = "1"
 
 
 def _lead(row: sqlite3.Row, model: str) -> Item:
@@ -148,6 +152,15 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"status": "status", "connection": "connection", "journey": "journey"},
         _columns("due", "created_at", "finished_at"),
     ),
+    "forgotten": Kind(
+        "SELECT lead AS _key, lead AS id, created_at, source, campaign, stage, entered"
+        " FROM arrivals",
+        "lead",
+        "created_at",
+        {"stage": "stage", "source": "source"},
+        _columns("created_at", json=("entered",)),
+        always="lead LIKE 'forgotten:%'",
+    ),
 }
 
 
@@ -160,7 +173,7 @@ def export(path: Path, name: str, wanted: Filter, model: str) -> Iterator[Item]:
     terms, values = _terms(kind, wanted)
     statement = f"{kind.select} WHERE {terms} ORDER BY {kind.key} LIMIT {_CHUNK}"
     connection = connect_reader(path)
-    last: Any = "" if kind.key == "id" else -(2**63)
+    last: Any = "" if kind.key in ("id", "lead") else -(2**63)
     try:
         while True:
             found = connection.execute(statement, (last, *values)).fetchall()
@@ -187,5 +200,5 @@ def _terms(kind: Kind, wanted: Filter) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             given.append((f"{column} {sign} ?", value))
-    terms = [f"{kind.key} > ?", *(term for term, _ in given)]
+    terms = [f"{kind.key} > ?", kind.always, *(term for term, _ in given)]
     return " AND ".join(terms), [value for _, value in given]

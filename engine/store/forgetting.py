@@ -31,7 +31,13 @@ _GONE: Final = (
     *("clocks", "companies", "splits"),
 )
 _KEPT: Final = (
-    "UPDATE events SET id = ?1 || ':' || seq, lead = ?1, body = '{}' WHERE lead = ?2",
+    "UPDATE events SET id = ?1 || ':' || seq, lead = ?1, body = CASE"
+    " WHEN type IN ('opportunity_won', 'order_placed', 'contract_signed', 'payment_received')"
+    " THEN json_object('properties', json_object('amount', body -> '$.properties.amount'))"
+    " WHEN body ->> '$.properties.message' IS NOT NULL THEN json_object('properties', json_object("
+    "'message', body ->> '$.properties.message', 'journey', body ->> '$.properties.journey',"
+    " 'step', body ->> '$.properties.step'))"
+    " ELSE '{}' END WHERE lead = ?2",
     "UPDATE ledger SET lead = ?1, event = NULL WHERE lead = ?2",
     "UPDATE deliveries SET key = ?1 || ':' || rowid, lead = ?1, to_address = NULL, params = '{}',"
     " reason = '', provider_id = NULL, subject = NULL, body = NULL,"
@@ -45,6 +51,7 @@ _KEPT: Final = (
     "UPDATE grade_changes SET lead = ?1, event = ?1, reason = NULL WHERE lead = ?2",
     "UPDATE removed_events SET id = ?1 || ':' || hex(randomblob(8)), lead = ?1 WHERE lead = ?2",
     "UPDATE audit SET lead = ?1 WHERE lead = ?2",
+    "UPDATE arrivals SET lead = ?1 WHERE lead = ?2",
 )
 
 

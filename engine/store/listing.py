@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.store import search
+from engine.store import narrowing, search
 from engine.store.pages import BadCursor, from_cursor, to_cursor
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source")
@@ -53,7 +53,8 @@ Term = tuple[str, tuple[Any, ...]]
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which leads, in which order.
 
-    ``filters`` by name of `FILTERS`, where None means "has none"; ``sort`` one of `SORTS`, None
+    ``filters`` by name of `FILTERS`, where None means "has none", or of `narrowing.NAMES`;
+    ``sort`` one of `SORTS`, None
     for the natural one: latest change first, and of leads found by ``text`` the newest first.
     """
 
@@ -76,6 +77,7 @@ def find_leads(
     where: list[Term] = [
         (f"l.{name} IS ?", (wanted.filters[name],)) for name in FILTERS if name in wanted.filters
     ]
+    where += narrowing.terms(wanted.filters)
     order = wanted.sort or "updated"
     if wanted.text and wanted.text.strip():
         terms = search.terms(wanted.text)

@@ -22,7 +22,10 @@ from engine.store.rows import LOG_COLUMNS, Logged
 
 _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
 _MOVE: Final = "UPDATE {} SET first = coalesce(first, lead), lead = ?2 WHERE lead = ?1"
-_LEFT: Final = (("leads", "id"), ("searched", "lead"), ("timers", "lead"), ("companies", "lead"))
+_LEFT: Final = (
+    *(("leads", "id"), ("searched", "lead"), ("timers", "lead"), ("companies", "lead")),
+    ("arrivals", "lead"),
+)
 _TAKE: Final[Mapping[str, str]] = {
     "enrolments": f"{_MOVE.format('OR REPLACE enrolments')}"
     " AND journey IN (SELECT value FROM json_each(?3))",

@@ -184,7 +184,9 @@ class ProjectionRows:
         ends = [each.at for each in decision.happenings if each.kind == "sla_stopped"]
         for name, clock in before.clocks.items():
             now = lead.clocks.get(name)
-            if clock.status == "running" and (now is None or now.started_at != clock.started_at):
+            if clock.status in ("running", "paused") and (
+                now is None or now.started_at != clock.started_at
+            ):
                 at = max(ends, default=lead.updated_at)
                 self._clock(lead.id, name, replace(clock, status="stopped", ended_at=at))
         for name, clock in lead.clocks.items():
@@ -209,6 +211,11 @@ class ProjectionRows:
             (_SPLIT, self._splits),
         ):
             statement.write(connection, values)
+
+    @property
+    def transitions(self) -> int:
+        """How many stages were entered."""
+        return len(self._transitions)
 
 
 def _ended(enrolment: Enrolment, left: Happening) -> Enrolment:

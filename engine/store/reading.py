@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from engine.language.handling import AutoWinner, Journey
+from engine.machines.directory import Identity
 from engine.machines.sequential import Arm
 from engine.machines.state import Happening, Lead, Teams
 from engine.store import (
@@ -23,15 +24,18 @@ from engine.store import (
     queries,
     retention,
     rows,
+    sent,
     shapes,
     snapshots,
     versions,
 )
 from engine.store.boards import Boards
 from engine.store.database import connect_reader
+from engine.store.figures import Figures
 from engine.store.listing import Wanted, find_leads
 from engine.store.merges import Merged
 from engine.store.pages import Page, from_cursor, page
+from engine.store.sent import Sent
 from engine.store.shapes import Item
 from engine.store.snapshots import Snapshot
 
@@ -191,6 +195,19 @@ class Reader:
         found = self._select(queries.DELIVERIES, [("key = ?", (key,))], 1)
         return shapes.delivery(found[0]) if found else None
 
+    def sent_by_provider_id(self, connections: Collection[str], id: str) -> Sent | None:
+        """Return what a provider calls ``id``, if one of ``connections`` sent it to a lead."""
+        return sent.by_provider_id(self._connection, connections, id)
+
+    def newest_sent(
+        self, connections: Collection[str], identity: Identity, unnamed: bool = False
+    ) -> Sent | None:
+        """Return the newest delivery to the lead with an identity; None when nobody has it.
+
+        With ``unnamed`` only deliveries whose provider's id is not known.
+        """
+        return sent.newest(self._connection, connections, identity, unnamed)
+
     def teams(self) -> Teams:
         """Return the running state of the teams: loads and turns."""
         return lookup.teams(self._connection)
@@ -230,6 +247,10 @@ class Reader:
         return enrichments.of_lead(self._connection, lead)
 
     # --- figures -----------------------------------------------------------------------------
+
+    def figures(self) -> Figures:
+        """Return what reports count, to be used by this thread only."""
+        return Figures(self._connection)
 
     def boards(self) -> Boards:
         """Return what the console's pages count; to be used in this thread."""

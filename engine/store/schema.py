@@ -8,7 +8,7 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine.store import audit, backfill, companies, holding, versions
+from engine.store import arrivals, audit, backfill, companies, holding, versions
 
 _FIRST: Final = """
 CREATE TABLE events (
@@ -305,6 +305,10 @@ CREATE UNIQUE INDEX merges_absorbed ON merges (absorbed) WHERE undone_at IS NULL
 CREATE INDEX merges_survivor ON merges (survivor);
 CREATE INDEX merges_pair ON merges (absorbed, survivor)
 """
+# A provider's receipt names a delivery by the provider's own id.
+_PROVIDER_IDS: Final = """
+CREATE INDEX deliveries_provider ON deliveries (provider_id) WHERE provider_id > '';
+"""
 _END_OF_STATEMENT: Final = re.compile(r";\n(?=\n*(?:CREATE|ALTER|DROP|UPDATE|\Z))")
 
 
@@ -361,6 +365,15 @@ def migrations() -> Migrations:
     @steps()
     def journey_versions(db: Database) -> None:
         _run(db, versions.SCHEMA)
+
+    @steps()
+    def figures(db: Database) -> None:
+        _run(db, arrivals.SCHEMA)
+        backfill.arrivals(db.conn)
+
+    @steps()
+    def provider_ids(db: Database) -> None:
+        _run(db, _PROVIDER_IDS)
 
     return steps
 

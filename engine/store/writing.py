@@ -9,7 +9,7 @@ from typing import Final
 from engine.machines.directory import Identity
 from engine.machines.people import todos
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
-from engine.store import companies, rows, search
+from engine.store import arrivals, companies, rows, search
 from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
@@ -150,6 +150,8 @@ class Rows:
         if self.tasks_later:
             connection.executemany(_TASK_LATER, self.tasks_later)
         self._projections.write(connection)
+        if self._projections.transitions:
+            arrivals.measure(connection, self._projections.transitions)
 
 
 def write_leads(
@@ -177,6 +179,7 @@ def write_leads(
             whole.append(rows.lead_row(lead, model))
     _LEAD.write(connection, whole)
     _LEAD_STATE.write(connection, states)
+    arrivals.refresh(connection, ordered, stored)
     companies.refresh(connection, ordered, stored)
     write_timers(connection, ordered, stored)
     search.refresh(connection, texts)

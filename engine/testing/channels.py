@@ -129,7 +129,7 @@ def _read(sent: Sent) -> tuple[tuple[tuple[str, str], ...] | None, Any]:
         return tuple(parse_qsl(text, keep_blank_values=True)), None
     try:
         return None, json.loads(sent.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, None
 
 

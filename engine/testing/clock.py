@@ -33,5 +33,5 @@ class FakeClock:
         """Take no notice of an event."""
 
     def tick(self, span: str) -> None:
-        """Let a duration pass, such as ``90s`` or ``2d12h``."""
+        """Let a duration pass, such as ``90s`` or ``2d``."""
         self._now += parse_duration(span)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Final
 
@@ -23,8 +25,9 @@ def registered(hook: str, part: Any) -> Plugins:
     A part that takes the place of a built-in one is there already.
     """
     builtin = Plugins(entry_points=False)
-    known = {**builtin.actions, **builtin.channels, **builtin.enrichers}
-    if type(known.get(part.name)) is type(part):
+    # An action and a channel may have the same name.
+    known = (builtin.actions, builtin.channels, builtin.enrichers)
+    if any(type(kind.get(part.name)) is type(part) for kind in known):
         return builtin
     module = ModuleType("under_test")
     function = hookimpl(lambda register: register(part))
@@ -50,7 +53,12 @@ def violations(schema: Mapping[str, Any], value: Any) -> Iterator[jsonschema.Val
 
 def company(catalogue: Mapping[str, Any]) -> Definitions:
     """Return the default configuration with ``catalogue``, in the form of catalog.yaml, added."""
-    added = {"under-test": catalogue} if catalogue else {}
-    loaded = load_folder(shipped("config"), {}, added)
+    return _company(json.dumps(catalogue))
+
+
+@lru_cache(maxsize=8)
+def _company(catalogue: str) -> Definitions:
+    added = json.loads(catalogue)
+    loaded = load_folder(shipped("config"), {}, {"under-test": added} if added else {})
     assert loaded.definitions is not None, [d.message for d in loaded.diagnostics]
     return loaded.definitions

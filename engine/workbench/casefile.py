@@ -17,7 +17,7 @@ from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path, read_document
 from engine.language.schema import check_structure
 from engine.network.ruleset import Ruleset
-from engine.workbench.cases import Case
+from engine.workbench.cases import FIRST, Case
 from engine.workbench.events import EventReader
 from engine.workbench.expectations import ExpectationReader
 
@@ -114,6 +114,7 @@ class _CaseReader:
             self.events.read(data.get("events", []), (*path, "events"), start, fields, lead_path),
             self.expectations.read(expected, (*path, "expect"), start),
             self.document.at((*path, "name")),
+            data.get("id", FIRST),
         )
 
     def _start(self, text: Any, path: Path) -> int:

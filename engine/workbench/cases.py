@@ -69,8 +69,14 @@ class Expectation(msgspec.Struct, frozen=True):
     source: Source
 
 
+FIRST: Final = "lead-1"  # what a case calls its lead
+
+
 class Case(msgspec.Struct, frozen=True):
-    """One test: a lead, what happens to it, and what is expected when."""
+    """One test: a lead, what happens to it, and what is expected when.
+
+    ``id`` is the lead's, by which a split decides which way it goes.
+    """
 
     name: str
     file: str
@@ -78,3 +84,4 @@ class Case(msgspec.Struct, frozen=True):
     events: tuple[Given, ...]
     expectations: tuple[Expectation, ...]
     source: Source
+    id: str = FIRST

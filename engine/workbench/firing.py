@@ -11,7 +11,7 @@ from engine.workbench.world import Moment
 
 # Kinds whose bare ids mean a rule in tests; a bare id that none of them has means one of the rest.
 _FIRST = ("rule", "journey", "route")
-_REST = ("sla", "stage")
+_REST = ("sla", "recycle", "stage")
 
 
 def names_of(ruleset: Ruleset) -> Mapping[str, frozenset[str]]:
@@ -38,6 +38,7 @@ def _keys(ruleset: Ruleset, kind: str) -> Iterator[tuple[str, str]]:
         "journey": ruleset.journeys,
         "route": [route.definition.id for route in ruleset.routes],
         "sla": [sla.definition.id for sla in ruleset.slas],
+        "recycle": [rule.definition.id for rule in ruleset.recycles],
         "stage": ruleset.stages,
     }
     yield from ((id, f"{kind}:{id}") for id in ids[kind])
@@ -56,7 +57,8 @@ class Firing:
         """Yield the keys of what fired, in order: scoring rules first in each moment.
 
         A journey fires when it is entered, an SLA when its clocks start, a route when it
-        decides and a stage when its own rule enters it, or by hand where it has none.
+        decides, a recycle rule when it takes a lead back and a stage when its own rule enters it,
+        or by hand where it has none.
         """
         for moment in moments:
             yield from (f"rule:{rule.key}" for rule in self._scored(moment.decision))
@@ -84,6 +86,8 @@ def _happened(ruleset: Ruleset, happening: Happening) -> str | None:
         return f"journey:{data['journey']}"
     if happening.kind == "sla_started":
         return f"sla:{data['sla']}"
+    if happening.kind == "recycled":
+        return f"recycle:{data['rule']}"
     if happening.kind == "stage" and data["to"] in ruleset.stages:
         stage = ruleset.stages[data["to"]]
         if not automatic(stage) or _by_rule(happening):

@@ -11,7 +11,7 @@ import msgspec
 from engine.language.definitions import All, AnyOf, Condition, Step
 from engine.language.diagnostic import Source
 from engine.language.wording import write
-from engine.network.rules import JourneyRule, Rule, SlaRule, StageRule
+from engine.network.rules import JourneyRule, RecycleRule, Rule, SlaRule, StageRule
 from engine.network.ruleset import Ruleset
 from engine.workbench.firing import automatic
 
@@ -61,6 +61,7 @@ def points(ruleset: Ruleset) -> list[Point]:
         *(p for stage in ruleset.stages.values() for p in _stage(ruleset, stage)),
         *_routes(ruleset),
         *(p for sla in ruleset.slas for p in _sla(sla)),
+        *(p for rule in ruleset.recycles for p in _recycle(rule)),
         *(p for journey in ruleset.journeys.values() for p in _journey(journey)),
     ]
     mine = [point for point in every if PurePosixPath(point.source.file).is_relative_to(folder)]
@@ -137,9 +138,19 @@ def _sla(sla: SlaRule) -> Iterator[Point]:
         for end in CLOCK_ENDS:
             text = f"the clock {name} is never {end}"
             yield Point(f"{key} {name} {end}", "sla", d.id, "branch", text, d.source)
+    if d.pause is not None:
+        text = "its clocks never stand still"
+        yield Point(f"{key} paused", "sla", d.id, "branch", text, d.pause.source)
     for index, rung in enumerate(d.rungs):
         text = f"the rung {rung.do} is never reached"
         yield Point(f"{key} rung {index}", "sla", d.id, "branch", text, rung.source)
+
+
+def _recycle(rule: RecycleRule) -> Iterator[Point]:
+    d = rule.definition
+    words = ("never takes a lead back", "never proven to leave a lead to its owner")
+    yield from _both(rule.key, "recycle", d.id, d.source, words, True)
+    yield from _alternatives("recycle", d.id, ("", d.when))
 
 
 def _journey(rule: JourneyRule) -> Iterator[Point]:

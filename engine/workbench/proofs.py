@@ -53,6 +53,7 @@ class Prover:
             yield from self._stages(past)
         elif fact in _ANSWERS:
             yield from _passed_over(past.lead)
+            yield from self._left_alone(past)
         elif head == "journey":
             journey = self.ruleset.journeys[rest]
             d = journey.definition
@@ -75,6 +76,14 @@ class Prover:
             open_to = d.enter_from is None or not past.lead.stages.keys().isdisjoint(d.enter_from)
             if open_to and past.looked(d.events, stage.when):
                 yield rests(f"stage:{id}")
+
+    def _left_alone(self, past: _Past) -> Iterator[str]:
+        """Yield the recycle rules that were looked at and left a lead to its owner."""
+        if past.lead.facts.get("owner") is None:
+            return
+        for rule in self.ruleset.recycles:
+            if rule.key not in past.fired and past.looked((), rule.when):
+                yield rests(rule.key)
 
 
 def _is_exact(wanted: Any) -> bool:

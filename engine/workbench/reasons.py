@@ -149,6 +149,8 @@ class Inquiry:
         others = [f"route:{id}" for id in routes if id != given.rule]
         if wanted is None and given.rule is not None:
             others = [f"route:{given.rule}"]
+        back = given.reason.removeprefix("recycle ").partition(":")[0]
+        others += [r.key for r in self.ruleset.recycles if r.definition.id == back]
         return Why(self._accounts(others), notes=tuple(self._answer(given, wanted)))
 
     def _answer(self, given: Assignment, wanted: Any) -> Iterator[str]:

@@ -82,7 +82,7 @@ class _Run:
     def __init__(self, ruleset: Ruleset, case: Case) -> None:
         self.case = case
         self.ruleset = ruleset
-        self.world = World(ruleset, case.start)
+        self.world = World(ruleset, case.start, case.id)
         self.firing = Firing(ruleset)
         self.order = ruleset.definitions.identities
         self.told: dict[str, int] = {}

@@ -68,7 +68,8 @@ class Tracer:
             found = self.ruleset.stages if kind == "stage" else self.ruleset.journeys
             rule: Any = found.get(id)
             return rule.definition if rule else None
-        rules: Any = self.ruleset.routes if kind == "route" else self.ruleset.slas
+        kinds: dict[str, Any] = {"route": self.ruleset.routes, "recycle": self.ruleset.recycles}
+        rules = kinds.get(kind, self.ruleset.slas)
         return next((r.definition for r in rules if r.definition.id == id), None)
 
     def _views(self, key: str, moment: Moment, events: Sequence[str]) -> Iterator[View]:
@@ -105,12 +106,14 @@ class Tracer:
             self._journey(moment, rule, happening.kind, data)
 
     def _sla(self, moment: Moment, kind: str, data: Mapping[str, Any]) -> None:
-        if kind == "sla_stopped":
+        if kind in ("sla_stopped", "sla_resumed"):
             return
         sla = next(s.definition for s in self.ruleset.slas if s.definition.id == data["sla"])
         at = (moment.lead, sla.id)
         if kind == "sla_started":
             self._rungs[at] = list(range(len(sla.rungs)))
+        elif kind == "sla_paused":
+            self.shown.add(f"sla:{sla.id} paused")
         elif kind == "sla_met":
             self.shown.add(f"sla:{sla.id} {data['clock']} met")
         elif data["rung"] in dict(sla.clocks):

@@ -56,10 +56,14 @@ class Past(msgspec.Struct):
 
 
 class World:
-    """Leads, teams and identities, and the instant that it is; ``log`` is all that happened."""
+    """Leads, teams and identities, and the instant that it is; ``log`` is all that happened.
 
-    def __init__(self, ruleset: Ruleset, start: int) -> None:
+    ``first`` is the id of the first lead, the others are lead-2 and so on.
+    """
+
+    def __init__(self, ruleset: Ruleset, start: int, first: str = "lead-1") -> None:
         self.ruleset = ruleset
+        self._first = first
         self.now = start
         self.leads: dict[str, Lead] = {}
         self.teams = Teams()
@@ -87,7 +91,7 @@ class World:
 
     def _whose(self, event: Event, identities: Sequence[Identity]) -> str:
         self._made += 1
-        new = f"lead-{self._made}"
+        new = f"lead-{self._made}" if self._made > 1 else self._first
         rule = self.ruleset.definitions.intake.merge
         other = uniting.somebody_else(rule, identities, self.known, self._kinds)
         if other is not None:

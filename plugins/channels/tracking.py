@@ -7,7 +7,7 @@ recipient gets the picture or the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.plugin import (
@@ -31,6 +31,7 @@ PICTURE: Final = bytes.fromhex(
 # recipient's own from counting.
 EARLY_MS: Final = 10_000
 # Readers of mail show the picture in pages of their own.
+SETTINGS: Final[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
 _ANYWHERE: Final = {"cross-origin-resource-policy": "cross-origin"}
 
 
@@ -38,6 +39,7 @@ class TrackingChannel(Channel):
     """Makes ``email_opened`` and ``email_clicked`` of signed addresses."""
 
     name = "tracking"
+    config_schema = SETTINGS
 
     def routes(self) -> list[Route]:
         return [

@@ -56,6 +56,7 @@ CLASSES = {
         *("unknown-field", "unknown-event", "unknown-property", "unknown-stage", "unknown-step"),
         *("unknown-message", "unknown-connection", "unknown-team", "unknown-pool"),
         *("unknown-member", "unknown-calendar", "unknown-condition", "unknown-dimension"),
+        "unknown-strategy",
     },
     "cycles": {"rule-cycle", "condition-cycle"},
     "gaps": {"no-fallback", "no-default", "empty-rule", "empty-message", "repeat-missing"},

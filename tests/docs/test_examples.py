@@ -47,7 +47,8 @@ def findings(loaded: Loaded) -> list[Diagnostic]:
 def test_every_example_loads(example: Example, tmp_path: Path) -> None:
     """A file that the documentation shows loads over a sound configuration, without findings."""
     lay(example, example.base, tmp_path / "config")
-    loaded = load_folder(tmp_path / "config")
+    added = Plugins(entry_points=False).extensions
+    loaded = load_folder(tmp_path / "config", extensions=added)
     assert findings(loaded) == []
     assert loaded.definitions is not None
     Ruleset(loaded.definitions)

@@ -26,9 +26,14 @@ from engine.network.ruleset import Ruleset
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(file.parent for file in EXAMPLES.glob("*/scoring.yaml"))
 
-# The scoring and grading figures of the five guides, by their ids in the requirements.
-REQUIRED = {*(f"SCO-{n}" for n in range(1, 30)), *(f"GRD-{n}" for n in range(1, 7))}
-_ID = re.compile(r"(?<![A-Z])(?:SCO|GRD)-\d+")
+# The figures of the five guides on scores, grades and nurturing, by their ids in the requirements.
+REQUIRED = {
+    *(f"SCO-{n}" for n in range(1, 30)),
+    *(f"GRD-{n}" for n in range(1, 7)),
+    *(f"NUR-{n}" for n in range(1, 17)),
+    "ABT-1",
+}
+_ID = re.compile(r"(?<![A-Z])(?:SCO|GRD|NUR|ABT)-\d+")
 
 SOMEBODY = {
     "lead.name": "王芳",

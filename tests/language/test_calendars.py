@@ -57,3 +57,11 @@ def test_always_counts_every_minute() -> None:
     always = builtin_calendars()[ALWAYS]
     start = parse_instant("2026-03-06T17:00:00+08:00")
     assert always.add(start, 24, "hours") == start + 24 * 3_600_000
+
+
+def test_around_the_clock_every_instant_is_working_time() -> None:
+    """`always` opens at once, at night and on a holiday."""
+    always = builtin_calendars()[ALWAYS]
+    night = parse_instant("2026-10-01T03:00:00+08:00")
+    assert always.opening(night) == night
+    assert format_instant(CN.opening(night)) == "2026-10-08T01:00:00Z"

@@ -13,6 +13,7 @@ from engine.language.definitions import Server
 from engine.language.instants import DAY, MINUTE, SECOND, TooLong, parse_instant
 from engine.language.load import Loaded, load_folder
 from engine.language.retention import KINDS, Retention, kept_for, retention_of
+from engine.language.sending import Linking
 from engine.language.serving import CAPTURE, Rate, Secret, Serving, Token
 
 BASE = Path(__file__).parents[1] / "broken" / "_base"
@@ -155,3 +156,14 @@ def test_nothing_is_kept_for_longer_than_a_century(text: str) -> None:
     """Beyond it the past would have no date."""
     with pytest.raises(TooLong, match="is at most 100 years"):
         kept_for(text)
+
+
+def test_links_and_channels_are_read_with_their_variables(tmp_path: Path) -> None:
+    """A key of enough characters signs; an empty one is none, and what is not said is on."""
+    text = """
+links: {url: https://例子.cn, keys: ["${KEY}", "${OLD:-}"], opens: false}
+channels: {wecom: {token: "${TOKEN}"}}
+"""
+    found = served(tmp_path, text, {"KEY": "k" * 32, "TOKEN": "口令"})
+    assert found.linking == Linking(url="https://例子.cn", keys=("k" * 32,), opens=False)
+    assert found.channels["wecom"].params == {"token": "口令"}

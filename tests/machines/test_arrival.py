@@ -190,3 +190,125 @@ def test_a_ruleset_that_reads_its_own_scores_or_the_clock_takes_the_long_way(rul
 def test_a_capped_dimension_takes_the_long_way() -> None:
     """A cap is a line of its own after each other line."""
     assert compiled(one_model(RULES, {"属性": {"max": 5}, "行为": {}})).direct is None
+
+
+# --- one case at a time --------------------------------------------------------------------------
+
+GROUPED = [
+    {"id": "制造", "dimension": "属性", "when": {"lead.industry": "制造业"}, "points": 10},
+    {
+        "id": "总监",
+        "dimension": "属性",
+        "when": {"lead.title_level": {"at_least": "director"}},
+        "points": 20,
+        "exclusive": "职位",
+    },
+    {
+        "id": "大厂",
+        "dimension": "属性",
+        "when": {"lead.employees": {"gte": 500}},
+        "points": 20,
+        "exclusive": "职位",
+    },
+    {
+        "id": "经理",
+        "dimension": "属性",
+        "when": {"lead.title_level": {"at_least": "manager"}},
+        "points": 5,
+        "exclusive": "职位",
+    },
+    {"id": "本地", "dimension": "行为", "when": {"lead.city": "上海"}, "points": 0},
+]
+
+
+class Arriving:
+    """One lead whose every event is decided in one pass, which is compared with the long way."""
+
+    def __init__(self, rules: list[Data]) -> None:
+        self.ruleset = compiled(one_model(rules, {"属性": {}, "行为": {}}))
+        self.lead = new_lead(self.ruleset, "王芳", START)
+
+    def take(self, kind: str, now: int, at: int | None = None, **more: Any) -> list[Any]:
+        """Take an event; return (rule, points, reason) of each line."""
+        event = Event(f"e{now}", kind, now if at is None else at, **more)
+        assert _takes(self.ruleset, self.lead, event, now)
+        decision = both_ways(self.ruleset, self.lead, event, now)
+        self.lead = decision.lead
+        return [(line.rule, line.points, line.reason) for line in decision.ledger]
+
+
+def test_of_an_exclusive_group_the_most_points_count_and_of_equals_the_first() -> None:
+    """Who takes another's place withdraws its points first; where nobody holds, nobody has any."""
+    life = Arriving(GROUPED)
+    fields: dict[str, Any] = {"title_level": "director", "industry": "制造业"}
+    assert life.take("form_submitted", START, lead=fields) == [
+        ("制造", 10, ""),
+        ("总监", 20, ""),
+    ]
+    assert life.take("form_submitted", START + 1, lead={"employees": 800}) == []
+    assert life.take("form_submitted", START + 2, lead={"title_level": "manager"}) == [
+        ("总监", -20, "withdrawn"),
+        ("大厂", 20, ""),
+    ]
+    assert life.take("form_submitted", START + 3, lead={"employees": 20}) == [
+        ("大厂", -20, "withdrawn"),
+        ("经理", 5, ""),
+    ]
+    assert life.take("form_submitted", START + 4, lead={"title_level": "staff"}) == [
+        ("经理", -5, "withdrawn")
+    ]
+    assert life.lead.facts["score.default.total"] == 10
+
+
+def test_a_field_that_is_taken_back_takes_its_points_along() -> None:
+    """None clears a field; one that was not there changes nothing, nor do rules of no points."""
+    life = Arriving(GROUPED)
+    assert life.take("form_submitted", START, lead={"industry": "制造业", "city": "上海"}) == [
+        ("制造", 10, "")
+    ]
+    cleared = {"industry": None, "city": None, "employees": None}
+    assert life.take("form_submitted", START + 1, lead=cleared) == [("制造", -10, "withdrawn")]
+    assert "lead.industry" not in life.lead.facts
+    assert life.lead.facts["score.default.total"] == 0
+
+
+def test_a_late_event_does_not_end_a_silence_that_it_came_too_early_for() -> None:
+    """Points for the silence stay, once each span, until somebody is really heard of."""
+    life = Arriving(RULES)
+    life.take("page_viewed", START)
+    assert life.take("timer_due", START + 30 * DAY) == [("静默", -5, "")]
+    assert life.take("note_added", START + 31 * DAY, by="zhang.wei") == []
+    assert life.take("page_viewed", START + 31 * DAY + 1, at=START + DAY) == []
+    assert life.take("timer_due", START + 60 * DAY) == [("静默", -5, "")]
+    assert life.take("page_viewed", START + 60 * DAY + 1) == []
+    assert life.lead.truths == {}
+
+
+def test_whoever_brings_a_lead_is_told_with_its_stage() -> None:
+    """A salesperson's note may be the first that is heard of a lead."""
+    life = Arriving(RULES)
+    event = Event("e", "note_added", START, by="zhang.wei")
+    told = both_ways(life.ruleset, life.lead, event, START).happenings
+    assert [h.data["by"] for h in told if h.kind == "stage"] == ["zhang.wei"]
+
+
+def test_where_rules_hear_of_new_leads_a_new_one_takes_the_long_way() -> None:
+    """They score it; what comes later is decided in one pass again."""
+    heard = {"event": "lead_created", "points": 3, "repeat": "once"}
+    rules = [*RULES, {"id": "新线索", "dimension": "行为", **heard}]
+    ruleset = compiled(one_model(rules, {"属性": {}, "行为": {}}))
+    lead = new_lead(ruleset, "王芳", START)
+    first = Event("e", "form_submitted", START, {"industry": "制造业"})
+    assert not _takes(ruleset, lead, first, START)
+    decision = both_ways(ruleset, lead, first, START)
+    assert decision.lead.facts["score.default.total"] == 13
+    later = Event("f", "form_submitted", START + 1, {"industry": "教育"})
+    assert _takes(ruleset, decision.lead, later, START + 1)
+
+
+def test_a_silence_of_no_points_fires_and_writes_no_line() -> None:
+    """It may be there for others to look at; the ledger has nothing to say of it."""
+    life = Arriving([{**RULES[1], "points": 0}])
+    life.take("page_viewed", START)
+    assert life.take("timer_due", START + 30 * DAY) == []
+    assert list(life.lead.truths.values()) == [START + 30 * DAY]

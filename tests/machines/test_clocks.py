@@ -146,3 +146,52 @@ def test_a_lead_that_is_given_back_has_no_running_clocks(tmp_path: Path) -> None
     assert game.happened("sla_stopped") == [{"clocks": ["accept"], "reason": "换人"}]
     game.clock("9h")
     assert game.happened("sla_breached") == []
+
+
+def assigned(folder: Path, *slas: str) -> Play:
+    """A lead that has just been assigned where these SLAs hold."""
+    lines = "".join(f"  - {sla}\n" for sla in slas)
+    head, _, tail = ROUTING.partition("sla:\n")
+    text = f"{head}sla:\n{lines}pools:{tail.partition('pools:')[2]}"
+    game = Play(rules(folder, routing=text, journeys=ROUTE))
+    game.event("0d", "trial_requested")
+    return game
+
+
+def test_an_sla_of_later_contacts_has_nothing_to_say_of_the_first(tmp_path: Path) -> None:
+    """The next one is asked, and of one that has both clocks only the first ones start."""
+    game = assigned(
+        tmp_path,
+        "{id: care, next_contact: 2d}",
+        "{id: both, accept: 1h, next_contact: 3d}",
+        "{id: never, accept: 5h}",
+    )
+    assert {n: c.sla for n, c in game.lead.clocks.items()} == {"accept": "both"}
+    game.event("10m", "call_logged", outcome="接通")
+    assert statuses(game) == {"accept": "met", "next_contact": "running"}
+    assert game.lead.clocks["next_contact"].sla == "care"
+
+
+def test_two_rungs_at_one_instant_take_a_lead_back_once(tmp_path: Path) -> None:
+    """Both are told as breaches, and the lead comes into one pool."""
+    game = assigned(
+        tmp_path,
+        "{id: late, accept: 1h, on_breach: [{after: 2h, do: recycle, to: public}, "
+        "{after: 2h, do: recycle, to: public}]}",
+    )
+    turn = game.event("2h", "timer_due")
+    assert [h["rung"] for h in game.happened("sla_breached")] == ["accept", "recycle", "recycle"]
+    assert [entry.event.type for entry in turn.entries] == ["timer_due", "lead_released"]
+    assert game.lead.facts["pool"] == "public"
+    assert "owner" not in game.lead.facts
+
+
+def test_contact_with_a_lead_of_nobody_starts_no_clock(tmp_path: Path) -> None:
+    """There is nobody whose next contact could be late; nobody's work is counted either."""
+    game = assigned(tmp_path, "{id: care, next_contact: 2d}")
+    game.event("1h", "lead_released", pool="public", reason="换人")
+    before = game.teams
+    game.event("2h", "call_logged", outcome="接通")
+    assert game.lead.clocks == {}
+    assert game.teams == before
+    assert game.lead.contacted_at == START + 2 * HOUR

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from engine.machines.state import Event
 from tests.play import START, Play, rules
 
 DAY = 86_400_000
@@ -183,3 +185,66 @@ def test_declining_asks_the_supervisor(tmp_path: Path) -> None:
     assert "出差" in task.title
     (note,) = [d for d in game.deliveries if d.params.get("what") == "declined"]
     assert note.to == "zhou"
+
+
+def test_a_to_do_without_a_date_reminds_nobody(tmp_path: Path) -> None:
+    """It stands on the list and no deadline waits; so does one whose date nobody can read."""
+    game = play(tmp_path)
+    game.event("1h", "task_given", title="寄样品")
+    game.event("1h", "task_given", title="报价", due="下周三")
+    assert [(t.title, t.owner, t.due) for t in game.tasks] == [
+        ("寄样品", "li", None),
+        ("报价", "li", None),
+    ]
+    assert game.lead.todos == {}
+    assert not [name for name in game.lead.timers if name.startswith("task:")]
+
+
+def test_to_dos_of_the_past_are_not_given_again(tmp_path: Path) -> None:
+    """Imported ones are history, and putting one off then or to no date changes nothing."""
+    game = play(tmp_path)
+    game.event("1h", "task_given", history=True, title="寄样品", due="2026-03-03T09:00:00+08:00")
+    assert game.tasks == []
+    game.event("1h", "task_given", title="报价", due="2026-03-03T09:00:00+08:00")
+    (task,) = game.tasks
+    later = {"task": task.id, "until": "2026-03-06T09:00:00+08:00"}
+    game.event("2h", "task_snoozed", history=True, **later)
+    game.event("2h", "task_snoozed", task=task.id)
+    assert game.happened("task_snoozed") == []
+    game.clock("1d")
+    assert game.happened("task_reminded") == [{"task": task.id, "owner": "li"}]
+
+
+def test_what_nobody_knows_is_done_and_due_without_a_word(tmp_path: Path) -> None:
+    """A journey's to-do is no reminder, and a stray deadline passes."""
+    game = play(tmp_path)
+    game.event("1h", "task_completed", task="别处的")
+    timers = {**game.lead.timers, "task:别处的": START + 2 * HOUR}
+    game.lead = msgspec.structs.replace(game.lead, timers=timers)
+    game.clock("3h")
+    assert game.happened("task_reminded") == []
+    assert "task:别处的" not in game.lead.timers
+
+
+def test_a_signal_of_a_lead_without_owner_goes_to_who_heard_it(tmp_path: Path) -> None:
+    """No supervisor is known either, so nobody else is told; heard by nobody it is a to-do still."""
+    text = ROUTING.replace("- {id: all, assign: {team: east}}\n", "")
+    game = Play(rules(tmp_path, routing=text, journeys=ROUTE, server=NOTIFIED))
+    game.event("0d", "trial_requested")
+    at = START + HOUR
+    event = Event("call", "call_logged", at, {}, {"signals": ["试用"]}, by="wang")
+    game.take(event, at)
+    game.event("2h", "call_logged", signals=["合同细节"])
+    assert [t.owner for t in game.tasks] == ["wang", None]
+    assert [d.to for d in game.deliveries if d.params.get("what") == "signal"] == ["wang"]
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_a_lead_of_nobody_or_of_the_past_is_not_declined(tmp_path: Path, history: bool) -> None:
+    """There is nobody to be relieved of it."""
+    game = play(tmp_path)
+    if not history:
+        game.event("5m", "lead_released", reason="换人")
+    game.event("10m", "lead_declined", history=history, reason="出差")
+    assert game.tasks == []
+    assert game.deliveries == []

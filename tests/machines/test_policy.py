@@ -311,3 +311,78 @@ def test_what_is_remembered_of_sends_stays_small(tmp_path: Path) -> None:
         game.event(f"{day}d", "form_submitted", WHO)
     assert len(game.lead.sends) == policy.LEAST_KEPT
     assert len(sent(game)) == 40
+
+
+def test_what_nobody_can_be_reached_by_bounces_for_nobody(tmp_path: Path) -> None:
+    """Of a lead without an address, a bounce and a complaint change nothing."""
+    game = play(tmp_path)
+    game.event("0d", "form_submitted", {"name": "王芳"})
+    game.event("1h", "email_bounced", hard=True)
+    game.event("2h", "email_complained")
+    assert game.lead.addresses == {}
+    game.event("3h", "order_placed", WHO)
+    assert sent(game) == ["receipt"]
+
+
+def test_of_many_addresses_the_latest_are_known(tmp_path: Path) -> None:
+    """A lead that changes its address again and again takes bounded state."""
+    game = play(tmp_path)
+    names = [f"wang{number}@acme-valves.cn" for number in range(refusals.MOST_ADDRESSES + 3)]
+    for number, name in enumerate(names):
+        game.event(f"{number}h", "form_submitted", {"email": name})
+        game.event(f"{number}h", "email_bounced", hard=True)
+    assert list(game.lead.addresses) == names[3:]
+    assert all(about == {"bounced": "hard"} for about in game.lead.addresses.values())
+
+
+def test_hours_that_are_always_quiet_end_never(tmp_path: Path) -> None:
+    """A month ahead nobody looks for their end any more: the message is stale by then."""
+    game = play(tmp_path, 'quiet_hours: [{between: ["00:00", "24:00"]}]')
+    game.event("0h", "form_submitted", WHO)
+    assert reasons(game) == ["stale: quiet hours last until 2026-03-31T16:00:00Z"]
+    assert "journey:care" not in game.lead.timers
+
+
+# --- before each attempt -------------------------------------------------------------------------
+
+
+def test_before_each_attempt_leaving_and_the_hour_are_looked_at_again(tmp_path: Path) -> None:
+    """Caps were counted when it was decided, so a message does not stand in its own way."""
+    game = play(tmp_path, NIGHT + "\nfrequency: [{at_most: 1, per: 1d}]")
+    game.event("0h", "form_submitted", WHO)
+    message = game.ruleset.definitions.messages["welcome"]
+    intended = policy.of_message(game.ruleset, message, WHO["email"])
+    assert policy.recheck(game.ruleset, game.lead, intended, START) == policy.PASS
+    night, morning = START + 13 * 3_600_000, START + 23 * 3_600_000
+    verdict = policy.recheck(game.ruleset, game.lead, intended, night)
+    assert verdict == policy.Verdict(policy.QUIET, morning)
+    game.event("1h", "unsubscribed", topic="marketing")
+    verdict = policy.recheck(game.ruleset, game.lead, intended, START)
+    assert verdict == policy.Verdict("consent to marketing is withdrawn")
+
+
+def test_an_action_is_bound_by_what_a_lead_has_left_altogether(tmp_path: Path) -> None:
+    """It has no topic, so only its channel, everything and its address stand in its way."""
+    game = play(tmp_path)
+    game.event("0h", "form_submitted", WHO)
+    texts = game.ruleset.definitions.server.connections["texts"]
+    intended = policy.of_action(texts, WHO["phone"])
+    assert intended == policy.Intended("sms", None, False, WHO["phone"])
+    game.event("1h", "unsubscribed", topic="marketing")
+    assert policy.recheck(game.ruleset, game.lead, intended, START) == policy.PASS
+    game.event("2h", "sms_replied", text="TD")
+    verdict = policy.recheck(game.ruleset, game.lead, intended, START)
+    assert verdict == policy.Verdict("consent to sms is withdrawn")
+
+
+def test_a_preference_page_shows_what_a_lead_still_gets(tmp_path: Path) -> None:
+    """A topic is on until it or everything is left; one that asks first is off until joined."""
+    game = play(tmp_path)
+    game.event("0h", "form_submitted", WHO)
+    assert policy.subscribed(game.lead, "promo")
+    assert not policy.subscribed(game.lead, "promo", asked=True)
+    game.event("1h", "unsubscribed", topic="all")
+    assert not policy.subscribed(game.lead, "promo")
+    game.event("2h", "form_submitted", {"consent.promo": "given"})
+    assert policy.subscribed(game.lead, "promo", asked=True)
+    assert not policy.subscribed(game.lead, "marketing")

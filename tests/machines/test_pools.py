@@ -211,3 +211,88 @@ def test_a_load_follows_its_lead(tmp_path: Path) -> None:
 def _loads(game: Play) -> dict[str, dict[str, int]]:
     books: dict[str, TeamBook] = game.teams.books
     return {name: book.loads for name, book in books.items() if not name.startswith("pool:")}
+
+
+CLAIMS = """
+teams:
+  east: {members: [{id: li, capacity: 1}, {id: wang}]}
+  west: {members: [{id: sun}]}
+rules:
+  - {id: all, when: {lead.city: {exists: true}}, assign: {team: east}}
+  - {id: rest, assign: {pool: public}}
+pools: {public: {teams: [east]}, 省外: {}}
+"""
+
+
+def _refusals(game: Play) -> list[str]:
+    return [told["reason"] for told in game.happened("claim_refused")]
+
+
+def test_only_the_teams_of_a_pool_claim_from_it(tmp_path: Path) -> None:
+    """Who is of another team is told which; without limits one may claim at once and again."""
+    ruleset = rules(tmp_path, routing=CLAIMS, journeys=ROUTE)
+    game = Play(ruleset)
+    game.event("0d", "trial_requested")
+    claim(game, "sun", "1h")
+    assert _refusals(game) == ["sun is in none of the teams east that claim from pool public"]
+    assert standing(claim(game, "wang", "1h")) == ("wang", None)
+    game.event("2h", "lead_released", pool="省外", reason="换人")
+    assert standing(game) == (None, "省外")
+    assert standing(claim(game, "wang", "2h")) == ("wang", None)
+
+
+def test_what_somebody_has_nobody_claims(tmp_path: Path) -> None:
+    """Neither another nor the owner again; and what is in no pool is not there to be claimed."""
+    game = play(tmp_path, city="上海")
+    claim(game, "sun", "1h")
+    claim(game, "li", "2h")
+    assert _refusals(game) == ["li has the lead", "li has it already"]
+    free = Play(rules(tmp_path / "free", routing=ROUTING, journeys=ROUTE))
+    free.event("0d", "page_viewed")
+    claim(free, "sun", "1h")
+    assert _refusals(free) == ["the lead is in no pool"]
+
+
+def test_who_is_full_or_comes_too_late_claims_nothing(tmp_path: Path) -> None:
+    """At its limit of leads a member waits; a lead that was lost in the pool is over."""
+    ruleset = rules(tmp_path, routing=CLAIMS, journeys=ROUTE)
+    first, second = Play(ruleset), Play(ruleset)
+    first.event("0d", "trial_requested")
+    assert standing(claim(first, "li", "1h")) == ("li", None)
+    second.teams = first.teams
+    second.event("1h", "trial_requested")
+    claim(second, "li", "2h")
+    assert _refusals(second) == ["li is full: 1 of 1 leads"]
+    second.event("3h", "stage_changed", to="lost", reason="预算取消")
+    claim(second, "wang", "4h")
+    assert _refusals(second)[1:] == ["the lead is at its end: lost"]
+
+
+def test_nobody_gives_back_what_nobody_has(tmp_path: Path) -> None:
+    """It is refused, and the lead stays where it is."""
+    game = play(tmp_path)
+    game.event("1h", "lead_released", reason="联系不上")
+    assert game.happened("release_refused") == [{"reason": "nobody has the lead"}]
+    assert standing(game) == (None, "public")
+
+
+def test_rules_that_are_gone_take_nothing_back(tmp_path: Path) -> None:
+    """With another configuration their deadlines end; those that stay go on."""
+    game = play(tmp_path / "before", city="上海")
+    text = "".join(line for line in ROUTING.splitlines(True) if "id: c-idle" not in line)
+    game.ruleset = rules(tmp_path / "after", routing=text, journeys=ROUTE)
+    game.event("1d", "page_viewed", page="pricing")
+    waiting = [name for name in game.lead.timers if name.startswith("recycle:")]
+    assert [name for name in waiting if "c-idle" in name] == []
+    game.clock("60d")
+    assert released(game) == [(60, "recycle any-idle: nobody followed up")]
+
+
+def test_two_rules_at_one_instant_take_a_lead_back_once(tmp_path: Path) -> None:
+    """One release, with the reason of one of them; the other finds that it is asked for."""
+    same = ROUTING.replace("id: any-idle, idle: 60d", "id: any-idle, idle: 10d")
+    game = Play(rules(tmp_path, routing=same, journeys=ROUTE))
+    game.event("0d", "trial_requested", {"city": "上海"})
+    turn = game.event("10d", "timer_due")
+    assert [entry.event.type for entry in turn.entries] == ["timer_due", "lead_released"]
+    assert released(game)[0][1].endswith("-idle: nobody followed up")

@@ -150,3 +150,57 @@ def test_the_short_way_is_for_events_with_nothing_else_about_them(
     event = Event("e", kind, now, **more)
     assert is_short(played.ruleset, played.lead, event, now) is short
     both_ways(played.ruleset, played.lead, event, now)
+
+
+TWO = """
+models:
+  default:
+    dimensions: {behavior: {}}
+    rules:
+      - {id: 看价格, dimension: behavior, event: page_viewed, points: 5, repeat: each}
+    grades: [{grade: A, from: 10}, {grade: C, from: 0}]
+  意向:
+    dimensions: {interest: {}}
+    rules:
+      - {id: 兴趣, dimension: interest, event: page_viewed, points: 1, repeat: each}
+    grades: [{grade: 高, from: 2}, {grade: 低, from: 1}]
+"""
+
+
+def test_each_model_has_its_grade_and_the_default_models_is_the_leads(tmp_path: Path) -> None:
+    """A person's own choice stays what the lead has; the computed grade goes on beside it."""
+    play = Play(rules(tmp_path, scoring=TWO))
+    play.event("0h", "note_added")
+    play.event("1h", "grade_overridden", grade="A", reason="老客户")
+    for hour, (default, other) in enumerate((("C", "低"), ("A", "高"))):
+        now = START + (hour + 2) * 3_600_000
+        event = Event(f"e{hour}", "page_viewed", now)
+        assert is_short(play.ruleset, play.lead, event, now)
+        play.lead = both_ways(play.ruleset, play.lead, event, now).lead
+        facts = play.lead.facts
+        assert (facts["grade.default"], facts["grade.意向"], facts["grade"]) == (
+            default,
+            other,
+            "A",
+        )
+
+
+def test_a_ruleset_that_reads_its_own_scores_is_scored_the_short_way_and_settled(
+    tmp_path: Path,
+) -> None:
+    """What grades and later rules make of the points is found in rounds."""
+    ladder = "      - {id: 高分, dimension: interest, when: {score.default.total: {gte: 10}}, points: 4}\n"
+    play = Play(
+        rules(
+            tmp_path,
+            scoring=TWO.replace("    grades: [{grade: 高", f"{ladder}    grades: [{{grade: 高"),
+        )
+    )
+    assert play.ruleset.direct is None
+    play.event("0h", "note_added")
+    for hour in (1, 2):
+        now = START + hour * 3_600_000
+        event = Event(f"e{hour}", "page_viewed", now)
+        assert is_short(play.ruleset, play.lead, event, now)
+        play.lead = both_ways(play.ruleset, play.lead, event, now).lead
+    assert play.lead.facts["score.意向.total"] == 6

@@ -101,3 +101,9 @@ def test_where_nothing_differs_nothing_wins(arm: Arm) -> None:
     """No leads, no hits and nothing but hits are no evidence."""
     assert p_value(arm, arm) == 1.0
     assert judge({"甲": arm, "乙": arm}, 0.95, 1).winner is None
+
+
+def test_without_leads_or_with_equal_fates_no_test_finds_a_difference() -> None:
+    """Where nobody has come, none has acted or all have, both tests say 1."""
+    for one, other in ((Arm(0, 0), Arm(9, 3)), (Arm(5, 0), Arm(9, 0)), (Arm(5, 5), Arm(9, 9))):
+        assert one_look_p_value(one, other) == p_value(one, other) == 1.0

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from engine.network.ruleset import Ruleset
 from tests.play import START, Play, rules
 
 HOUR = 3_600_000
@@ -251,3 +252,65 @@ def test_do_hands_its_parameters_to_the_action(tmp_path: Path) -> None:
         ("hook", {"remark": "客户需求"}, "lead", None, "a"),
         ("hook", {"to": "owner"}, "owner", None, "b"),
     ]
+
+
+def test_a_lead_of_before_versions_leaves_where_its_step_is_gone(tmp_path: Path) -> None:
+    """Its enrolment names no version, so it goes by what there is now."""
+    game = play(tmp_path / "before", "{id: one, wait: 1d}", "{id: two, set: {tags: {add: [x]}}}")
+    old = msgspec.structs.replace(game.lead.journeys["care"], version="")
+    game.lead = msgspec.structs.replace(game.lead, journeys={"care": old})
+    game.ruleset = rules(tmp_path / "after", journeys=journey("{id: other, wait: 5d}"))
+    game.clock("2d")
+    assert game.lead.journeys["care"].reason == "step one is gone"
+    assert "journey:care" not in game.lead.timers
+
+
+def test_an_old_journey_that_leads_into_one_that_is_gone_goes_on(tmp_path: Path) -> None:
+    """What could not be entered is noted, with the journey that meant it."""
+    two = "  - {id: next, enter: {event: chat_started}, steps: [{id: a, wait: 1d}]}\n"
+    steps = ("{id: one, wait: 1d}", "{id: on, enter: next}", "{id: tag, set: {tags: {add: [完]}}}")
+    game = Play(rules(tmp_path / "before", journeys=journey(*steps) + two))
+    game.event("0d", "form_submitted", EMAIL)
+    before = game.ruleset.definitions.journeys
+    after = rules(tmp_path / "after", journeys=journey("{id: other, wait: 5d}")).definitions
+    game.ruleset = Ruleset(after, before)
+    game.clock("1d")
+    assert game.lead.facts["lead.tags"] == ["完"]
+    assert game.happened("journey_not_entered") == [
+        {"journey": "next", "reason": "there is no such journey any more", "by": "care"}
+    ]
+
+
+def test_who_has_reached_the_goal_already_is_done_at_once(tmp_path: Path) -> None:
+    """It counts as a journey entered and won; no step of it runs."""
+    goal = "    goal: {when: {lead.city: 上海}}\n"
+    game = Play(rules(tmp_path, journeys=journey("{id: a, set: {tags: {add: [x]}}}", more=goal)))
+    game.event("0d", "form_submitted", {"city": "上海"})
+    assert game.lead.journeys["care"].reason == "goal: condition"
+    assert [h["journey"] for h in game.happened("journey_entered")] == ["care"]
+    assert game.happened("journey_step") == []
+    assert "lead.tags" not in game.lead.facts
+
+
+def test_only_events_with_the_properties_asked_for_lead_into_a_journey(tmp_path: Path) -> None:
+    """Also where these are compared and not named."""
+    text = journey("{id: a, set: {tags: {add: [细看]}}}").replace(
+        "{event: form_submitted}",
+        "{event: page_viewed, where: {any: [{duration: {gte: 60}}, {page: demo}]}}",
+    )
+    game = Play(rules(tmp_path, journeys=text))
+    game.event("0d", "page_viewed", page="pricing", duration=59)
+    assert game.lead.journeys == {}
+    game.event("1d", "page_viewed", page="pricing", duration=60)
+    assert game.lead.facts["lead.tags"] == ["细看"]
+
+
+def test_a_deadline_that_nothing_knows_any_more_passes(tmp_path: Path) -> None:
+    """Of a stage that an edit removed, or of a kind that only other versions have."""
+    game = play(tmp_path, "{id: one, wait: 5d}")
+    strays = {"stage:冷却": START + DAY, "将来:x": START + DAY, "rule:gone": START + DAY}
+    game.lead = msgspec.structs.replace(game.lead, timers={**game.lead.timers, **strays})
+    game.clock("2d")
+    assert strays.keys().isdisjoint(game.lead.timers)
+    assert game.lead.facts["journey.care"] == "one"
+    assert game.happened("rule_error") == []

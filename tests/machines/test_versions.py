@@ -196,3 +196,52 @@ def test_an_old_journey_outlives_what_it_named(tmp_path: Path) -> None:
     assert game.lead.journeys["care"].reason == "completed"
     assert [h["message"] for h in game.happened("message_blocked")] == ["告别"]
     assert [h["to"] for h in game.happened("stage_refused")] == ["试用"]
+
+
+def test_a_to_dos_new_limit_counts_from_when_it_was_made(tmp_path: Path) -> None:
+    """As a wait's does; the to-do itself is not given twice."""
+    call = "{id: call, task: {title: 回访, within: %s}, then: end, else: late}"
+    late = "{id: late, set: {tags: {add: [没人打]}}}"
+    game = play(tmp_path / "old", journey(call % "5d", late))
+    edited(game, tmp_path / "new", policy(journey(call % "2d", late), "migrate"))
+    game.event("1d", "page_viewed", page="home")
+    assert game.lead.timers["journey:care"] == START + 2 * DAY
+    game.clock("2d")
+    assert game.lead.facts["lead.tags"] == ["没人打"]
+    assert len(game.tasks) == 1
+
+
+def test_a_postponed_send_keeps_its_hour(tmp_path: Path) -> None:
+    """Migrated while it waits for the morning, it goes out then and once."""
+    night = (
+        "messages:\n  welcome: {action: email, topic: marketing, subject: 欢迎, text: 您好}\n"
+        'quiet_hours: [{between: ["08:00", "12:00"]}]\n'
+    )
+    before = rules(tmp_path / "old", journeys=journey("{id: a, send: welcome}"), messages=night)
+    game = Play(before)
+    game.event("0d", "form_submitted", EMAIL)
+    assert game.lead.timers["journey:care"] == START + 3 * HOUR
+    text = policy(journey("{id: a, send: welcome}", "{id: b, wait: 1d}"), "migrate")
+    after = rules(tmp_path / "new", journeys=text, messages=night).definitions
+    game.ruleset = Ruleset(after, before.definitions.journeys)
+    game.event("1h", "page_viewed", page="home")
+    assert game.lead.timers["journey:care"] == START + 3 * HOUR
+    assert game.deliveries == []
+    game.clock("2d")
+    assert [(d.message, d.at) for d in game.deliveries] == [("welcome", START + 3 * HOUR)]
+
+
+def test_whole_weights_and_compared_fields_come_back_from_disk(tmp_path: Path) -> None:
+    """`1` and `1.0` are one version, and a condition that names a second field still does."""
+    split = "{id: a, split: {variants: [{name: 甲, weight: %s, next: b}, {name: 乙, next: b}]}}"
+    last = "{id: b, end: true}"
+    more = "    exit: {when: {lead.amount: {gt: {field: lead.budget}}}}\n"
+    found = set()
+    for number, weight in enumerate(("2", "2.0")):
+        text = journey(split % weight, last, more=more)
+        [each] = rules(tmp_path / str(number), journeys=text).definitions.journeys
+        again = versions.decode(versions.encode(each))
+        assert again == each
+        assert versions.stamped(again).version == each.version
+        found.add(each.version)
+    assert len(found) == 1

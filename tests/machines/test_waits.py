@@ -229,3 +229,63 @@ def test_a_later_wait_hears_the_outcome_it_asks_for(tmp_path: Path) -> None:
     assert game.lead.facts["journey.care"] == "done"
     game.event("2h", "task_completed", task=game.tasks[0].id, outcome="已接通")
     assert game.lead.facts["lead.tags"] == ["已沟通"]
+
+
+def test_a_day_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
+    """No Sunday is a working day of this calendar, so the journey goes on and says why."""
+    calendar = 'calendars: {五天: {hours: ["09:00", "18:00"], days: [mon, tue, wed, thu, fri]}}\n'
+    sunday = '{id: sunday, wait: {at: "09:00", days: [sun], calendar: 五天}}'
+    steps = journey(sunday, "{id: on, set: {tags: {add: [下一步]}}}")
+    game = Play(rules(tmp_path, journeys=steps, calendars=calendar))
+    game.event("0d", "form_submitted", {"email": "a@b.cn"})
+    assert game.lead.facts["lead.tags"] == ["下一步"]
+    [told] = game.happened("journey_wait_over")
+    assert told["reason"] == "no such day comes within five years"
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [("9999-12-31", "beyond the calendar"), ("2026-03-31", "past"), ("0001-01-01", "beyond the calendar")],
+)  # fmt: skip
+def test_a_contract_for_ever_is_no_contract_of_last_year(
+    tmp_path: Path, ends: str, reason: str
+) -> None:
+    """Both go the else way, and each says which it is."""
+    game = Play(rules(tmp_path, journeys=journey(ENDS, *AFTER), catalog=CATALOG))
+    game.event("0d", "form_submitted", {"email": "a@b.cn", "contract_ends": ends})
+    assert game.lead.facts["lead.tags"] == ["不知道生日"]
+    [told] = game.happened("journey_wait_over")
+    assert told["reason"] == f"lead.contract_ends is {reason}"
+
+
+def test_days_after_the_last_day_there_is_are_beyond_the_calendar(tmp_path: Path) -> None:
+    """A date that cannot be moved stops nobody."""
+    after = ENDS.replace("before", "after").replace("after-end", "before-end")
+    game = Play(rules(tmp_path, journeys=journey(after, *AFTER), catalog=CATALOG))
+    game.event("0d", "form_submitted", {"email": "a@b.cn", "contract_ends": "9999-12-31"})
+    [told] = game.happened("journey_wait_over")
+    assert told["reason"] == "lead.contract_ends is beyond the calendar"
+
+
+def test_the_last_birthday_there_is_does_not_come_again(tmp_path: Path) -> None:
+    """Years end with 9999, and nobody waits for one after it."""
+    game = play(tmp_path, BIRTH, *AFTER, at="9998-12-01T09:00:00+08:00", birthday="1992-02-29")
+    [told] = game.happened("journey_wait_over")
+    assert told["reason"] == "lead.birthday does not come again"
+
+
+def test_a_date_that_changes_while_another_step_waits_changes_nothing(tmp_path: Path) -> None:
+    """Only who waits for the day looks at it again."""
+    game = play(tmp_path, "{id: rest, wait: 5d}", BIRTH, *AFTER, birthday="1990-05-01")
+    before = over(game)
+    game.event("1d", "form_submitted", {"birthday": "1990-03-03"})
+    assert over(game) == before
+    assert game.lead.facts["journey.care"] == "rest"
+
+
+def test_a_date_that_is_today_after_all_ends_the_wait(tmp_path: Path) -> None:
+    """Corrected to the day itself, the lead goes on at once, and the old deadline is gone."""
+    game = play(tmp_path, BIRTH, *AFTER, birthday="1990-05-01")
+    game.event("4h", "form_submitted", {"birthday": "1990-03-02"})
+    assert game.lead.facts["lead.tags"] == ["生日快乐"]
+    assert over(game) is None

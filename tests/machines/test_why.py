@@ -531,3 +531,22 @@ journeys:
     assert codes(told.why("journey:新手", DAY)) == ["group", "refused"]
     told.clock("9d")
     assert "group" not in codes(told.why("journey:新手", 9 * DAY))
+
+
+def test_a_journey_of_another_group_or_of_less_weight_stands_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    """Only one that goes first is named."""
+    text = """
+journeys:
+  - {id: 决策, group: 培育, enter: {event: trial_requested}, steps: [{id: a, wait: 9d}]}
+  - {id: 生日, group: 关怀, priority: 9, enter: {event: trial_requested}, steps: [{id: a, wait: 9d}]}
+  - {id: 新手, group: 培育, priority: 5, enter: {event: form_submitted}, steps: [{id: a, wait: 9d}]}
+"""
+    told = Told(rules(tmp_path, journeys=text))
+    told.event("0d", "trial_requested", {"email": "a@b.cn"})
+    assert "group" not in codes(told.why("journey:新手", DAY))
+    told.event("1d", "form_submitted")
+    assert told.lead.journeys["新手"].left_at is None
+    assert told.lead.journeys["生日"].left_at is None
+    assert told.lead.journeys["决策"].reason == "gave way to 新手"

@@ -208,3 +208,25 @@ def test_a_rule_that_is_gone_meanwhile_loses_what_it_gave(gone: bool) -> None:
     life.come(_click("扫描2", START + 2))
     assert life.lead.facts["score.default.total"] == 0
     check_ledger(life)
+
+
+def test_a_scanner_whose_first_clicks_nobody_remembers_takes_nothing_back() -> None:
+    """After an outage or an edit of the settings its ids may be unknown: nothing happens."""
+    life = Gated(_rules((0,), None))
+    life.come(_click("读者", START))
+    shown = life.take(bots.marked(_click("扫描", START + 1), "3 links", ["早就忘了"]))
+    assert (shown.ledger, shown.happenings) == ([], [])
+    assert len(life.lead.mail[GIVEN]) == 1
+
+
+def test_a_readers_click_among_a_scanners_stays_the_latest() -> None:
+    """What a reader displaced in a window comes back no more once it was a scanner's."""
+    life = Gated(_rules((13,), None))
+    life.come(_click("扫描0", START))
+    life.now += 1
+    life.come(_click("读者", START + 1, message="其他"))
+    for number in (1, 2):
+        life.now += 1
+        life.come(_click(f"扫描{number}", life.now))
+    assert list(life.read().values()) == [START + 1]
+    assert life.lead.facts["score.default.total"] == 2.5

@@ -50,7 +50,7 @@ def test_built_ins_come_through_the_hooks() -> None:
 def test_third_party_action() -> None:
     """An action of a further plugin is there beside the built-in ones."""
     plugins = Plugins({"mine": registering(Noop())})
-    assert {"email", "log", "noop"} == set(plugins.actions)
+    assert {"email", "log", "noop"} <= set(plugins.actions)
 
 
 def test_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,7 +210,7 @@ def test_security_headers(client: TestClient, path: str) -> None:
 def test_defects(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     """A defect is a 500 with an id that the log has, and without the text that it quoted."""
 
-    def broken(reader: object, ruleset: object) -> None:
+    def broken(*asked: object) -> None:
         raise RuntimeError(PRIVATE)
 
     client.app.state.services.reports["broken"] = broken  # type: ignore[attr-defined]

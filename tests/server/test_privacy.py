@@ -148,7 +148,7 @@ def test_logs_and_metrics_name_nobody(
         client.get(f"/nowhere/{MAIL}")
         client.post(f"/v1/leads/{MAIL}/note", json={"text": NAME})
 
-        def broken(reader: object, ruleset: object) -> None:
+        def broken(*asked: object) -> None:
             raise RuntimeError(f"{NAME} {MAIL} {PHONE}")
 
         client.app.state.services.reports["broken"] = broken  # type: ignore[attr-defined]

@@ -79,6 +79,7 @@ def _of_routing(routing: Routing) -> Iterator[Site]:
         yield from _some(route.id, "asked", [route.when])
     for sla in routing.slas:
         yield from _some(sla.id, "asked", [sla.when])
+        yield from _some(sla.id, "turns", [sla.pause])
     for pool in routing.pools.values():
         for rule in pool.recycle:
             yield from _some(rule.id, "asked" if rule.idle else "turns", [rule.when])

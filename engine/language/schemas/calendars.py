@@ -8,7 +8,9 @@ from engine.language.schemas.forms import Schema, choice, listing, mapping, reco
 
 def structure() -> Schema:
     """Return the keys of the file."""
-    hours = listing(ref("time"), 'Opening and closing, such as ["09:00", "18:00"] (工作时间).')
+    hours = listing(
+        ref("clock_time"), 'Opening and closing, such as ["09:00", "18:00"] (工作时间).'
+    )
     keys = {
         "label": ref("label"),
         "base": choice(

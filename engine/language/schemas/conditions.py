@@ -182,7 +182,7 @@ def _absent() -> Schema:
 
 
 def _guard() -> Schema:
-    hours = listing(ref("time"), 'Such as ["09:00", "18:00"].', 2)
+    hours = listing(ref("clock_time"), 'Such as ["09:00", "18:00"].', 2)
     keys = {
         "between": {**hours, "maxItems": 2},
         "days": listing(choice(DAYS), "Days of the week."),

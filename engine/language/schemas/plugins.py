@@ -10,6 +10,7 @@ from engine.language.schemas.vocabulary import Vocabulary
 # In the place of a value, server.yaml may have ${NAME} and a step {{ a template }}.
 _FILLED: Final = {"type": "string", "pattern": r"\$\{|\{\{"}
 _STRUCTURED: Final = frozenset({"object", "array"})
+_BY_NAME: Final = frozenset({"properties", "patternProperties", "definitions"})
 _FREE: Final[tuple[Schema, ...]] = ({"type": "string"}, {})
 
 
@@ -53,7 +54,13 @@ def fitted(schema: Any) -> Any:
         return [fitted(each) for each in schema]
     if not hasattr(schema, "items"):
         return schema
-    made = {("anyOf" if key == "oneOf" else key): fitted(each) for key, each in schema.items()}
+    made = {
+        # What is under these keywords are schemas by names, among which may be `type`.
+        ("anyOf" if key == "oneOf" else key): {name: fitted(x) for name, x in each.items()}
+        if key in _BY_NAME and hasattr(each, "items")
+        else fitted(each)
+        for key, each in schema.items()
+    }
     return {"anyOf": [made, _FILLED]} if _is_scalar(made) else made
 
 

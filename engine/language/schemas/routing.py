@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.language.schemas.forms import (
     Schema,
     choice,
+    flag,
     listing,
     mapping,
     nullable,
@@ -13,8 +14,8 @@ from engine.language.schemas.forms import (
     text,
     typed,
 )
+from engine.language.strategies import BUILT_IN
 
-_STRATEGIES = ("designated", "round_robin", "weighted", "least_loaded", "territory")
 _AREAS = {
     "skills": "What this person is good at (技能).",
     "cities": "Cities of this person (城市).",
@@ -81,7 +82,14 @@ def _away() -> Schema:
 def _rule() -> Schema:
     assign = {
         "team": ref("team"),
-        "strategy": choice(_STRATEGIES, "How a member is chosen (分配方式)."),
+        "strategy": text(
+            "How a member is chosen (分配方式); plugins may bring more.", examples=list(BUILT_IN)
+        ),
+        "weight": choice(
+            ("win_rate",),
+            "Weigh by deals won so far (历史赢单率), not by the members' weight.",
+        ),
+        "sticky": flag("Whether who has the lead already keeps it (保持原负责人); default true."),
         "by": ref("path", "The field that territory compares, such as lead.city."),
         "member": ref("member", "The member that designated means."),
         "pool": ref("pool"),
@@ -116,6 +124,11 @@ def _sla() -> Schema:
             "first_contact": ref("span", "Until the owner has been in touch (首次联系时限)."),
             "next_contact": ref("span", "From one contact to the next (跟进间隔)."),
             "calendar": ref("calendar"),
+            "pause": record(
+                {"when": ref("condition")},
+                ["when"],
+                "While this holds the clocks stand still (暂停计时).",
+            ),
             "on_breach": listing(_rung(), "The ladder that a late follow-up climbs (超时升级)."),
         },
         ["id"],

@@ -57,7 +57,7 @@ def _topic() -> Schema:
 
 
 def _quiet() -> Schema:
-    hours = listing(ref("time"), 'Such as ["21:00", "08:00"]; past midnight is fine.', 2)
+    hours = listing(ref("clock_time"), 'Such as ["21:00", "08:00"]; past midnight is fine.', 2)
     keys = {
         "between": {**hours, "maxItems": 2},
         "days": listing(choice(DAYS), "The days on which it begins; by default every day.", 1),

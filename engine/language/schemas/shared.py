@@ -72,7 +72,7 @@ def _forms() -> dict[str, Schema]:
             format=LENGTH,
         ),
         "day": text("A day such as 2026-10-01.", pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
-        "time": text(
+        "clock_time": text(
             "A time of day such as 09:00; 24:00 is its end.",
             pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$",
         ),

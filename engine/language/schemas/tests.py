@@ -10,6 +10,7 @@ def structure() -> Schema:
     start = text("The instant that offsets count from, such as 2026-03-02T09:00:00+08:00.")
     case = {
         "name": text("What it proves."),
+        "id": text("The lead's id, which decides its way through a split.", minLength=1),
         "lead": ref("facts"),
         "start": start,
         "events": listing(_event(), "What happens (事件), each with its properties."),

@@ -168,6 +168,12 @@ def ids(items: Any) -> list[str]:
     return [item["id"] for item in maps if isinstance(item.get("id"), str)]
 
 
+def minute_of_day(text: str) -> int:
+    """Return the minutes since midnight of a time whose form the schema has checked."""
+    hour, minute = text.split(":")
+    return int(hour) * 60 + int(minute)
+
+
 def span(text: str) -> Span:
     """Return a duration or working time whose form the schema has checked."""
     working = parse_working(text)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from engine.language.calendars import ALWAYS
 from engine.language.handling import Away, Member, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
 from engine.language.sections.part import Part, ids, span
 from engine.language.sections.pools import PoolBuilder
+from engine.language.strategies import BUILT_IN
 
 _AREAS = ("cities", "provinces", "industries", "products", "skills")
 _CLOCKS = ("notify", "accept", "first_contact", "next_contact")
-_OWN = ("id", "when", "calendar", *_CLOCKS)
+_OWN = ("id", "when", "calendar", "pause", *_CLOCKS)
 
 
 class RoutingBuilder(PoolBuilder):
-    """Builds routing."""
+    """Builds routing. ``strategies`` are the names of those that plugins bring."""
+
+    strategies: Collection[str] = ()
 
     def build(self, parts: Sequence[Part]) -> Routing:
         """Return the routing of all files."""
@@ -131,6 +134,8 @@ class RoutingBuilder(PoolBuilder):
             levels=tuple(assign.get("levels", ())),
             languages=tuple(assign.get("languages", ())),
             exclude=self._excluded(assign, team, id),
+            weight=assign.get("weight"),
+            sticky=assign.get("sticky", True),
         )
 
     def _excluded(self, assign: Part, team: str | None, id: str) -> tuple[str, ...]:
@@ -142,9 +147,13 @@ class RoutingBuilder(PoolBuilder):
         return names
 
     def _strategy(self, assign: Part, team: str, id: str) -> None:
-        needs = {"territory": "by", "designated": "member"}.get(assign.get("strategy", ""))
+        named = assign.get("strategy")
+        if named is not None:
+            known = (*BUILT_IN, *self.strategies)
+            self.known(assign.child("strategy"), named, known, "strategy", id)
+        needs = {"territory": "by", "designated": "member"}.get(named or "")
         if needs and assign.get(needs) is None:
-            text = f"{assign.get('strategy')} needs {needs}"
+            text = f"{named} needs {needs}"
             self.error("missing-key", assign, text, id, f"add {needs}:")
         member = assign.get("member")
         if member is not None and team in self.members:
@@ -179,6 +188,7 @@ class RoutingBuilder(PoolBuilder):
             calendar=calendar,
             rungs=tuple(self._rung(p, id) for p in part.items("on_breach")),
             source=part.source,
+            pause=self.condition(part.child("pause"), "when", id) if part.get("pause") else None,
         )
 
     def _rung(self, part: Part, id: str) -> Rung:

@@ -8,7 +8,7 @@ from typing import Any
 from engine.language.calendars import DAYS
 from engine.language.handling import Message
 from engine.language.instants import parse_duration
-from engine.language.sections.part import Builder, Part
+from engine.language.sections.part import Builder, Part, minute_of_day
 from engine.language.sending import CHANNELS, STOP_WORDS, Cap, QuietHours, SendingPolicy, Topic
 
 
@@ -45,7 +45,7 @@ class SendingBuilder(Builder):
     def _quiet(self, part: Part) -> Iterator[QuietHours]:
         for item in part.items("quiet_hours"):
             self._known(item)
-            start, end = (_minute(text) for text in item.data["between"])
+            start, end = (minute_of_day(text) for text in item.data["between"])
             if start == end:
                 self.error(
                     "quiet-for-ever",
@@ -95,8 +95,3 @@ def _topics(part: Part) -> Iterator[Topic]:
             asked=topic.get("consent") == "required",
             source=topic.key_source,
         )
-
-
-def _minute(text: str) -> int:
-    hour, minute = text.split(":")
-    return int(hour) * 60 + int(minute)

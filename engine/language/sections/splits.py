@@ -21,15 +21,13 @@ _WITHIN: Final = "7d"
 class SplitBuilder(Builder):
     """Reads ``split``."""
 
-    def build(self, split: Part, journey: str, targets: list[str]) -> Split | None:
+    def build(self, split: Part, journey: str, targets: list[str]) -> Split:
         """Return the split; ``targets`` are the steps it may lead to."""
         variants = [self._variant(each, journey, targets) for each in split.items("variants")]
         names = [each.name for each in variants]
         for name in {n for n in names if names.count(n) > 1}:
             text = f'the variant "{name}" stands here twice'
             self.error("duplicate-id", split.child("variants"), text, journey, "rename one of them")
-        if not variants:
-            return None
         winner, holdout = split.get("winner"), split.child("holdout")
         if winner is not None:
             self.known(split.child("winner"), winner, names, "variant", journey)
@@ -46,7 +44,9 @@ class SplitBuilder(Builder):
     def _variant(self, part: Part, journey: str, targets: list[str]) -> Variant:
         target = part.data["next"]
         self.known(part.child("next"), target, targets, "step", journey)
-        return Variant(name=part.data["name"], weight=part.get("weight", 1), next=target)
+        # 1 and 1.0 are one version of a journey, also after it was kept on disk.
+        weight = float(part.get("weight", 1))
+        return Variant(name=part.data["name"], weight=weight, next=target)
 
     def _auto(self, part: Part, journey: str) -> AutoWinner | None:
         if part.data is None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.language.aggregates import minutes_of_day
 from engine.language.calendars import DAYS
 from engine.language.handling import DateOf, Moment
 from engine.language.instants import DAY, parse_duration
 from engine.language.nearest import did_you_mean
-from engine.language.sections.part import Builder, Part, span
+from engine.language.sections.part import Builder, Part, minute_of_day, span
 from engine.language.zones import is_zone, zone_hint
 
 LEAD_ZONE: Final = "lead"
@@ -80,7 +79,7 @@ class WaitBuilder(Builder):
         found: dict[str, Any] = {"since": since, "span": span(until) if until else None}
         if "at" in wait.data or calendar is not None:
             found["moment"] = Moment(
-                time=self._time(wait, journey) if "at" in wait.data else None,
+                time=_time(wait) if "at" in wait.data else None,
                 days=tuple(DAYS.index(day) for day in wait.get("days", ())),
                 calendar=calendar,
                 zone=self._zone(wait, journey),
@@ -100,7 +99,7 @@ class WaitBuilder(Builder):
             fact=resolved.fact if resolved is not None else path,
             yearly=wait.get("yearly", False),
             shift=after - before,
-            time=self._time(wait, journey),
+            time=_time(wait),
             zone=self._zone(wait, journey),
         )
 
@@ -115,15 +114,6 @@ class WaitBuilder(Builder):
             self.error("duration", wait.child(key), text, journey, "write such as 30d")
         return days
 
-    def _time(self, wait: Part, journey: str) -> int:
-        value = wait.get("at", "00:00")
-        minutes = minutes_of_day(value)
-        if minutes is None or minutes == 24 * 60:
-            text = f'"{value}" is no time of day'
-            self.error("operand", wait.child("at"), text, journey, 'write at: "09:00"')
-            return 0
-        return minutes
-
     def _zone(self, wait: Part, journey: str) -> str | None:
         zone: str | None = wait.get("zone")
         if zone is None or zone == LEAD_ZONE or is_zone(zone):
@@ -135,6 +125,10 @@ class WaitBuilder(Builder):
 
 
 _NAMES: Final = {"event": "an event", "date": "a date", "time": "a time"}
+
+
+def _time(wait: Part) -> int:
+    return minute_of_day(wait.get("at", "00:00"))
 
 
 def _is_date(resolved: Any) -> bool:

@@ -48,5 +48,5 @@ def _signals(work: Work, signals: list[str]) -> None:
 
 
 EFFECTS: Final = dict.fromkeys(
-    ("call_logged", "visit_logged", "note_added", "quote_sent", "opportunity_opened"), followed
+    ("call_logged", "visit_logged", "note_added", "quote_sent"), followed
 )

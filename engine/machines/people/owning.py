@@ -20,6 +20,9 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     if owner is not None and team is None:
         place = claiming.place_of(work.ruleset, owner)
         team = place[0].id if place else None
+    if owner is not None and owner == work.facts.get("owner") and work.event.channel == ENGINE:
+        _kept(work, properties)
+        return
     _left(work, owner)
     work.set_fact("owner", owner)
     work.set_fact("team", team)
@@ -39,6 +42,13 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     else:
         clocks.stop(work, properties.get("reason") or "nobody has the lead")
     recycling.assigned(work)
+    journeys.answered(work)
+
+
+def _kept(work: Work, properties: dict[str, Any]) -> None:
+    """Routing found that nobody else gets the lead: its clocks run on."""
+    owner, rule = work.facts["owner"], properties.get("rule")
+    work.happen("kept_owner", owner=owner, rule=rule, tried=properties.get("tried"))
     journeys.answered(work)
 
 

@@ -39,7 +39,7 @@ def judge(work: Work, rule: RecycleRule) -> None:
     if not _is_owned(work):
         work.arm(rule.key, None)
         return
-    due = deadline(work, rule.definition.idle, _since(work.lead), rule.definition.calendar)
+    due = deadline(work, rule.definition.idle, since(work.lead), rule.definition.calendar)
     if due > work.now:
         work.arm(rule.key, due)
     elif rule.when is None or rule.when.holds(work):
@@ -56,7 +56,7 @@ def _is_owned(work: Work) -> bool:
     return work.facts.get("owner") is not None and not final
 
 
-def _since(lead: Lead) -> int:
+def since(lead: Lead) -> int:
     """Return when somebody last did something about the lead, or got it."""
     given = lead.assignment.at if lead.assignment is not None else lead.created_at
     return max(given, lead.contacted_at)
@@ -65,7 +65,9 @@ def _since(lead: Lead) -> int:
 def _release(work: Work, rule: RecycleRule, why: str) -> None:
     if any(r.kind == "release" for r in work.decision.requests):
         return
-    work.request("release", pool=rule.pool, reason=f"recycle {rule.definition.id}: {why}")
+    id = rule.definition.id
+    work.happen("recycled", rule=id, pool=rule.pool, owner=work.facts.get("owner"), reason=why)
+    work.request("release", pool=rule.pool, reason=f"recycle {id}: {why}")
 
 
 def timer_due(work: Work, key: str) -> None:

@@ -11,7 +11,7 @@ from engine.machines.people.claiming import book_of, obstacles, on_day
 from engine.machines.state import TeamBook
 from engine.server.console.leads import members, who_acts
 from engine.server.console.pages import get
-from engine.server.console.room import page
+from engine.server.console.room import page, room_of
 from engine.server.endpoint import TEXT, reading, services
 from engine.server.ownership import mates, own_pools
 from engine.server.problems import Problem
@@ -56,6 +56,7 @@ def _pool(request: Request, id: str, member: str | None) -> dict[str, Any]:
     pool = ruleset.pools[id]
     found = reader.leads(filters={"pool": id, "owner": None}, limit=_POOLED)
     teams = reader.teams()
+    held = room_of(request).figures.get("pools", reader.pools)
     states = reader.states([item["id"] for item in found.items])
     why = {
         item["id"]: "; ".join(
@@ -68,7 +69,7 @@ def _pool(request: Request, id: str, member: str | None) -> dict[str, Any]:
     return {
         "id": id,
         "label": pool.label,
-        "leads": reader.pools().get(id, 0),
+        "leads": held.get(id, 0),
         "items": found.items,
         "why": why,
         "per_day": pool.claim.per_day,
@@ -76,6 +77,4 @@ def _pool(request: Request, id: str, member: str | None) -> dict[str, Any]:
     }
 
 
-ENDPOINTS: Final = (
-    get("/console/day", day, "My day", scope="work", query={"member": TEXT}),
-)
+ENDPOINTS: Final = (get("/console/day", day, "My day", scope="work", query={"member": TEXT}),)

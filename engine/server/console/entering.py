@@ -30,7 +30,7 @@ async def enter(request: Request) -> Response:
     back = back_of(fields, HOME)
     digest = digest_of(dict(fields).get("token", "").strip())
     if request.app.state.policies.current().access.by_digest(digest) is None:
-        return page(request, "sign_in.html", status=403, back=back, failed=True)
+        return page(request, "sign_in.html", code=422, back=back, failed=True)
     answer = RedirectResponse(back, 303)
     _keep(request, answer, COOKIE, room_of(request).sessions.open(digest), LASTS_S, hidden=True)
     return answer
@@ -56,13 +56,9 @@ async def settle(request: Request) -> Response:
     return answer
 
 
-def _keep(
-    request: Request, answer: Response, name: str, value: str, age: int, **more: Any
-) -> None:
+def _keep(request: Request, answer: Response, name: str, value: str, age: int, **more: Any) -> None:
     secure, hidden = request.url.scheme == "https", bool(more.get("hidden", True))
-    answer.set_cookie(
-        name, value, age, path="/", httponly=hidden, samesite="strict", secure=secure
-    )
+    answer.set_cookie(name, value, age, path="/", httponly=hidden, samesite="strict", secure=secure)
 
 
 ENDPOINTS: Final = (

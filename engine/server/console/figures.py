@@ -1,6 +1,6 @@
 """Figures that many pages show and that take long to count: counted once, shown to all.
 
-A figure that has grown old is still shown while a thread counts anew, so no page waits for it.
+A figure that has grown old is still shown while one thread counts anew, so no page waits for it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -22,19 +23,22 @@ class Figures:
         self._known: dict[str, tuple[float, Any]] = {}
         self._counting: set[str] = set()
         self._lock = threading.Lock()
+        # One thread for all: a reader keeps a connection for every thread that it has seen.
+        self._thread = ThreadPoolExecutor(1, "figures")
+        self._open = True
 
     def get(self, name: str, count: Callable[[], T]) -> T:
         """Return ``count()`` of a moment ago, or of now when there is none."""
         with self._lock:
             known = self._known.get(name)
             age = time.monotonic() - known[0] if known else 0.0
-            due = known is not None and age > self._fresh_s and name not in self._counting
+            old = known is not None and age > self._fresh_s
+            due = self._open and old and name not in self._counting
             if due:
                 self._counting.add(name)
+                self._thread.submit(self._again, name, count)
         if known is None:
             return self._count(name, count)
-        if due:
-            threading.Thread(target=self._again, args=(name, count), daemon=True).start()
         found: T = known[1]
         return found
 
@@ -42,6 +46,12 @@ class Figures:
         """Count all anew, as after a person has changed something and looks at once."""
         with self._lock:
             self._known.clear()
+
+    def close(self) -> None:
+        """Finish what is being counted, and count nothing in the background any more."""
+        with self._lock:
+            self._open = False
+        self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _count(self, name: str, count: Callable[[], T]) -> T:
         value = count()

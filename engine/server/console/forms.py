@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -27,7 +27,7 @@ _DROPPED: Final = (b"content-length", b"content-type", b"content-encoding")
 
 
 async def form_of(request: Request) -> list[tuple[str, str]]:
-    """Return a form's fields; raises Problem 403 where it does not come from a page of ours.
+    """Return a form's fields; raises Problem 400 where it does not come from a page of ours.
 
     A program that sends its token with each request is no browser that could be tricked.
     """
@@ -41,7 +41,7 @@ async def form_of(request: Request) -> list[tuple[str, str]]:
 def _check(request: Request, proof: str) -> None:
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
     if elsewhere or not hmac.compare_digest(proof.encode(), proof_of(request).encode()):
-        raise Problem(403, "forged", "this form was not sent from a page of this console")
+        raise Problem(400, "forged", "this form was not sent from a page of this console")
 
 
 def data_of(fields: list[tuple[str, str]]) -> dict[str, Any]:
@@ -67,7 +67,12 @@ def back_of(fields: list[tuple[str, str]], otherwise: str) -> str:
 
 
 async def ask(
-    request: Request, method: str, path: str, params: Mapping[str, str], data: Mapping[str, Any]
+    request: Request,
+    method: str,
+    path: str,
+    params: Mapping[str, str],
+    data: Mapping[str, Any],
+    query: Mapping[str, str] | None = None,
 ) -> Any:
     """Do what a route of the API does, as the person who is signed in; raises LeadrulesError."""
     endpoint = _endpoint(request, method, path)
@@ -77,7 +82,7 @@ async def ask(
         **request.scope,
         "method": method,
         "path_params": dict(params),
-        "query_string": b"",
+        "query_string": urlencode(query or {}).encode(),
         "headers": [*kept, (b"content-type", b"application/json")],
     }
 

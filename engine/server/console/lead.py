@@ -17,12 +17,11 @@ from engine.server.console.telling import told
 from engine.server.endpoint import TEXT, reading, services
 from engine.server.leads import lead_id
 from engine.server.ownership import mates, own_pools, principal
-from engine.store.pages import Page
 from engine.store.shapes import when
 
 _LINES: Final = 60
 _DELIVERIES: Final = 20
-_HIDDEN: Final = ("anonymous_id", "email.domain", "phone.valid")
+_HIDDEN: Final = ("anonymous_id", "email.domain", "phone.valid", "tags")
 
 
 async def lead(request: Request) -> Response:
@@ -45,7 +44,8 @@ def _read(request: Request, id: str, cursor: str | None) -> dict[str, Any]:
         "title": record["fields"].get("name") or record["fields"].get("company") or id,
         "profile": _profile(request, record),
         "steps": charts.waterfall(why["score"]["ledger"], words.say("lead.others")),
-        "line": Page([told(request, item) for item in line.items], line.next),
+        "line": [told(request, item) for item in line.items],
+        "earlier": line.next,
         "tasks": reader.tasks(lead=id, limit=_DELIVERIES).items,
         "sent": reader.deliveries(lead=id, limit=_DELIVERIES).items,
         "merges": reader.merges(id),
@@ -64,7 +64,7 @@ def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, str | 
     return [
         (name, fields[name].label if name in fields else None, given[name])
         for name in order
-        if name not in _HIDDEN and given[name] not in (None, "")
+        if name not in _HIDDEN and not name.startswith("consent.") and given[name] not in (None, "")
     ]
 
 

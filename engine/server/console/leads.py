@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -16,26 +16,27 @@ from engine.server.console.forms import ask, back_of, data_of, done, form_of
 from engine.server.console.pages import get, post
 from engine.server.console.room import is_sales, page, room_of, words_of
 from engine.server.endpoint import TEXT, Schema, reading, services
-from engine.server.ownership import narrowed, own_pools, principal
-from engine.server.problems import Problem
+from engine.server.ownership import own_pools, principal
 from engine.store.listing import SORTS
 from engine.store.pages import Page
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source")
 NONE: Final = "-"  # "has none", where an empty filter means "any"
-_QUERY: Final[dict[str, Schema]] = dict.fromkeys(("q", *FILTERS, "sort", "cursor", "member"), TEXT)
+_NO_FILTERS: Final = ("cursor", "limit")
+_QUERY: Final[dict[str, Schema]] = dict.fromkeys(("q", *FILTERS, "sort", "cursor"), TEXT)
 _PAGE: Final = 50
-_CSV_PAGE: Final = 1_000
+_CSV_PAGE: Final = 200
 _MOST: Final = 100_000
 _COLUMNS: Final = (
     *("id", "name", "company", "title", "phone", "email", "city", "industry"),
     *("score", "grade", "stage", "owner", "team", "pool", "source", "created_at", "updated_at"),
 )
+_KNOWN: Final = ("q", *FILTERS, "sort")
 _OWN: Final = frozenset(
     ("id", "score", "grade", "stage", "owner", "team", "pool", "source", "created_at", "updated_at")
 )
 # What a spreadsheet would run as a formula, in either width; strangers fill these cells.
-_FORMULA: Final = re.compile(r"[\s​-‏‪-‮﻿]*[=+\-@＝＋－＠\t\r]")
+_FORMULA: Final = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\ufeff]*[=+\-@＝＋－＠\t\r]")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -55,6 +56,8 @@ async def leads(request: Request) -> Response:
         following=following,
         wanted=wanted,
         choices=choices,
+        stage_labels=dict(choices["stage"]),
+        more=[(k, v) for k, v in wanted.items() if k not in _KNOWN],
         query=urlencode({k: v for k, v in wanted.items() if v}),
         is_first="cursor" not in request.query_params,
         sorts=list(SORTS),
@@ -62,23 +65,19 @@ async def leads(request: Request) -> Response:
 
 
 def _wanted(request: Request) -> dict[str, str]:
-    query = request.query_params
-    return {name: query[name] for name in ("q", *FILTERS, "sort") if query.get(name)}
+    """Return the filters that are set, as the page's address has them."""
+    return {k: v for k, v in request.query_params.items() if v and k not in _NO_FILTERS}
 
 
 async def _found(request: Request, wanted: dict[str, str], cursor: str | None, limit: int) -> Page:
-    filters = {n: None if wanted[n] == NONE else wanted[n] for n in FILTERS if n in wanted}
-    sort = wanted.get("sort")
-    if sort is not None and sort not in SORTS:
-        raise Problem(400, "bad-sort", f"{sort[:80]!r} is no order of leads")
-    return await reading(
-        services(request).runtime.reader.leads,
-        text=wanted.get("q"),
-        filters=narrowed(request, filters),
-        limit=limit,
-        cursor=cursor,
-        sort=sort,
-    )
+    """Return what the API's own list gives to who asks; raises LeadrulesError."""
+    query = {name: "" if value == NONE else value for name, value in wanted.items()}
+    query["limit"] = str(limit)
+    if cursor:
+        query["cursor"] = cursor
+    found = await ask(request, "GET", "/v1/leads", {}, {}, query)
+    following = found["next"] and dict(parse_qsl(urlsplit(found["next"]).query))["cursor"]
+    return Page(found["items"], following)
 
 
 def _choices(request: Request) -> dict[str, list[tuple[str, str]]]:

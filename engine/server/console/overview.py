@@ -45,6 +45,7 @@ def _figures(request: Request, offset: int) -> dict[str, Any]:
         "running": running,
         "late": late,
         "clocks": boards.clocks(limit=_URGENT),
+        "stage_labels": {each.stage: each.label for each in known["stages"]},
         "leads": runtime.reader.leads(limit=_NEWEST).items,
         "trend": _trend(request, known, today, offset),
         "failed": sum(known["deliveries"].get(name, 0) for name in _FAILED),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -37,6 +37,9 @@ POLICY: Final = (
     "frame-ancestors 'none'"
 )
 
+# Without a referrer at all a browser would send forms with the origin "null", as strangers do.
+HEADERS: Final = {"content-security-policy": POLICY, "referrer-policy": "same-origin"}
+
 
 class Room:
     """The templates, compiled once with every value escaped, and what they draw on."""
@@ -60,10 +63,10 @@ class Room:
         self._environment.globals["htmx"] = json.dumps(HTMX)
         self._environment.globals["segment"] = lambda text: quote(str(text), safe="")
 
-    def render(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def render(self, name: str, status: int = 200, /, **values: Any) -> HTMLResponse:
         """Return a page."""
         text = self._environment.get_template(name).render(**values)
-        return HTMLResponse(text, status, headers={"content-security-policy": POLICY})
+        return HTMLResponse(text, status, headers=HEADERS)
 
 
 def room_of(request: Request) -> Room:
@@ -84,9 +87,9 @@ def formats_of(request: Request) -> Formats:
 
 
 def page(
-    request: Request, name: str, active: str = "", status: int = 200, **values: Any
+    request: Request, name: str, active: str = "", /, code: int = 200, **values: Any
 ) -> HTMLResponse:
-    """Return a page of the console in the reader's language; ``active`` is its place in the menu."""
+    """Return a page in the reader's language; ``active`` is its place in the menu."""
     room, words = room_of(request), words_of(request)
     who: Principal = request.scope.get("principal", STRANGER)
     runtime = services(request).runtime
@@ -95,10 +98,12 @@ def page(
     said = _said(request)
     answer = room.render(
         name,
-        status,
+        code,
         t=words.say,
         name=words.name,
         label=words.label,
+        because=words.why,
+        person=_people(request),
         lang=words.language,
         f=formats,
         theme=theme if theme in THEMES else THEMES[0],
@@ -117,6 +122,14 @@ def page(
     if said is not None:
         answer.delete_cookie(SAID_COOKIE, path="/console/")
     return answer
+
+
+def _people(request: Request) -> Callable[[str | None], str]:
+    """Return what names a salesperson by id; whoever is in no team is called by the id."""
+    rules = services(request).runtime.rules
+    teams = rules.ruleset.teams.values() if rules else ()
+    names = {member.id: member.name for team in teams for member in team.members}
+    return lambda id: names.get(id, id) if id else "–"
 
 
 def here(request: Request) -> str:
@@ -146,10 +159,12 @@ def _said(request: Request) -> tuple[bool, str] | None:
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """Return an error as a page; without a session it is the sign-in."""
     if problem.status == 401:
-        answer = page(request, "sign_in.html", status=401, back=here(request), failed=False)
-    else:
-        request.scope.setdefault("principal", STRANGER)
-        answer = page(request, "problem.html", status=problem.status, problem=problem)
+        answer = page(request, "sign_in.html", code=401, back=here(request), failed=False)
+        # Not Basic: the browser would put its own window over the page.
+        answer.headers["www-authenticate"] = "Bearer"
+        return answer
+    request.scope.setdefault("principal", STRANGER)
+    answer = page(request, "problem.html", code=problem.status, problem=problem)
     for name, value in problem.headers.items():
         answer.headers[name] = value
     return answer

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import sqlite3
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -35,7 +36,7 @@ class Sessions:
         """Take the key of the database, or give it this one."""
         fresh = self._key.hex()
 
-        def settle(connection: meta.sqlite3.Connection) -> str:
+        def settle(connection: sqlite3.Connection) -> str:
             kept = meta.get(connection, _META_KEY)
             if kept is None:
                 meta.put(connection, _META_KEY, fresh)

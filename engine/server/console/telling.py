@@ -13,7 +13,10 @@ from engine.server.endpoint import services
 
 # Details that the line's own words say already, or that are for machines.
 _UNSAID: Final = frozenset(
-    ("delivery", "audience", "ruleset", "journey_version", "version", "event", "task", "hash")
+    (
+        *("delivery", "audience", "ruleset", "version", "event", "task"),
+        *("tried", "considered", "lead", "request"),
+    )
 )
 _LONG: Final = 300
 
@@ -68,7 +71,7 @@ def _score(request: Request, words: Words, item: dict[str, Any]) -> Line:
         item["at"],
         "score",
         label,
-        item.get("reason") or "",
+        words.why(item.get("reason")),
         words.say("line.rule", rule=item["rule"], source=item["source"]),
         formats_of(request).signed(points),
         "good" if points > 0 else "bad",
@@ -113,7 +116,7 @@ def _delivery(request: Request, words: Words, item: dict[str, Any]) -> Line:
         item["at"],
         "delivery",
         words.say("line.message", title=title),
-        item.get("reason") or "",
+        words.why(item.get("reason")),
         _from(words, item),
         words.name("status", status),
         tones.get(status, ""),
@@ -129,7 +132,7 @@ def _from(words: Words, item: dict[str, Any]) -> str:
 def _details(request: Request, data: dict[str, Any]) -> str:
     formats, words = formats_of(request), words_of(request)
     parts = [
-        f"{words.name('detail', name)}: {formats.value(value)[:_LONG]}"
+        f"{words.name('detail', name)}: {words.why(formats.value(value)[:_LONG])}"
         for name, value in data.items()
         if value not in (None, "", [], {}) and name not in _UNSAID
     ]

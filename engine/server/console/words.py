@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
+from engine.server.console.reasons import chinese
+
 LANGUAGES: Final = ("zh", "en")
 COOKIE: Final = "leadrules_lang"
 _HERE: Final = Path(__file__).parent
@@ -33,11 +35,20 @@ class Words:
         plain = str(value)
         return self.texts.get(f"{group}.{plain}", plain)
 
+    def why(self, reason: Any) -> str:
+        """Return a reason of the engine's in this language."""
+        text = str(reason or "")
+        return chinese(text) if self.language == "zh" else text
+
     def label(self, name: str, given: str | None) -> str:
         """Return a configured label; in English the name, unless it says nothing by itself."""
+        own = self.texts.get(f"fact.{name}")
+        if own is not None:
+            return own
         if self.language == "zh" or not name.isascii():
             return given or name
-        return self.texts.get(f"name.{name}") or name.replace("_", " ").replace("-", " ")
+        plain = name.replace("_", " ").replace("-", " ")
+        return self.texts.get(f"name.{name}") or plain[:1].upper() + plain[1:]
 
 
 def catalogues() -> dict[str, Words]:

@@ -14,7 +14,7 @@ from engine.server.problems import Json, Problem
 # The events that people log by themselves, and of which a lead may have any number.
 KINDS: Final = (
     *("call_logged", "visit_logged", "note_added", "quote_sent"),
-    *("opportunity_opened", "opportunity_won", "opportunity_lost"),
+    *("opportunity_opened", "opportunity_changed", "opportunity_won", "opportunity_lost"),
 )
 _OBJECT: Final = {"type": "object", "description": "As the catalogue has them for this event"}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from engine.language.definitions import Condition, Member, Pool, Route, Sla, Team
+from engine.language.definitions import Condition, Member, Pool, Recycle, Route, Sla, Team
 from engine.language.wording import write, write_span
 from engine.network.ruleset import Ruleset
 from engine.workbench.graph.model import CHOICE, START, STORE, Cluster, Edge, Node, name
@@ -15,9 +15,10 @@ _MOST_MEMBERS: Final = 12
 
 
 def routing(ruleset: Ruleset) -> list[Cluster]:
-    """Return the frame of the routing rules, and that of the SLAs when there are any."""
+    """Return the frames of the routing rules, and of SLAs and recycling where there are any."""
     slas = [rule.definition for rule in ruleset.slas]
-    return [_routes(ruleset), *([_slas(slas)] if slas else [])]
+    clocks = [_slas(slas)] if slas else []
+    return [_routes(ruleset), *clocks, *([_recycling(ruleset)] if ruleset.recycles else [])]
 
 
 def _routes(ruleset: Ruleset) -> Cluster:
@@ -85,6 +86,30 @@ def _how(route: Route) -> str:
     return f"yes: {strategy}" if route.when else strategy
 
 
+# --- recycling -------------------------------------------------------------------------------
+
+
+def _recycling(ruleset: Ruleset) -> Cluster:
+    """Draw what takes leads back: every rule for itself, into its pool."""
+    start = Node(name("recycle", "start"), ("somebody has a lead",), START)
+    pools = dict.fromkeys(rule.pool for rule in ruleset.recycles)
+    nodes = [start, *(_recycle(rule.definition) for rule in ruleset.recycles)]
+    for id in pools:
+        label = _titled(id, ruleset.pools[id].label)
+        nodes.append(Node(name("recycle", "pool", id), (label,), STORE))
+    edges = []
+    for rule in ruleset.recycles:
+        place = name("recycle", "rule", rule.definition.id)
+        edges += [Edge(start.id, place), Edge(place, name("recycle", "pool", rule.pool), "yes")]
+    return Cluster("recycle", "recycle", tuple(nodes), tuple(edges))
+
+
+def _recycle(rule: Recycle) -> Node:
+    idle = [f"no follow-up for {write_span(rule.idle)}"] if rule.idle else []
+    lines = (rule.id, *([write(rule.when)] if rule.when else []), *idle)
+    return Node(name("recycle", "rule", rule.id), lines, CHOICE)
+
+
 # --- SLAs ------------------------------------------------------------------------------------
 
 
@@ -104,8 +129,9 @@ def _slas(slas: Sequence[Sla]) -> Cluster:
 
 def _ladder(sla: Sla) -> Iterator[Node]:
     """Yield the clocks, then each rung of what happens when nobody follows up."""
-    clocks = tuple(f"{clock}: {write_span(span)}" for clock, span in sla.clocks)
-    yield Node(name("sla", "clocks", sla.id), clocks or ("no clocks",))
+    clocks = [f"{clock}: {write_span(span)}" for clock, span in sla.clocks] or ["no clocks"]
+    still = [f"standing still while {write(sla.pause)}"] if sla.pause else []
+    yield Node(name("sla", "clocks", sla.id), (*clocks, *still))
     for number, rung in enumerate(sla.rungs, 1):
         to = f" to {rung.to}" if rung.to else ""
         lines = (f"after {write_span(rung.after)}", f"{rung.do}{to}")

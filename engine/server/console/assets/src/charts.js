@@ -20,7 +20,7 @@ function draw(box) {
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 50000] },
     ],
     series: [
-      { value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 10) : "–") },
+      { label: box.dataset.time, value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 10) : "–") },
       ...series.map((each, place) => ({
         label: each.label,
         stroke: lines[place % lines.length],

@@ -7,15 +7,32 @@ function colour(name) {
 }
 
 function layout(nodes, edges) {
-  const graph = new dagre.graphlib.Graph();
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: "TB", nodesep: 36, ranksep: 46, marginx: 16, marginy: 16 });
-  graph.setDefaultEdgeLabel(() => ({}));
   for (const node of nodes) graph.setNode(node.data.id, { width: 190, height: 54 });
-  for (const edge of edges) graph.setEdge(edge.data.source, edge.data.target);
+  for (const edge of edges) graph.setEdge(edge.data.source, edge.data.target, { width: 40, height: 14, labelpos: "c" }, edge.data.id);
   dagre.layout(graph);
   return nodes.map((node) => {
     const { x, y } = graph.node(node.data.id);
     return { ...node, position: { x, y } };
+  });
+}
+
+// How far an edge bends aside where dagre leads it around nodes.
+function bends(nodes, edges) {
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
+  graph.setGraph({ rankdir: "TB", nodesep: 36, ranksep: 46, marginx: 16, marginy: 16 });
+  for (const node of nodes) graph.setNode(node.data.id, { width: 190, height: 54 });
+  for (const edge of edges) graph.setEdge(edge.data.source, edge.data.target, { width: 40, height: 14, labelpos: "c" }, edge.data.id);
+  dagre.layout(graph);
+  const at = (id) => graph.node(id);
+  return edges.map((edge) => {
+    const { points } = graph.edge(edge.data.source, edge.data.target, edge.data.id);
+    const [a, b, mid] = [at(edge.data.source), at(edge.data.target), points[Math.floor(points.length / 2)]];
+    const [dx, dy] = [b.x - a.x, b.y - a.y];
+    const length = Math.hypot(dx, dy) || 1;
+    const bend = ((mid.x - a.x) * -dy + (mid.y - a.y) * dx) / length;
+    return { data: { ...edge.data, bend: Math.abs(bend) > 12 ? bend * 1.5 : 0 } };
   });
 }
 
@@ -24,11 +41,10 @@ function draw(box) {
   const text = colour("--text");
   const plot = cytoscape({
     container: box,
-    elements: { nodes: layout(nodes, edges), edges },
+    elements: { nodes: layout(nodes, edges), edges: bends(nodes, edges) },
     layout: { name: "preset", fit: true, padding: 12 },
     minZoom: 0.25,
     maxZoom: 1.6,
-    wheelSensitivity: 0.2,
     userZoomingEnabled: false,
     autoungrabify: true,
     style: [
@@ -69,6 +85,10 @@ function draw(box) {
           "text-background-padding": 2,
         },
       },
+      {
+        selector: "edge[bend != 0]",
+        style: { "curve-style": "unbundled-bezier", "control-point-distances": "data(bend)", "control-point-weights": 0.5 },
+      },
     ],
   });
   plot.on("tap", "node", (event) => {
@@ -77,7 +97,7 @@ function draw(box) {
   });
   const size = plot.elements().boundingBox();
   const fit = Math.min(1, (box.clientWidth - 24) / size.w);
-  box.classList.add(size.h * fit > 560 ? "tall" : "short");
+  box.classList.add(size.h * fit > 460 ? "tall" : "short");
   plot.resize();
   plot.fit(undefined, 12);
   if (plot.zoom() > 1) {

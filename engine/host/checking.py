@@ -1,0 +1,74 @@
+"""Is a connection well? Asked of its own plugin, where the provider allows without sending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from engine.host.plugins import Plugins
+from engine.host.reaching import reach
+from engine.language.definitions import Connection
+from engine.plugin import ActionContext, Delivered, Result, Retry
+
+CHECK_S: Final = 15.0
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a connection's check found, in words; ``level`` says how bad it is."""
+
+    connection: str
+    level: Literal["ok", "warning", "error"]
+    message: str
+
+
+async def check_connections(
+    plugins: Plugins, connections: Mapping[str, Connection], now: int, timeout_s: float = CHECK_S
+) -> list[Checked]:
+    """Check all connections, one after the other, and let go of what that opened.
+
+    A plugin that cannot check leaves it at whether the server answers at all.
+    """
+    try:
+        return [
+            await _check(plugins, connection, now, timeout_s) for connection in connections.values()
+        ]
+    finally:
+        used = {connection.plugin for connection in connections.values()}
+        for name in used & plugins.actions.keys():
+            await plugins.actions[name].close()
+
+
+async def _check(plugins: Plugins, connection: Connection, now: int, timeout_s: float) -> Checked:
+    action = plugins.actions.get(connection.plugin)
+    if action is None:
+        return Checked(connection.name, "error", f'there is no plugin "{connection.plugin}"')
+    context = ActionContext(connection=connection.params, now=now)
+    try:
+        async with asyncio.timeout(timeout_s):
+            result = await action.check(context)
+    except TimeoutError:
+        return Checked(connection.name, "warning", f"does not answer within {timeout_s:g} s")
+    except OSError as error:
+        return Checked(connection.name, "warning", f"does not answer: {error}")
+    except Exception as error:  # a plugin's mistake must not hide the other connections
+        return Checked(connection.name, "error", f"its check raised {type(error).__name__}")
+    if result is None:
+        return await asyncio.to_thread(_reached, connection)
+    return _told(connection.name, result)
+
+
+def _told(name: str, result: Result) -> Checked:
+    if isinstance(result, Delivered):
+        return Checked(name, "ok", "its login is accepted")
+    # What may pass by itself is no error: `Misconfigured` and `Failed` need a person.
+    passing = type(result) is Retry
+    return Checked(name, "warning" if passing else "error", result.reason)
+
+
+def _reached(connection: Connection) -> Checked:
+    reached = reach(connection.name, connection.params)
+    where = f"{reached.target} " if reached.target else ""
+    return Checked(connection.name, "ok" if reached.ok else "warning", f"{where}{reached.message}")

@@ -1,0 +1,86 @@
+"""What leads cost: amounts spread over their days, and prices for each lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from engine.language.reporting import Cost
+from engine.reports.context import Context
+
+Key = tuple[str, str]  # source, campaign; "" for none
+
+
+def spent(
+    context: Context, made: Mapping[Key, int]
+) -> dict[tuple[str | None, str | None], Fraction]:
+    """Return what was spent in the period, exactly, by (source, campaign) as declared.
+
+    ``made`` has how many leads were made in it. A day counts in the period in which it begins.
+    """
+    found: dict[tuple[str | None, str | None], Fraction] = {}
+    for cost in context.reporting.costs:
+        key = cost.source, cost.campaign
+        found[key] = found.get(key, Fraction(0)) + _of(context, cost, made)
+    return found
+
+
+def of_source(costs: Mapping[tuple[str | None, str | None], Fraction], source: str) -> Fraction:
+    """Return what was spent on a source, its campaigns included."""
+    return sum((cost for (on, _), cost in costs.items() if on == source), Fraction(0))
+
+
+def _of(context: Context, cost: Cost, made: Mapping[Key, int]) -> Fraction:
+    if cost.per_lead is not None:
+        return Fraction(str(cost.per_lead)) * _leads(context, cost, made)
+    assert cost.amount is not None
+    assert cost.first is not None
+    assert cost.last is not None
+    days = (cost.last - cost.first).days + 1
+    return Fraction(str(cost.amount)) * _days(context, cost) / days
+
+
+def _days(context: Context, cost: Cost) -> int:
+    """Return how many days of a cost begin in the period."""
+    assert cost.first is not None
+    assert cost.last is not None
+    zone = ZoneInfo(context.question.zone)
+    since, until, _ = context.when
+    days = (cost.last - cost.first).days + 1
+    begins = (_midnight(cost, n, zone) for n in range(days))
+    return sum(since <= at < until for at in begins)
+
+
+def _midnight(cost: Cost, number: int, zone: ZoneInfo) -> int:
+    assert cost.first is not None
+    day = cost.first + timedelta(days=number)
+    return round(datetime.combine(day, time(), zone).timestamp() * 1000)
+
+
+def _leads(context: Context, cost: Cost, made: Mapping[Key, int]) -> int:
+    """Return how many leads a price is for: those of its source, made in its days."""
+    if cost.first is not None or cost.last is not None:
+        since, until, owners = context.when
+        zone = ZoneInfo(context.question.zone)
+        if cost.first is not None:
+            since = max(since, round(datetime.combine(cost.first, time(), zone).timestamp() * 1000))
+        if cost.last is not None:
+            end = cost.last + timedelta(days=1)
+            until = min(until, round(datetime.combine(end, time(), zone).timestamp() * 1000))
+        made = counted(context.figures.groups(since, until, owners))
+    return sum(
+        leads
+        for (source, campaign), leads in made.items()
+        if cost.source in (None, source) and cost.campaign in (None, campaign)
+    )
+
+
+def counted(groups: list[tuple[object, ...]]) -> dict[Key, int]:
+    """Return how many leads groups of the store have, by (source, campaign)."""
+    found: dict[Key, int] = {}
+    for source, campaign, _, _, _, leads, *_ in groups:
+        key = str(source), str(campaign)
+        found[key] = found.get(key, 0) + int(str(leads))
+    return found

@@ -1,0 +1,273 @@
+"""The source funnel (来源漏斗): what comes of the leads of each source, and at what cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, TypeVar
+
+import msgspec
+
+from engine.reports import costs, timeline
+from engine.reports.context import (
+    ALWAYS,
+    Context,
+    figure,
+    in_currency,
+    line,
+    money,
+    number,
+    ratio,
+    share_figure,
+    text,
+    total,
+)
+from engine.reports.costs import Key
+from engine.reports.shape import Column, Figure, Report, Row, Table, Words
+from engine.store.figures import Deal
+
+_K = TypeVar("_K")
+TITLE: Final = Words("来源漏斗", "Sources")
+LEADS: Final = number(
+    "leads", "count", ("线索", "leads"), ("期间内创建的线索数", "leads made in the period")
+)
+_NAMES: Final = {
+    "mql": ("市场认可", "MQL"),
+    "sql": ("分配", "assigned"),
+    "opportunity": ("机会", "opportunities"),
+    "won": ("赢单", "won"),
+}
+CONVERSION: Final = number(
+    "conversion",
+    "share",
+    ("转化率", "conversion"),
+    ("线索转化率 = 赢单线索 / 全部线索", "won leads / all leads"),
+)
+_TO_OPPORTUNITY: Final = number(
+    "to_opportunity",
+    "share",
+    ("机会转化率", "lead to opportunity"),
+    ("有效机会数 / 全部线索", "leads that became an opportunity / all leads"),
+)
+REVENUE: Final = number(
+    "revenue",
+    "money",
+    ("收入", "revenue"),
+    ("成交事件金额之和", "the sum of the amounts of all sales"),
+)
+COST: Final = number(
+    "cost",
+    "money",
+    ("成本", "cost"),
+    ("reports.yaml 中分摊到期间的成本", "costs of reports.yaml, as far as they fall in the period"),
+)
+_PER_LEAD: Final = number(
+    "cost_per_lead", "money", ("单条线索成本", "cost per lead"), ("成本 / 线索数", "cost / leads")
+)
+CAC: Final = number(
+    "cac", "money", ("获客成本 CAC", "CAC"), ("成本 / 赢单客户数", "cost / won leads")
+)
+ROI: Final = number(
+    "roi", "number", ("投资回报率 ROI", "ROI"), ("(收入 - 成本) / 成本", "(revenue - cost) / cost")
+)
+
+
+class Line(msgspec.Struct):
+    """What became of some leads; ``reached`` by milestone, cost None where none is declared."""
+
+    leads: int = 0
+    reached: Counter[str] = msgspec.field(default_factory=Counter)
+    revenue: Decimal = Decimal(0)
+    cost: Fraction | None = None
+
+
+def build(context: Context) -> Report:
+    """Return the report without its head."""
+    lines, general = measured(context)
+    whole = together(lines.values(), general)
+    by_source = _by_source(lines)
+    columns = _columns(context)
+    tables = [
+        Table(
+            "sources",
+            Words("按来源", "By source"),
+            [text("source", "来源", "source"), *columns],
+            [
+                _row(context, {"source": name or None}, each, source=name)
+                for name, each in _largest(by_source)
+            ],
+            _row(context, {"source": None}, whole),
+            "bar",
+        ),
+        Table(
+            "campaigns",
+            Words("按活动", "By campaign"),
+            [text("source", "来源", "source"), text("campaign", "活动", "campaign"), *columns],
+            [
+                _row(context, _named(s, c), each, source=s, campaign=c)
+                for (s, c), each in _largest({k: v for k, v in lines.items() if k[1]})
+            ],
+        ),
+    ]
+    notes = []
+    if general:
+        told = "未归到来源的成本只计入合计", "costs of no source count in the total only"
+        notes.append(Words(*told))
+    return Report(
+        "sources",
+        TITLE,
+        "",
+        {},
+        _figures(context, whole),
+        tables,
+        timeline.new_leads(context),
+        notes,
+    )
+
+
+def measured(context: Context) -> tuple[dict[Key, Line], Fraction]:
+    """Return the lines by (source, campaign), and the cost that belongs to none of them."""
+    groups = context.figures.groups(*context.when)
+    made = costs.counted(groups)
+    lines = {key: Line(leads) for key, leads in made.items()}
+    if context.by_creation:
+        for source, campaign, stage, entered, _, leads, *_ in groups:
+            passed = set(context.reached(stage, entered))
+            for name, milestone in context.milestones.items():
+                lines[source, campaign].reached[name] += leads if milestone in passed else 0
+    else:
+        for name, milestone in context.milestones.items():
+            for source, campaign, leads in context.figures.entries(milestone, *context.when):
+                lines.setdefault((source, campaign), Line()).reached[name] += leads
+    for deal in deals(context):
+        if deal.source is not None:
+            found = lines.setdefault((deal.source, deal.campaign or ""), Line())
+            found.revenue += total([deal.amount])
+    return lines, _charge(context, lines, made)
+
+
+def deals(context: Context) -> list[Deal]:
+    """Return the sales of the leads made in the period, or those that were made in it."""
+    types = context.reporting.revenue
+    since, until, owners = context.when
+    if not context.by_creation:
+        return context.figures.deals(types, since, until, owners)
+    every = context.figures.deals(types, *ALWAYS, owners)
+    return [d for d in every if d.created_at is not None and since <= d.created_at < until]
+
+
+def _charge(context: Context, lines: dict[Key, Line], made: dict[Key, int]) -> Fraction:
+    """Give each line its own costs; returns those of no source."""
+    general = Fraction(0)
+    for (source, campaign), cost in costs.spent(context, made).items():
+        if source is None:
+            general += cost
+            continue
+        found = lines.setdefault((source, campaign or ""), Line())
+        found.cost = (found.cost or Fraction(0)) + cost
+    return general
+
+
+def together(lines: Iterable[Line], general: Fraction = Fraction(0)) -> Line:
+    """Return the sum of lines."""
+    whole = Line(cost=general or None)
+    for each in lines:
+        whole.leads += each.leads
+        whole.reached.update(each.reached)
+        whole.revenue += each.revenue
+        if each.cost is not None:
+            whole.cost = (whole.cost or Fraction(0)) + each.cost
+    return whole
+
+
+def _by_source(lines: Mapping[Key, Line]) -> dict[str, Line]:
+    sources = dict.fromkeys(source for source, _ in lines)
+    return {
+        name: together(each for (source, _), each in lines.items() if source == name)
+        for name in sources
+    }
+
+
+def _named(source: str, campaign: str) -> dict[str, str | None]:
+    return {"source": source or None, "campaign": campaign or None}
+
+
+def _largest(lines: Mapping[_K, Line]) -> list[tuple[_K, Line]]:
+    return sorted(lines.items(), key=lambda each: (-each[1].leads, str(each[0])))
+
+
+def _columns(context: Context) -> list[Column]:
+    currency = context.reporting.currency
+    reached = [_reached_column(context, name) for name in context.milestones]
+    after = [_TO_OPPORTUNITY] if "opportunity" in context.milestones else []
+    priced = [in_currency(each, currency) for each in (REVENUE, COST, _PER_LEAD, CAC)]
+    return [LEADS, *reached, *after, CONVERSION, *priced, ROI]
+
+
+def _reached_column(context: Context, name: str) -> Column:
+    stage = context.milestones[name]
+    label = context.labels[stage]
+    if context.by_creation:
+        formula = f"到过“{label}”或其后阶段的线索", f"leads that reached {stage} or a later stage"
+    else:
+        formula = (
+            f"期间内首次进入“{label}”的线索",
+            f"leads that entered {stage} first in the period",
+        )
+    return number(name, "count", (_NAMES[name][0], _NAMES[name][1]), formula)
+
+
+def _row(context: Context, named: dict[str, str | None], each: Line, **more: str) -> Row:
+    cost, won = each.cost, each.reached["won"]
+    priced = {
+        "revenue": money(each.revenue),
+        "cost": money(cost),
+        "cost_per_lead": None if cost is None else money(ratio(cost, each.leads)),
+        "cac": None if cost is None else money(ratio(cost, won)),
+        "roi": roi(each),
+    }
+    links = {name: context.reached_link(s, **more) for name, s in context.milestones.items()}
+    return line(
+        {
+            **named,
+            "leads": each.leads,
+            **{m: each.reached[m] for m in context.milestones},
+            **priced,
+        },
+        {
+            **_opportunity(context, each),
+            "conversion": (won, each.leads),
+        },
+        {"leads": context.question.link(**more), **links},
+    )
+
+
+def _opportunity(context: Context, each: Line) -> dict[str, tuple[int, int]]:
+    if "opportunity" not in context.milestones:
+        return {}
+    return {"to_opportunity": (each.reached["opportunity"], each.leads)}
+
+
+def roi(each: Line) -> float | None:
+    """Return (revenue - cost) / cost to four digits, None without any cost."""
+    if not each.cost:
+        return None
+    return float(round((Fraction(each.revenue) - each.cost) / each.cost, 4))
+
+
+def _figures(context: Context, whole: Line) -> list[Figure]:
+    currency = context.reporting.currency
+    found = [figure(LEADS, whole.leads, context.question.link())]
+    for name, stage in context.milestones.items():
+        column = _reached_column(context, name)
+        found.append(figure(column, whole.reached[name], context.reached_link(stage)))
+    found.append(share_figure(CONVERSION, whole.reached["won"], whole.leads))
+    found.append(figure(in_currency(REVENUE, currency), money(whole.revenue)))
+    if whole.cost is not None:
+        won = whole.reached["won"]
+        found.append(figure(in_currency(COST, currency), money(whole.cost)))
+        found.append(figure(in_currency(CAC, currency), money(ratio(whole.cost, won))))
+        found.append(figure(ROI, roi(whole)))
+    return found

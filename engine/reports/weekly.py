@@ -1,0 +1,39 @@
+"""The weekly review (周度转化复盘): what sales and marketing look at together, on one page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from engine.reports import cycle, goals, losses, people, sources, stages
+from engine.reports.context import Context, figure
+from engine.reports.shape import Report, Table, Words
+
+TITLE: Final = Words("周度转化复盘报告", "Weekly review")
+_UNCONVERTED: Final = Words("未转化原因", "Why leads were not converted")
+
+
+def build(context: Context) -> Report:
+    """Return the report without its head: what happened in the period, usually the last week."""
+    event = context.asking(replace(context.question, cohort="event"))
+    by_source = sources.build(event)
+    late = stages.stuck(context.asking(replace(context.question, since=None, until=None)))
+    cycles = [win.cycle for win in cycle.won(event) if win.cycle is not None]
+    figures = [
+        *by_source.figures,
+        figure(cycle.CYCLE, sum(cycles) // len(cycles) if cycles else None),
+        figure(losses.LOST, sum(losses.counted(event).values())),
+        figure(stages.STUCK, len(late)),
+    ]
+    reasons = losses.build(event).tables[0]
+    tables: list[Table] = [
+        by_source.tables[0],
+        replace(reasons, title=_UNCONVERTED),
+        replace(stages.build(event).tables[0], key="funnel"),
+        people.build(event).tables[0],
+        stages.stuck_table(context, late[:20]),
+    ]
+    if context.question.owners is None and context.reporting.goals:
+        tables.append(goals.build(context).tables[0])
+    return Report("weekly", TITLE, "", {}, figures, tables, by_source.series, by_source.notes)

@@ -1,0 +1,31 @@
+"""The console: pages for ops people, sales managers and salespeople, in Chinese and English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.server.console import (
+    audit,
+    day,
+    deeds,
+    deliveries,
+    entering,
+    experiments,
+    files,
+    journeys,
+    lead,
+    leads,
+    live,
+    overview,
+    people,
+    reports,
+    routing,
+    rules,
+)
+from engine.server.endpoint import Endpoint
+
+_PAGES: Final = (
+    *(overview, day, leads, lead, deeds, journeys, experiments, reports),
+    *(routing, people, deliveries, rules, audit, live, entering, files),
+)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(e for each in _PAGES for e in each.ENDPOINTS)

@@ -1,0 +1,70 @@
+"""Experiments: the splits of journeys, who got which variant, and who has won."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.host.experiments import judged
+from engine.language.definitions import Journey, Step
+from engine.server.console.intervals import wilson
+from engine.server.console.pages import get
+from engine.server.console.room import page
+from engine.server.endpoint import reading, services
+
+
+async def experiments(request: Request) -> Response:
+    """All splits."""
+    return page(request, "experiments.html", "experiments", items=await reading(_all, request))
+
+
+def _all(request: Request) -> list[dict[str, Any]]:
+    definitions = services(request).runtime.ruleset.definitions
+    return [
+        _split(request, journey, step)
+        for journey in definitions.journeys
+        for step in journey.steps
+        if step.split is not None
+    ]
+
+
+def _split(request: Request, journey: Journey, step: Step) -> dict[str, Any]:
+    runtime = services(request).runtime
+    boards, split = runtime.reader.boards(), step.split
+    assert split is not None
+    given, won = boards.split(journey.id, step.id), boards.winner(journey.id, step.id)
+    auto, arms, verdict = split.auto, {}, None
+    if auto is not None:
+        arms = runtime.reader.arms(journey.id, step.id, auto, runtime.clock.now())
+        verdict = judged(split, auto, arms)
+    total = sum(given.values()) or 1
+    variants = []
+    for each in split.variants:
+        arm = arms.get(each.name)
+        leads, hits = (arm.leads, arm.hits) if arm else (0, 0)
+        variants.append(
+            {
+                "name": each.name,
+                "weight": each.weight,
+                "given": given.get(each.name, 0),
+                "share": given.get(each.name, 0) / total,
+                "leads": leads,
+                "hits": hits,
+                "interval": wilson(hits, leads),
+                "won": each.name == (won or {}).get("variant", split.winner),
+            }
+        )
+    return {
+        "journey": journey,
+        "step": step,
+        "auto": auto,
+        "variants": variants,
+        "winner": won,
+        "verdict": verdict,
+        "place": runtime.ruleset.definitions.place(step.source),
+    }
+
+
+ENDPOINTS: Final = (get("/console/experiments", experiments, "Experiments"),)

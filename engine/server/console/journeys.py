@@ -1,0 +1,145 @@
+"""Journeys as graphs: how many wait at each step, how many have passed, who they are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from unicodedata import east_asian_width
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.errors import NotFound
+from engine.language.definitions import Journey, Step
+from engine.language.nearest import did_you_mean
+from engine.server.console.pages import get
+from engine.server.console.room import page, room_of, words_of
+from engine.server.console.words import Words
+from engine.server.endpoint import TEXT, reading, services
+
+_WHO: Final = 50
+_END: Final = "end"
+_PLACES: Final = 26
+
+
+async def journeys(request: Request) -> Response:
+    """All journeys, each with how many are in it."""
+    return page(request, "journeys.html", "journeys", **await reading(_all, request))
+
+
+def _all(request: Request) -> dict[str, Any]:
+    runtime, room = services(request).runtime, room_of(request)
+    found = []
+    for each in runtime.ruleset.definitions.journeys:
+        counted = room.figures.get(f"journey:{each.id}", _counter(request, each.id))
+        found.append({"journey": each, **counted})
+    return {"items": found}
+
+
+def _counter(request: Request, id: str) -> Any:
+    reader = services(request).runtime.reader
+    return lambda: reader.boards().journey(id)
+
+
+async def journey(request: Request) -> Response:
+    """One journey: its graph with live counts, and who waits where."""
+    id = request.path_params["name"]
+    known = {j.id: j for j in services(request).runtime.ruleset.definitions.journeys}
+    if id not in known:
+        raise NotFound(f"there is no journey {id[:80]!r}; {did_you_mean(id[:80], known)}")
+    step = request.query_params.get("step") or None
+    found = await reading(_one, request, known[id], step)
+    return page(request, "journey.html", "journeys", journey=known[id], step=step, **found)
+
+
+def _one(request: Request, journey: Journey, step: str | None) -> dict[str, Any]:
+    runtime, words = services(request).runtime, words_of(request)
+    boards = runtime.reader.boards()
+    counted = room_of(request).figures.get(f"journey:{journey.id}", _counter(request, journey.id))
+    place = runtime.ruleset.definitions.place(journey.source)
+    return {
+        **counted,
+        "graph": _graph(journey, counted, words),
+        "who_waits": boards.waiting(journey.id, step, _WHO),
+        "place": place,
+        "steps": [(s, _what(s, words)) for s in journey.steps],
+    }
+
+
+def _graph(journey: Journey, counted: dict[str, Any], words: Words) -> dict[str, Any]:
+    """Return nodes and edges as cytoscape takes them."""
+    nodes = [_node(journey, step, counted, words) for step in journey.steps]
+    edges = [edge for step in journey.steps for edge in _edges(journey, step, words)]
+    if any(edge["data"]["target"] == _END for edge in edges):
+        nodes.append({"data": {"id": _END, "label": words.say("journey.end"), "end": True}})
+    return {"nodes": nodes, "edges": edges}
+
+
+def _node(journey: Journey, step: Step, counted: dict[str, Any], words: Words) -> dict[str, Any]:
+    waiting, passed = counted["waiting"].get(step.id, 0), counted["passed"].get(step.id, 0)
+    figures = words.say("journey.passed", passed=f"{passed:,}")
+    if waiting:
+        figures += " · " + words.say("journey.waiting", waiting=f"{waiting:,}")
+    href = f"/console/journeys/{quote(journey.id, safe='')}?step={quote(step.id, safe='')}"
+    label = f"{_what(step, words)}\n{figures}"
+    return {"data": {"id": step.id, "label": label, "waiting": waiting, "href": href}}
+
+
+def _what(step: Step, words: Words) -> str:
+    """Return what a step does, in a few words."""
+    what = step.with_
+    of = what.get("message") or what.get("title") or what.get("action") or what.get("journey")
+    of = of or (", ".join(step.events) if step.events else None)
+    kind = words.name("step", step.kind)
+    text = f"{kind} · {of}" if isinstance(of, str) and "{{" not in of else f"{kind} · {step.id}"
+    return _fitting(text)
+
+
+def _fitting(text: str) -> str:
+    """Return as much of a text as a node is wide; Chinese takes two places a character."""
+    room, kept = _PLACES, ""
+    for character in text:
+        room -= 2 if east_asian_width(character) in "WF" else 1
+        if room < 0:
+            return kept.rstrip() + "…"
+        kept += character
+    return kept
+
+
+def _edges(journey: Journey, step: Step, words: Words) -> list[dict[str, Any]]:
+    yes, no = words.say("journey.yes"), words.say("journey.no")
+    ways = [(target, _short(condition)) for condition, target in step.cases]
+    if step.split is not None:
+        ways += [(v.next, v.name) for v in step.split.variants]
+        if step.split.holdout:
+            ways.append((step.split.spared, words.say("journey.holdout")))
+    forks = step.kind in {"wait", "branch"}
+    if step.then is not None and (step.then != step.otherwise or not forks):
+        ways.append((step.then, yes if forks and step.otherwise else ""))
+    if step.otherwise is not None:
+        ways.append((step.otherwise, no if ways else ""))
+    if not ways and step.kind != _END:
+        below = journey.after(step)
+        ways = [(step.next or (below.id if below else _END), "")]
+    elif step.kind == "wait" and step.then is None:
+        below = journey.after(step)
+        ways.append((below.id if below else _END, yes))
+    return [
+        {"data": {"id": f"{step.id}:{n}", "source": step.id, "target": target, "label": label}}
+        for n, (target, label) in enumerate(ways)
+        if target in {_END, *(s.id for s in journey.steps)}
+    ]
+
+
+def _short(condition: Any) -> str:
+    fact, value = getattr(condition, "fact", None), getattr(condition, "value", None)
+    if fact is None:
+        return ""
+    shown = value if isinstance(value, (str, int, float)) else ""
+    return f"{str(fact).removeprefix('lead.')} {shown}".strip()[:18]
+
+
+ENDPOINTS: Final = (
+    get("/console/journeys", journeys, "Journeys"),
+    get("/console/journeys/{name}", journey, "A journey as a graph", query={"step": TEXT}),
+)

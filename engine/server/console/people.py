@@ -1,0 +1,60 @@
+"""People and tokens: who sells, what each has, and which programs and browsers may come in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.server.console.pages import get
+from engine.server.console.room import page
+from engine.server.endpoint import reading, services
+from engine.server.ownership import principal
+
+
+async def people(request: Request) -> Response:
+    """The page; tokens are for administrators, and never shown themselves."""
+    found = await reading(_read, request)
+    return page(request, "people.html", "people", **found)
+
+
+def _read(request: Request) -> dict[str, Any]:
+    runtime = services(request).runtime
+    books = runtime.reader.teams().books
+    now = runtime.clock.now()
+    clocks = runtime.reader.boards().clocks(limit=2_000)
+    late: dict[str, int] = {}
+    for each in clocks:
+        if each["owner"] and each["due_ms"] < now:
+            late[each["owner"]] = late.get(each["owner"], 0) + 1
+    rows = [
+        {
+            "member": member,
+            "team": team,
+            "load": books[team.id].loads.get(member.id, 0) if team.id in books else 0,
+            "late": late.get(member.id, 0),
+            "away": next((a.until for a in member.away if a.since <= now < a.until), None),
+        }
+        for team in runtime.ruleset.teams.values()
+        for member in team.members
+    ]
+    sees = principal(request).may("admin")
+    tokens = request.app.state.policies.tokens() if sees else []
+    wall = runtime.clock.wall()
+    return {
+        "rows": rows,
+        "sees_tokens": sees,
+        "tokens": [
+            {
+                "token": token,
+                "secrets": len(token.secrets),
+                "expires": min((s.expires for s in token.secrets if s.expires), default=None),
+                "over": all(s.expires is not None and s.expires <= wall for s in token.secrets),
+            }
+            for token in tokens
+        ],
+    }
+
+
+ENDPOINTS: Final = (get("/console/people", people, "People and tokens"),)

@@ -1,0 +1,70 @@
+"""The engine's reasons in Chinese. It gives them in English, as logs and the API have them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# In the order in which they are tried; what none of them knows stays as it is.
+_CHINESE: Final = tuple(
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r"condition does not hold", "条件不成立"),
+        (r"nobody in (\S+) is free for it", r"\1 没有合适且空闲的人"),
+        (r"assigned to ([^\s,]+)(.*)", r"分配给 \1\2"),
+        (r"pool (\S+)", r"进入公海 \1"),
+        (r"(\S+) has the lead and keeps it", r"已归 \1，保持不变"),
+        (r"no rule before found an owner", "前面的规则都没有找到负责人"),
+        (r"no rule has sent this lead to routing yet", "还没有规则把它送去分配"),
+        (r"claimed from pool (\S+)", r"从公海 \1 领取"),
+        (r"away", "休假中"),
+        (r"off shift until (.+)", r"\1 前不在班"),
+        (r"full: (\d+) of (\d+) leads", r"已满：在手 \1 条，上限 \2 条"),
+        (r"had (\d+) of (\d+) leads today", r"今天已分到 \1 条，每日上限 \2 条"),
+        (r"not (\S+)", r"只分给 \1"),
+        (r"excluded by (\S+)", r"被规则 \1 排除"),
+        (r"has none of the skills (.+)", r"不具备技能：\1"),
+        (r"is not (.+)", r"级别不是 \1"),
+        (r"speaks none of (.+)", r"不会这些语言：\1"),
+        (r"territory does not cover (.+)", r"负责区域不含 \1"),
+        (r"nobody is named who claims", "没有指明谁来领取"),
+        (r"(\S+) has the lead", r"已归 \1"),
+        (r"(\S+) has it already", r"已在 \1 名下"),
+        (r"the lead is in no pool", "线索不在公海"),
+        (r"the lead is at its end: (\S+)", r"线索已结束（\1）"),
+        (
+            r"(\S+) is in none of the teams.* that claim from pool (\S+)",
+            r"\1 所在团队不能从公海 \2 领取",
+        ),
+        (r"(\S+) is full: (\d+) of (\d+) leads", r"\1 已满：在手 \2 条，上限 \3 条"),
+        (r"(\S+) has claimed (\d+) of (\d+) leads today", r"\1 今天已领取 \2 / \3 条"),
+        (r"the lead is new in pool (\S+)", r"刚进入公海 \1，还在保护期"),
+        (r"(\S+) had the lead before", r"\1 是前任负责人，暂不能再领"),
+        (r"consent to (\S+) is withdrawn", r"已撤回对 \1 的授权"),
+        (r"consent to (\S+) was not given", r"没有对 \1 的授权"),
+        (r"the lead has no (\S+)", r"线索没有 \1"),
+        (r"its address bounced: (.+)", r"地址退信：\1"),
+        (r"complained about (\S+)", r"投诉过 \1"),
+        (r"stale: (.+)", r"已过时：\1"),
+        (r"frequency: (.+)", r"超过频次上限：\1"),
+        (r"completed", "走完全程"),
+        (r"exit: condition", "满足退出条件"),
+        (r"goal: condition", "达成目标"),
+        (r"new lead", "新线索"),
+        (r"by hand", "人工"),
+        (r"rule", "规则"),
+    )
+)
+
+
+def chinese(reason: str) -> str:
+    """Return a reason in Chinese, as it is where it is somebody's own words; of several, each."""
+    return "；".join(map(_one, reason.split("; ")))
+
+
+def _one(reason: str) -> str:
+    for pattern, text in _CHINESE:
+        found = pattern.fullmatch(reason)
+        if found:
+            return found.expand(text)
+    return reason

@@ -1,0 +1,129 @@
+"""Routing: the rules in order, teams with their loads, and where a lead of such a kind would go."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.language.definitions import Member, Team
+from engine.machines.state import Assignment, Lead
+from engine.machines.state import Request as Asked
+from engine.machines.team import assign
+from engine.server.console.pages import get
+from engine.server.console.room import page, room_of
+from engine.server.endpoint import reading, services
+
+_NUMBERS: Final = frozenset(("integer", "number", "money"))
+_CURRENT: Final = "route"
+
+
+async def routing(request: Request) -> Response:
+    """The page; with fields in its address also the answer to "what if this lead came"."""
+    return page(request, "routing.html", "routing", **await reading(_read, request))
+
+
+def _read(request: Request) -> dict[str, Any]:
+    runtime = services(request).runtime
+    ruleset, reader = runtime.ruleset, runtime.reader
+    fields = _fields(request)
+    given = {name: v for name in fields if (v := request.query_params.get(name, "").strip())}
+    answer = _what_if(request, given) if given or "try" in request.query_params else None
+    hits = {id: n for (kind, id), n in runtime.telemetry.hits.items() if kind == _CURRENT}
+    books = reader.teams().books
+    held = room_of(request).figures.get("pools", reader.pools)
+    return {
+        "routes": [
+            (r.definition, ruleset.definitions.place(r.definition.source)) for r in ruleset.routes
+        ],
+        "conditions": {
+            r.definition.id: _excerpt(request, r.definition.source) for r in ruleset.routes
+        },
+        "hits": hits,
+        "teams": [_team(t, books.get(t.id), runtime.clock.now()) for t in ruleset.teams.values()],
+        "pools": [(p, held.get(p.id, 0)) for p in ruleset.pools.values()],
+        "slas": [(s.definition, _excerpt(request, s.definition.source)) for s in ruleset.slas],
+        "fields": [(name, ruleset.catalogue.fields.get(name)) for name in fields],
+        "choices": _choices(request),
+        "given": given,
+        "answer": answer,
+        "tried": {each["rule"]: each["outcome"] for each in answer.tried} if answer else {},
+    }
+
+
+def _fields(request: Request) -> list[str]:
+    """Return the fields and facts that routing reads, in the order of the rules."""
+    names: dict[str, None] = {}
+    for rule in services(request).runtime.ruleset.routes:
+        reads = sorted(rule.when.reads) if rule.when is not None else []
+        for fact in [*reads, *([rule.definition.by] if rule.definition.by else [])]:
+            names[fact.removeprefix("lead.")] = None
+    return list(names)
+
+
+def _choices(request: Request) -> dict[str, list[str]]:
+    ruleset, room = services(request).runtime.ruleset, room_of(request)
+    known = room.figures.get("sources", services(request).runtime.reader.funnel)
+    model = ruleset.definitions.default_model
+    enums = {f.name: list(f.values) for f in ruleset.catalogue.fields.values() if f.values}
+    return {
+        **enums,
+        "source.name": sorted({line["source"] for line in known if line["source"]}),
+        "stage": [s.id for s in ruleset.definitions.lifecycle.stages],
+        "grade": [g.grade for g in model.grades],
+    }
+
+
+def _what_if(request: Request, given: dict[str, str]) -> Assignment:
+    """Return what routing says of a lead with these facts; nothing is stored."""
+    runtime = services(request).runtime
+    now = runtime.clock.now()
+    facts = dict(_fact(request, name, text) for name, text in given.items())
+    lead = Lead(id="what-if", created_at=now, updated_at=now, facts=facts)
+    asked = Asked(key="what-if", kind="assign", at=now)
+    return assign(runtime.ruleset, runtime.reader.teams(), lead, asked, now)[1]
+
+
+def _fact(request: Request, name: str, text: str) -> tuple[str, Any]:
+    field = services(request).runtime.ruleset.catalogue.fields.get(name)
+    fact = name if field is None and "." not in name else f"lead.{name}"
+    if name.startswith("score."):
+        fact = name
+    if fact.startswith("score.") or (field is not None and field.type in _NUMBERS):
+        try:
+            number = float(text.replace(",", ""))
+        except ValueError:
+            return fact, text
+        return fact, int(number) if number.is_integer() else number
+    return fact, text
+
+
+def _team(team: Team, book: Any, now: int) -> dict[str, Any]:
+    loads = book.loads if book else {}
+    return {"team": team, "members": [_member(m, loads.get(m.id, 0), now) for m in team.members]}
+
+
+def _member(member: Member, load: int, now: int) -> dict[str, Any]:
+    away = next((a.until for a in member.away if a.since <= now < a.until), None)
+    full = 100 * load / member.capacity if member.capacity else None
+    return {"member": member, "load": load, "full": full, "away": away}
+
+
+def _excerpt(request: Request, source: Any) -> str:
+    """Return the lines of YAML that a thing was written in, up to the next one beside it."""
+    runtime = services(request).runtime
+    lines = runtime.sources.get(source.file, ())
+    found: list[str] = []
+    for text in lines[source.line - 1 : source.line + 11]:
+        indent = len(text) - len(text.lstrip())
+        if found and text.strip() and indent < source.column - 1:
+            break
+        found.append(text)
+    while found and (not found[-1].strip() or found[-1].lstrip().startswith("#")):
+        found.pop()
+    least = min((len(t) - len(t.lstrip()) for t in found if t.strip()), default=0)
+    return "\n".join(text[least:] for text in found)
+
+
+ENDPOINTS: Final = (get("/console/routing", routing, "Routing, teams, and what-if"),)

@@ -1,0 +1,104 @@
+"""Rules: the YAML as it was loaded, how often each rule has fired, and which never did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.errors import NotFound
+from engine.language.diagnostic import Source
+from engine.server.console.forms import ask, done, form_of
+from engine.server.console.pages import get, post
+from engine.server.console.room import page
+from engine.server.endpoint import TEXT, reading, services
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A rule: of which kind, what it gives, how often it has fired, where it stands."""
+
+    kind: str
+    id: str
+    label: str | None
+    gives: str
+    hits: int
+    source: Source
+
+
+async def rules(request: Request) -> Response:
+    """The rules in use, or one file of them."""
+    return page(request, "rules.html", "rules", **await reading(_read, request))
+
+
+def _read(request: Request) -> dict[str, Any]:
+    runtime = services(request).runtime
+    definitions = runtime.ruleset.definitions
+    lines = list(_lines(request))
+    never, wanted = request.query_params.get("never") == "1", request.query_params.get("kind")
+    shown = [
+        line
+        for line in lines
+        if (not never or line.hits == 0) and (not wanted or line.kind == wanted)
+    ]
+    return {
+        "lines": shown,
+        "kinds": sorted({line.kind for line in lines}),
+        "kind": wanted,
+        "never": never,
+        "fired": sum(line.hits > 0 for line in lines),
+        "silent": sum(line.hits == 0 for line in lines),
+        "status": runtime.status(),
+        "files": [_short(definitions.folder, name) for name in sorted(runtime.sources)],
+        "short": lambda source: _short(definitions.folder, source.file),
+    }
+
+
+def _lines(request: Request) -> Iterator[Line]:
+    runtime = services(request).runtime
+    definitions, hits = runtime.ruleset.definitions, runtime.telemetry.hits
+    for model in definitions.models:
+        for rule in model.rules:
+            fired = hits[("rule", rule.id)]
+            yield Line("rule", rule.id, rule.label, f"{rule.points:+g}", fired, rule.source)
+    for stage in definitions.lifecycle.stages:
+        yield Line("stage", stage.id, stage.label, "", hits[("stage", stage.id)], stage.source)
+    for route in definitions.routing.rules:
+        gives = route.team or route.pool or ""
+        yield Line("route", route.id, None, gives, hits[("route", route.id)], route.source)
+    for sla in definitions.routing.slas:
+        yield Line("sla", sla.id, None, "", hits[("sla", sla.id)], sla.source)
+    for each in definitions.journeys:
+        fired = hits[("journey", each.id)]
+        yield Line("journey", each.id, each.label, "", fired, each.source)
+
+
+def _short(folder: str, file: str) -> str:
+    return file.removeprefix(folder).lstrip("/")
+
+
+async def file(request: Request) -> Response:
+    """A file of the configuration, as it was loaded."""
+    name = request.path_params["name"]
+    runtime = services(request).runtime
+    folder = runtime.ruleset.definitions.folder
+    known = {_short(folder, path): lines for path, lines in runtime.sources.items()}
+    if name not in known:
+        raise NotFound(f"no rules were loaded from {name[:80]!r}")
+    return page(request, "file.html", "rules", file=name, lines=known[name])
+
+
+async def reload(request: Request) -> Response:
+    """Load the rules anew, all or nothing."""
+    await form_of(request)
+    doing = ask(request, "POST", "/-/reload", {}, {})
+    return await done(request, doing, "/console/rules", "said.reload")
+
+
+ENDPOINTS: Final = (
+    get("/console/rules", rules, "The rules in use", query={"kind": TEXT, "never": TEXT}),
+    get("/console/rules/{name:path}", file, "A file of the rules"),
+    post("/console/rules/reload", reload, "Load the rules anew", scope="operate"),
+)

@@ -1,0 +1,100 @@
+"""One narrow row for each lead: when it came, from where, and which stages it has entered.
+
+Reports count these, also those of people who were forgotten and stand here under another name.
+Only what moves a lead rewrites its row: another stage, grade or source.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from engine.machines.state import Lead
+from engine.store import rows
+from engine.store.bulk import Insert
+from engine.store.rows import Row
+
+# In the order of the index the groups that reports count stand together: no sorting.
+SCHEMA: Final = """
+CREATE TABLE arrivals (
+    lead TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    campaign TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    entered TEXT NOT NULL,
+    grade TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX arrivals_groups ON arrivals (source, campaign, stage, entered, grade, created_at);
+CREATE INDEX transitions_firsts ON transitions ("to", lead, at);
+ALTER TABLE transitions ADD COLUMN stayed INTEGER;
+CREATE INDEX events_sales ON events (type, at, lead)
+    WHERE type IN ('opportunity_won', 'order_placed', 'contract_signed', 'payment_received');
+CREATE INDEX events_contacts ON events (lead, at) WHERE type IN ('call_logged', 'visit_logged');
+CREATE INDEX events_answers ON events ("by", at, type, lead)
+    WHERE type IN ('lead_accepted', 'lead_declined', 'lead_claimed', 'lead_released');
+CREATE INDEX events_messages ON events (
+    type, body ->> '$.properties.message', body ->> '$.properties.journey',
+    body ->> '$.properties.step', lead, at, bot
+) WHERE type IN ('email_sent', 'email_delivered', 'email_opened', 'email_clicked', 'email_bounced',
+    'email_complained', 'email_replied', 'unsubscribed', 'sms_sent', 'sms_delivered', 'sms_failed',
+    'sms_replied', 'wecom_message_received', 'message_blocked')
+"""
+FORGOTTEN: Final = """
+INSERT INTO arrivals (lead, created_at, source, campaign, stage, entered, grade)
+SELECT lead, created_at, coalesce(source, ''), '', coalesce(stage, ''),
+    (SELECT json_group_array(value) FROM (SELECT value FROM json_each(stages) ORDER BY value)), ''
+FROM forgotten
+"""
+# How long a lead was in the stage that it left, by the row before; for rows behind a number.
+STAYS: Final = """
+UPDATE transitions SET stayed = at - (
+    SELECT p.at FROM transitions p WHERE p.lead = transitions.lead
+    AND p.number < transitions.number ORDER BY p.number DESC LIMIT 1
+) WHERE number > ?
+"""
+_ARRIVAL: Final = Insert(
+    "arrivals (lead, created_at, source, campaign, stage, entered, grade)",
+    7,
+    """
+ON CONFLICT (lead) DO UPDATE SET created_at = excluded.created_at, source = excluded.source,
+    campaign = excluded.campaign, stage = excluded.stage, entered = excluded.entered,
+    grade = excluded.grade
+""",
+)
+_READ: Final = ("stage", "grade", "lead.source.name", "lead.source.utm_campaign")
+
+
+def refresh(
+    connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
+) -> None:
+    """Bring the rows of these leads up to date; ``stored`` has them as they were."""
+    changed = [row(lead) for lead in leads if not _same(stored.get(lead.id), lead)]
+    _ARRIVAL.write(connection, changed)
+
+
+def measure(connection: sqlite3.Connection, newest: int) -> None:
+    """Note of the ``newest`` transitions how long the stage was held that they left."""
+    last = connection.execute("SELECT max(number) FROM transitions").fetchone()[0]
+    connection.execute(STAYS, (last - newest,))
+
+
+def row(lead: Lead) -> Row:
+    """Return the row of a lead."""
+    get = lead.facts.get
+    entered = rows.to_json(sorted(lead.stages))
+    source, campaign = get("lead.source.name"), get("lead.source.utm_campaign")
+    stands = get("stage") or "", entered, get("grade") or ""
+    return lead.id, lead.created_at, source or "", campaign or "", *stands
+
+
+def _same(before: Lead | None, lead: Lead) -> bool:
+    if before is None or before.created_at != lead.created_at:
+        return False
+    if before.stages is not lead.stages and before.stages.keys() != lead.stages.keys():
+        return False
+    if before.facts is lead.facts:
+        return True
+    was, now = before.facts.get, lead.facts.get
+    return all(was(name) == now(name) for name in _READ)

@@ -1,0 +1,113 @@
+"""A company's leads as reports see them: part of the shipped world, with all that goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.host.clock import StreamClock
+from engine.host.runtime import Runtime
+from engine.language.instants import parse_instant
+from engine.machines.merging import MERGED
+from engine.machines.state import Event
+from engine.network.ruleset import Ruleset
+from engine.reports.index import REPORTS
+from engine.store.exporting import Filter, export
+from engine.store.reading import Reader
+from examples.leadforge.stream import read, shifted
+
+ROOT = Path(__file__).parents[2]
+NOW = 1_795_200_000_000  # a little after the last event
+LEADS = 300
+REPORTS_YAML = """
+zone: Asia/Shanghai
+stuck_after: 20d
+costs:
+  - {source: 百度SEM, from: 2026-07-01, to: 2026-09-30, amount: 98765.4}
+  - {source: 官网表单, per_lead: 12.5}
+  - {source: 知乎白皮书, per_lead: 150, from: 2026-07-25, to: 2026-07-31}
+  - {from: 2026-08-01, to: 2026-08-31, amount: 10000}
+goals:
+  - {id: more, label: 转化率提升 20%, measure: won, from: 2026-09-01, to: 2026-09-30, change: 0.2}
+  - {id: many, measure: leads, from: 2026-07-20, to: 2026-08-20, target: 250}
+"""
+
+
+class World:
+    """The database, its rules, and everything that it exports."""
+
+    def __init__(self, database: Path, ruleset: Ruleset) -> None:
+        self.database, self.ruleset = database, ruleset
+        self.reader = Reader(database, ruleset.default_model)
+        kinds = ("leads", "forgotten", "events", "transitions", "assignments", "tasks")
+        self.exported: dict[str, list[dict[str, Any]]] = {
+            kind: list(export(database, kind, Filter(), ruleset.default_model)) for kind in kinds
+        }
+
+    def report(self, name: str, **query: str) -> Any:
+        """Return a report."""
+        return REPORTS[name](self.reader, self.ruleset, query, NOW)
+
+
+async def _play(config: Path, database: Path) -> Ruleset:
+    events = shifted(read(), datetime(2026, 11, 20, tzinfo=UTC))
+    known = list(dict.fromkeys(e["lead"]["user_id"] for e in events))[:LEADS]
+    events = [e for e in events if e["lead"]["user_id"] in set(known)]
+    late, events = events[50::97], [e for i, e in enumerate(events) if i < 50 or (i - 50) % 97]
+    runtime = Runtime(config, database, StreamClock(), environ={})
+    assert not runtime.load()
+    runtime.start()
+    for start in range(0, len(events), 500):
+        await runtime.submit(events[start : start + 500])
+    await runtime.submit(late)
+    last = events[-1]["at"]
+    ids = [runtime.reader.find(name) for name in known]
+    for n, (one, other) in enumerate(zip(ids[0:40:4], ids[2:40:4], strict=True)):
+        if one is not None and other is not None:
+            said = {"absorbed": other, "reason": "同一个人"}
+            merged = Event(f"merge-{n}", MERGED, parse_instant(last), {}, said, "people")
+            await runtime.submit_event(merged, one)
+    for n, id in enumerate(ids[100:120]):
+        for to in ("contacted", "qualified", "proposal", "negotiation", "proposal"):
+            said = {"to": to, "reason": "来回"}
+            await runtime.submit([_by_hand("stage_changed", id, last, said, f"{n}{to}")])
+    for id in (ids[0], ids[50], ids[51], ids[52], ids[60]):
+        if id is not None:
+            await runtime.forget(id)
+    await runtime.stop()
+    return runtime.ruleset
+
+
+def _by_hand(type: str, lead: str | None, at: str, said: dict[str, Any], n: Any) -> dict[str, Any]:
+    return {
+        "id": f"hand-{type}-{n}-{lead}",
+        "type": type,
+        "at": at,
+        "lead": {"id": lead},
+        "by": "li.na",
+        "properties": said,
+    }
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The first leads of the shipped world; some merged, forgotten, late, or moved to and fro."""
+    folder = tmp_path_factory.mktemp("reports")
+    config = folder / "config"
+    _copy(ROOT / "config", config)
+    (config / "reports.yaml").write_text(REPORTS_YAML, encoding="utf-8")
+    database = folder / "leads.db"
+    found = World(database, asyncio.run(_play(config, database)))
+    yield found
+    found.reader.close()
+
+
+def _copy(source: Path, target: Path) -> None:
+    import shutil
+
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("tests"))

@@ -1,0 +1,99 @@
+"""What is asked of a report: periods, zones, comparisons, whose leads."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from engine.reports.asking import PERIODS, BadQuestion, Question, ask
+
+NOW = round(datetime.fromisoformat("2026-03-31T00:30:00+08:00").timestamp() * 1000)
+TEAMS = {"east": ("li.na", "wang.fang"), "west": ("zhao.min",)}
+
+
+def asked(own: frozenset[str] | None = None, **query: str) -> Question:
+    """The question of a query, in China, at half past midnight on 31 March."""
+    names = {k.rstrip("_"): v for k, v in query.items()}
+    return ask(names, NOW, "Asia/Shanghai", TEAMS, own)
+
+
+def days(question: Question) -> tuple[str, str]:
+    """Where the period begins and ends, as the zone's days."""
+    assert question.since is not None
+    assert question.until is not None
+    return question.day(question.since), question.day(question.until)
+
+
+@pytest.mark.parametrize(
+    ("period", "span"),
+    [
+        ("today", ("2026-03-31", "2026-04-01")),
+        ("week", ("2026-03-30", "2026-04-01")),
+        ("month", ("2026-03-01", "2026-04-01")),
+        ("quarter", ("2026-01-01", "2026-04-01")),
+        ("year", ("2026-01-01", "2026-04-01")),
+        ("last_7_days", ("2026-03-25", "2026-04-01")),
+        ("last_365_days", ("2025-04-01", "2026-04-01")),
+        ("last_week", ("2026-03-23", "2026-03-30")),
+        ("last_month", ("2026-02-01", "2026-03-01")),
+        ("last_quarter", ("2025-10-01", "2026-01-01")),
+        ("last_year", ("2025-01-01", "2026-01-01")),
+    ],
+)
+def test_periods_begin_with_days_of_the_zone(period: str, span: tuple[str, str]) -> None:
+    """Each period is whole days in the zone, from the first up to the one behind the last."""
+    assert days(asked(period=period)) == span
+    assert period in PERIODS
+
+
+def test_the_zone_says_which_day_it_is() -> None:
+    """At half past midnight in China it is yesterday in London and in New York."""
+    assert days(asked(period="today", zone="America/New_York")) == ("2026-03-30", "2026-03-31")
+
+
+def test_days_of_a_change_of_clocks_have_23_or_25_hours() -> None:
+    """A day is from midnight to midnight, however long that is."""
+    spring = asked(from_="2026-03-08", to="2026-03-08", zone="America/New_York")
+    assert spring.until is not None
+    assert spring.since is not None
+    assert spring.until - spring.since == 23 * 3_600_000
+
+
+def test_the_time_before_is_as_many_days() -> None:
+    """March is compared with the 31 days before it, whatever the clocks did."""
+    march = asked(from_="2026-03-01", to="2026-03-31", compare="previous", zone="Europe/Berlin")
+    before = march.before()
+    assert before is not None
+    assert days(before) == ("2026-01-29", "2026-03-01")
+    assert asked(period="all", compare="previous").before() is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"period": "lastweek"},
+        {"cohort": "made"},
+        {"compare": "yes"},
+        {"zone": "Asia/Peking"},
+        {"from_": "2026-02-30"},
+        {"from_": "2026-03-01T00:00:00"},
+        {"from_": "2026-03-02", "to": "2026-03-01"},
+        {"team": "esat"},
+        {"colour": "red"},
+    ],
+)
+def test_what_means_nothing_is_refused(query: dict[str, str]) -> None:
+    """A misspelt parameter is an error that quotes it, not silently another question."""
+    with pytest.raises(BadQuestion):
+        asked(**query)
+
+
+def test_nobody_asks_beyond_their_own_leads() -> None:
+    """A salesperson who asks for others' or a team's leads gets their own among them at most."""
+    own = frozenset({"li.na"})
+    assert asked(own).owners == ("li.na",)
+    assert asked(own, team="east").owners == ("li.na",)
+    assert asked(own, owner="zhao.min").owners == ()
+    assert asked(None, team="east").owners == ("li.na", "wang.fang")
+    assert asked(None).owners is None

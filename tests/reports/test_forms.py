@@ -1,0 +1,107 @@
+"""A report as CSV and as a page: harmless whatever people typed."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from engine.reports.index import BUILDERS, REPORTS, NotYours
+from engine.reports.printing import to_html
+from engine.reports.shape import Column, Report, Row, Table, Words
+from engine.reports.tables import to_csv
+from engine.reports.wording import shown
+from tests.reports.conftest import World
+
+HOSTILE = (
+    *("=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "＝1", "\u200b=1+1"),
+    "<script>alert(1)</script>",
+)
+
+
+def report(text: str) -> Report:
+    """A report with one source of that name, and a number below zero."""
+    columns = [Column("source", Words("来源", "source"), "text")]
+    columns.append(Column("roi", Words("回报", "ROI"), "number", None, Words("公式", text)))
+    table = Table(
+        "sources", Words("来源", "Sources"), columns, [Row({"source": text, "roi": -0.5})]
+    )
+    parameters = {"from": None, "to": None, "zone": "Asia/Shanghai", "cohort": "created"}
+    return Report("sources", Words(text, text), "", parameters, tables=[table])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_cell_is_a_formula(text: str) -> None:
+    """Text that a spreadsheet would run begins with an apostrophe; a number stays a number."""
+    lines = list(csv.reader(io.StringIO(to_csv(report(text)).removeprefix("\ufeff"))))
+    source, number = lines[-1]
+    assert source == (text if text.startswith("<") else f"'{text}")
+    assert number == "-0.5"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_text_is_markup(language: str) -> None:
+    """A page has what people typed as text, wherever it stands."""
+    page = to_html(report("<script>alert(1)</script>"), language)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 3
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_report_has_every_form(world: World, name: str) -> None:
+    """Each can be printed, in both languages, and put in a spreadsheet, each formula beside it."""
+    for language in ("zh", "en"):
+        page = world.report(name, period="all", format="html", lang=language)
+        assert page.startswith("<!doctype html>")
+        assert page.rstrip().endswith("</html>")
+        assert world.report(name, period="all", format="csv", lang=language).startswith("\ufeff")
+    made = world.report(name, period="all", compare="previous")
+    for table in made.tables:
+        for column in table.columns:
+            assert column.kind in ("text", "lead") or column.formula is not None
+            keys = {*column.label.zh, *column.label.en}
+            assert keys
+        for row in table.rows:
+            assert {*row.cells} <= {column.key for column in table.columns}, table.key
+
+
+def test_what_is_of_everybody_is_refused_to_one(world: World) -> None:
+    """Who sees their own leads only gets no figures of all."""
+    for name in ("funnel", "rules", "goals"):
+        with pytest.raises(NotYours):
+            REPORTS[name](world.reader, world.ruleset, {}, 0, frozenset({"li.na"}))
+
+
+def test_one_sees_the_figures_of_ones_own(world: World) -> None:
+    """Of all leads a salesperson's sources count those that are theirs now."""
+    own = frozenset({"li.na"})
+    found = REPORTS["sources"](world.reader, world.ruleset, {"period": "all"}, 0, own)
+    assert isinstance(found, Report)
+    mine = sum(lead["owner"] == "li.na" for lead in world.exported["leads"])
+    assert mine > 0
+    assert found.figures[0].value == mine
+    people = REPORTS["people"](world.reader, world.ruleset, {"period": "all"}, 0, own)
+    assert isinstance(people, Report)
+    assert {row.cells["owner"] for row in people.tables[0].rows} <= own
+
+
+def test_the_time_before_stands_beside(world: World) -> None:
+    """With a comparison each row has the figures of as many days before."""
+    asked = {"from": "2026-08-01", "to": "2026-08-07", "compare": "previous"}
+    here = world.report("sources", **asked)
+    then = world.report("sources", **{"from": "2026-07-25", "to": "2026-07-31"})
+    before = {row.cells["source"]: row.cells["leads"] for row in then.tables[0].rows}
+    for row in here.tables[0].rows:
+        assert row.before.get("leads") == before.get(row.cells["source"])
+    assert here.figures[0].before == then.figures[0].value
+
+
+def test_figures_read_as_people_write_them() -> None:
+    """Shares, money and durations have their units; nothing is a dash."""
+    assert shown(0.0825, "share") == "8.2%"
+    assert shown(1234567, "money", "CNY") == "¥1,234,567"
+    assert shown(12.5, "money", "EUR") == "EUR 12.5"
+    assert shown(36 * 3_600_000, "duration") == "36.0 h"
+    assert shown(3 * 86_400_000, "duration") == "3.0 d"
+    assert shown(None, "count") == "—"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from engine.server.console.menu import MENU
+from engine.server.console.reasons import chinese
+from engine.server.console.words import LANGUAGES, catalogues
+
+ROOM = Path(__file__).parents[3] / "engine" / "server" / "console"
+WORDS = catalogues()
+SAID = re.compile(r"""(?<![\w.])(?:t|say|words\.say)\(\s*"([a-z_.\-]+)"\s*[,)]""")
+BUILT = re.compile(r"""(?<![\w.])t\(\s*"([a-z_]+\.)" ~""")
+
+
+def files() -> list[Path]:
+    """Return all templates and modules of the room."""
+    return sorted([*ROOM.glob("templates/*.html"), *ROOM.glob("*.py")])
+
+
+def test_both_languages_say_the_same() -> None:
+    """Each language has every key that the other has, and says something under it."""
+    assert set(WORDS["zh"].texts) == set(WORDS["en"].texts)
+    assert [k for words in WORDS.values() for k, v in words.texts.items() if not v.strip()] == []
+
+
+def test_texts_have_the_same_holes() -> None:
+    """What is filled into a text in one language is filled in in the other."""
+
+    def holes(text: str) -> set[str]:
+        return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+    zh, en = (WORDS[name].texts for name in LANGUAGES)
+    assert {key for key in zh if holes(zh[key]) != holes(en[key])} == set()
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.name)
+def test_every_key_is_in_the_catalogues(file: Path) -> None:
+    """A page asks for no text that nobody wrote."""
+    text = file.read_text("utf-8")
+    known = WORDS["zh"].texts
+    assert {key for key in SAID.findall(text) if key not in known} == set()
+    for prefix in BUILT.findall(text):
+        assert any(key.startswith(prefix) for key in known), prefix
+
+
+def test_the_menu_has_words() -> None:
+    """Every group and entry of the menu has its name."""
+    known = WORDS["zh"].texts
+    names = [group for group, _ in MENU] + [e.name for _, entries in MENU for e in entries]
+    assert [name for name in names if f"menu.{name}" not in known] == []
+
+
+def test_english_has_no_chinese() -> None:
+    """The English catalogue is in English."""
+    assert [k for k, v in WORDS["en"].texts.items() if re.search(r"[一-鿿]", v)] == []
+
+
+@pytest.mark.parametrize("file", sorted(ROOM.glob("templates/*.html")), ids=lambda f: f.name)
+def test_templates_write_no_words(file: Path) -> None:
+    """Chinese stands in the catalogue, not in templates; the page of subscriptions has its own."""
+    if file.name == "subscriptions.html":
+        return
+    text = file.read_text("utf-8").replace('"中文"', "")
+    assert re.findall(r"[一-鿿]+", text) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("condition does not hold", "条件不成立"),
+        ("territory does not cover 天津", "负责区域不含 天津"),
+        (
+            "li.na is full: 3 of 3 leads; the lead is new in pool public",
+            "li.na 已满：在手 3 条，上限 3 条；刚进入公海 public，还在保护期",
+        ),
+        ("客户出国了", "客户出国了"),
+    ],
+)
+def test_reasons_are_told_in_chinese(reason: str, said: str) -> None:
+    """The engine's own reasons are put into Chinese, and what people wrote stays as it is."""
+    assert chinese(reason) == said
