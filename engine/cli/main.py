@@ -17,6 +17,7 @@ from engine.errors import LeadrulesError
 
 # A verb's module is imported only when it is needed, so that each starts quickly.
 VERBS: Final = {
+    "init": "engine.cli.init",
     "validate": "engine.cli.validate",
     "lint": "engine.cli.lint",
     "test": "engine.cli.test",

@@ -31,7 +31,7 @@ from engine.server.bodies import MAX_BODY, MAX_DEPTH, MAX_FORM_FIELDS
 from engine.server.deliveries import STATUSES as DELIVERY_STATUSES
 from engine.server.endpoint import MAX_LIMIT
 from engine.server.events import MAX_EVENTS
-from engine.server.people import following, handing, pools
+from engine.server.people import deals, following, handing, pools
 from engine.server.work import TASK_STATUSES
 from tests.docs.pages import code, headings, read, section
 from tests.serving import form, served, wait_for, write_config
@@ -56,6 +56,7 @@ ROUTES = [
                 handing,
                 following,
                 pools,
+                deals,
             )
             for e in room.ENDPOINTS
         ),

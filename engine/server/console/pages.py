@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from engine.server.endpoint import TEXT, Endpoint, Handler, Schema
 
+EVENTS: Final = "text/event-stream"
 _FAILS: Final = (404,)
 _POST_FAILS: Final = (404, 409, 413, 422, 429)
 
@@ -29,7 +30,7 @@ def get(
         media=media,
         scope=scope,
         query=query or {},
-        gives=TEXT,
+        gives=TEXT if media != EVENTS else {},  # what is in an event is no text of its own
         fails=_FAILS,
     )
 
