@@ -229,7 +229,7 @@ class Sending(RuleBasedStateMachine):
     )
     def reply(self, who: str, text: str) -> None:
         """Somebody answers a text message."""
-        if text != "好的":
+        if text in ("退订", "t"):
             self._say(who, "sms", "withdrawn")
         self._submit("sms_replied", who, text=text)
 

@@ -11,6 +11,7 @@ from random import Random
 import httpx
 import pytest
 
+from engine.host.plugins import Plugins
 from engine.host.verifying import verify
 from engine.language.load import load_folder
 from engine.machines.people.claiming import book_of
@@ -72,7 +73,9 @@ def test_64_claim_at_once(crowd: tuple[Served, Path, Path]) -> None:
     statuses = asyncio.run(_everybody(served.url))
     assert {status for each in statuses.values() for status in each} == {200, 409}
     assert sum(each[0] == 200 for each in statuses.values()) == 1  # of those who wanted lead 0
-    definitions = load_folder(config).definitions
+    plugins = Plugins(entry_points=False)
+    loaded = load_folder(config, extensions=plugins.extensions, strategies=plugins.strategies)
+    definitions = loaded.definitions
     assert definitions is not None
     reader = Reader(database)
     try:
