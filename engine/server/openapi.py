@@ -169,9 +169,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     good = "202" if endpoint.tag == "channels" else "200"
     content = {endpoint.media: {"schema": endpoint.gives}}
     responses: dict[str, Any] = {good: {"description": endpoint.summary, "content": content}}
-    error: dict[str, Any] = {
-        "application/json": {"schema": {"$ref": "#/components/schemas/Error"}}
-    }
+    error: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     if endpoint.path.startswith("/console/"):  # browsers get a page
         error["text/html"] = {"schema": {"type": "string"}}
     for status in sorted({400, 401, 403, 500, 503, 507, *endpoint.fails}):
