@@ -20,7 +20,7 @@ from engine.host.limits import backoff
 from engine.host.plugins import Plugins
 from engine.host.settling import Host, Settler, now_of
 from engine.store import outbox, receipts, retrying
-from engine.store.database import connect_reader
+from engine.store.database import connect_reader, may_go_later
 from engine.store.receipts import Finished
 
 logger = logging.getLogger("leadrules.delivery")
@@ -96,8 +96,11 @@ class Deliverer:
                 await self._host.write(outbox.release)
                 names = await self._host.write(outbox.connections)
                 break
-            except Exception:
-                logger.exception("the outbox cannot begin yet")
+            except Exception as error:
+                if may_go_later(error):
+                    logger.error("the outbox waits for the disk: %s", error)
+                else:
+                    logger.exception("the outbox cannot begin yet")
                 await asyncio.sleep(_AGAIN_S)
         # Not before: what lanes lease must not be taken for a dead process's.
         self._open = True

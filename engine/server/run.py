@@ -138,6 +138,8 @@ async def _serve(runtime: Runtime, plugins: Plugins, place: _Place) -> None:
         tokens = Policies(runtime, auth.Access.open()).tokens()
         access, made = await auth.configure(runtime, place.host, os.environ, tokens)
         app = create_app(runtime, access, plugins, place.reports)
+        # Its first write: uvicorn would answer a disk that is full with a traceback.
+        await app.state.pages.sessions.keep(runtime)
         config = uvicorn.Config(
             app,
             log_config=None,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import resource
 import sqlite3
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -103,15 +105,28 @@ def refuses(found: Company, why: str) -> None:
     wait_for(lambda: found.refused() > before + 5)
     url = found.server.url
     for _ in range(3):
-        answer = httpx.post(f"{url}/v1/events", json=form(1), timeout=30)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (507, "storage")
-        assert why in answer.json()["error"]["message"]
-        assert answer.headers["Retry-After"]
+        refusal = refused_in_the_end(f"{url}/v1/events", form(1))
+        assert why in refusal["message"]
     assert httpx.get(f"{url}/-/healthy").status_code == 200
     page = httpx.get(f"{url}/v1/leads", timeout=30).json()["items"]
     assert page
-    note = httpx.post(f"{url}/v1/leads/{page[0]['id']}/note", json={"text": "电话"}, timeout=30)
-    assert (note.status_code, note.json()["error"]["code"]) == (507, "storage"), note.text
+    refused_in_the_end(f"{url}/v1/leads/{page[0]['id']}/note", {"text": "电话"})
+
+
+def refused_in_the_end(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Post until the disk refuses, and return the refusal.
+
+    A page that the database freed has room for a small thing or two: these are taken, properly.
+    """
+    for _ in range(200):
+        answer = httpx.post(url, json=body, timeout=30)
+        if answer.status_code == 507:
+            refusal: dict[str, Any] = answer.json()["error"]
+            assert refusal["code"] == "storage"
+            assert answer.headers["Retry-After"]
+            return refusal
+        assert answer.is_success, answer.text
+    raise AssertionError("a full disk took 200 requests")
 
 
 def test_full_in_between(tmp_path: Path, disk: Disk) -> None:
@@ -132,13 +147,23 @@ def test_killed_on_a_full_disk(tmp_path: Path, disk: Disk) -> None:
         disk.fill()
         wait_for(lambda: found.refused() > 3)
         found.die()
-        disk.fill()
-        ended = found.server.launch()
-        assert ended.wait(30) == 2
-        assert "the database cannot be used: database or disk is full" in said(found)
+        assert refused_to_start(found, disk)
         disk.make_room()
         found.server.start()
         found.end()
+
+
+def refused_to_start(found: Company, disk: Disk) -> bool:
+    """Start until the disk refuses that; a server that finds room in its own pages is killed."""
+    for _ in range(10):
+        disk.fill()
+        ended = found.server.launch()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert ended.wait(8) == 2
+            assert "the database cannot be used: database or disk is full" in said(found)
+            return True
+        found.die()
+    return False
 
 
 def test_read_only_in_between(tmp_path: Path, disk: Disk) -> None:

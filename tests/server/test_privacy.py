@@ -39,6 +39,11 @@ def traces(folder: Path, texts: tuple[str, ...] = SECRETS) -> set[str]:
     return found
 
 
+def without_clock(lead: dict[str, Any]) -> dict[str, Any]:
+    """Return a lead without the instant that a receipt of its own, under way here, moves."""
+    return {name: value for name, value in lead.items() if name != "updated_at"}
+
+
 def test_forget(config: Path, tmp_path: Path) -> None:
     """Nothing of a forgotten person is left in any file; the counts are; others are untouched."""
     folder = tmp_path / "data"
@@ -68,7 +73,7 @@ def test_forget(config: Path, tmp_path: Path) -> None:
         after = client.get("/-/status").json()
         assert after["events"] >= before["events"]
         assert sum(after["deliveries"].values()) >= sum(before["deliveries"].values())
-        assert client.get("/v1/leads/w7@acme.cn").json() == other
+        assert without_clock(client.get("/v1/leads/w7@acme.cn").json()) == without_clock(other)
         assert client.post(f"/v1/leads/{MAIL}/forget").status_code == 404
         audit = client.get("/v1/audit").text
         assert id not in audit

@@ -31,9 +31,12 @@ class Sessions:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
+        self._kept = False
 
     async def keep(self, runtime: Runtime) -> None:
-        """Take the key of the database, or give it this one."""
+        """Take the key of the database, or give it this one; once is enough."""
+        if self._kept:
+            return
         fresh = self._key.hex()
 
         def settle(connection: sqlite3.Connection) -> str:
@@ -43,6 +46,7 @@ class Sessions:
             return kept or fresh
 
         self._key = bytes.fromhex(await runtime.write(settle))
+        self._kept = True
 
     def open(self, digest: bytes) -> str:
         """Return the cookie of a new session for the holder of a token."""
