@@ -3,6 +3,7 @@
 Fills a database through the runtime's door, lets every lead wait in a journey for seven days,
 and turns the clock on by eight. Meanwhile lone events keep coming at an even pace; each one's
 wait for its commit is measured, from when it was to be sent, before the jump and during it.
+Threads take turns as in `leadrules serve`.
 
     python benchmarks/wakeup.py [--leads 100000] [--rate 50]
 """
@@ -16,6 +17,7 @@ import os
 import platform
 import shutil
 import sqlite3
+import sys
 import tempfile
 from pathlib import Path
 from statistics import quantiles
@@ -28,6 +30,7 @@ from _feed import GUIDE
 from engine.host.clock import SystemClock, system_time
 from engine.host.runtime import Runtime
 from engine.language.instants import DAY
+from engine.server.run import SWITCH_S
 
 JOURNEYS = """
 journeys:
@@ -149,6 +152,7 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--rate", type=float, default=50.0)
     options = parser.parse_args()
+    sys.setswitchinterval(SWITCH_S)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "config"
         shutil.copytree(GUIDE, folder)

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from engine.host.clock import Clock
 from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins
+from engine.host.rounds import Rounds
 from engine.language.instants import MINUTE, SECOND
 from engine.language.intake import Enrichment
 from engine.network.ruleset import Ruleset
@@ -53,8 +54,11 @@ def backoff(attempt: int) -> int:
     return 30 * SECOND << (attempt - 1)
 
 
-class Enriching:
+class Enriching(Rounds):
     """Asks the enrichers of one runtime until it is stopped."""
+
+    name = "enrichment"
+    again_s = IDLE_S
 
     def __init__(
         self, host: Host, plugins: Plugins, backoff: Callable[[int], int] = backoff
@@ -62,30 +66,15 @@ class Enriching:
         self._host = host
         self._plugins = plugins
         self._backoff = backoff
-        self._stopping = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin in the running event loop, if the configuration may ever ask anybody."""
         if self._plugins.enrichers:
-            self._loop = asyncio.create_task(self._run(), name="leadrules-enriching")
+            super().start()
 
-    async def stop(self) -> None:
-        """Take nothing more; what was being asked is asked again later."""
-        self._stopping.set()
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                busy = await self.turn()
-            except Exception:
-                logger.exception("enriching stumbled and goes on")
-                busy = False
-            if not busy:
-                await asyncio.sleep(IDLE_S)
+    async def round(self) -> float:
+        """Ask what is due."""
+        return 0.0 if await self.turn() else IDLE_S
 
     async def turn(self) -> bool:
         """Ask what is due, a few at once; return whether anything was."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol, TypeVar
 
 from engine.host.clock import Clock
+from engine.host.rounds import Rounds
 from engine.language.handling import AutoWinner, Split
 from engine.language.instants import MINUTE
 from engine.machines.sequential import Arm, Verdict, judge
@@ -34,31 +35,19 @@ class Host(Protocol):
     def refresh(self) -> None: ...
 
 
-class Experimenter:
+class Experimenter(Rounds):
     """Looks every five minutes; the test is made for being asked as often as one likes."""
+
+    name = "experiments"
 
     def __init__(self, host: Host, look_s: float = _LOOK_S) -> None:
         self._host = host
-        self._look_s = look_s
-        self._loop: asyncio.Task[None] | None = None
+        self.again_s = look_s
 
-    def start(self) -> None:
-        """Begin in the running event loop."""
-        self._loop = asyncio.create_task(self._run(), name="leadrules-experiments")
-
-    async def stop(self) -> None:
-        """End; what has been decided stays."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except Exception:
-                _log.exception("looking at splits failed; it is tried again")
-            await asyncio.sleep(self._look_s)
+    async def round(self) -> float:
+        """Look at each open split; what has been decided stays."""
+        await self.look()
+        return self.again_s
 
     async def look(self) -> dict[tuple[str, str], Verdict]:
         """Look at each open split once; returns what came of each, by (journey, step).

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from engine.host.clock import Clock
+from engine.host.rounds import Rounds
 from engine.language.instants import DAY, MINUTE
 from engine.language.retention import retention_of
 from engine.network.ruleset import Ruleset
@@ -34,36 +35,24 @@ class Host(Protocol):
     async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T: ...
 
 
-class Housekeeper:
+class Housekeeper(Rounds):
     """Looks each minute whether a day has passed since the last pass, also over restarts.
 
     A day is the computer's; what is old is judged by the leads' clock.
     """
 
+    name = "housekeeping"
+
     def __init__(self, host: Host, look_s: float = _LOOK_S, pause_s: float = _PAUSE_S) -> None:
         self._host = host
-        self._look_s = look_s
+        self.again_s = look_s
         self._pause_s = pause_s
-        self._loop: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin in the running event loop."""
-        self._loop = asyncio.create_task(self._run(), name="leadrules-housekeeping")
-
-    async def stop(self) -> None:
-        """End between two slices; the next pass goes on where this one stood."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if await self._is_due():
-                    await self.sweep()
-            except Exception:
-                _log.exception("housekeeping stumbled and goes on")
-            await asyncio.sleep(self._look_s)
+    async def round(self) -> float:
+        """Make a pass when one is due."""
+        if await self._is_due():
+            await self.sweep()
+        return self.again_s
 
     async def _is_due(self) -> bool:
         if not retention_of(self._host.ruleset.definitions.server.settings).kept():

@@ -33,7 +33,7 @@ CLOCKS: Final[Mapping[str, Callable[[], Clock]]] = {"system": SystemClock, "stre
 GRACE_S: Final = 15
 # SQLite lets go of the interpreter at every row, and the writer waits this long to get it back
 # from a busy event loop; with Python's own 5 ms a batch took twice as long to commit.
-_SWITCH_S: Final = 0.0002
+SWITCH_S: Final = 0.0002
 _BACKLOG: Final = 2_048
 
 
@@ -84,7 +84,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one place where everything comes together
         return found
     out = notes or sys.stderr
     log_to(out, runtime.ruleset.definitions.server.serving.logs)
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     with _listen(host, port) as listening:
         runtime.start()
         traces = runtime.telemetry.traces = configured(os.environ)
@@ -139,7 +139,7 @@ async def _serve(runtime: Runtime, plugins: Plugins, place: _Place) -> None:
         access, made = await auth.configure(runtime, place.host, os.environ, tokens)
         app = create_app(runtime, access, plugins, place.reports)
         # Its first write: uvicorn would answer a disk that is full with a traceback.
-        await app.state.pages.sessions.keep(runtime)
+        await app.state.desk.keep()
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -150,7 +150,9 @@ async def _serve(runtime: Runtime, plugins: Plugins, place: _Place) -> None:
             http=Impatient,
             proxy_headers=False,  # whom to believe is in server.yaml
         )
-        server = _Announcing(config, lambda: _announce(place, access, made))
+        server = _Announcing(
+            config, lambda: _announce(place, access.is_open and not app.state.desk.closes, made)
+        )
         _listen_to_signals(server, runtime)
         if place.watch:
             watching.start()
@@ -180,12 +182,12 @@ class _Announcing(uvicorn.Server):
             self._announce()
 
 
-def _announce(place: _Place, access: auth.Access, made: str | None) -> None:
+def _announce(place: _Place, is_open: bool, made: str | None) -> None:
     lines = [f"leadrules listens at {place.url}"]
     if made is not None:
         # To the person only: a log would keep it.
         lines.insert(0, f"The administrator's token, shown this once: {made}")
-    elif access.is_open:
+    elif is_open:
         lines.append(
             f"It is open to everybody on this machine; set {TOKEN_VARIABLE} to change that."
         )
