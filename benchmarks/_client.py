@@ -25,7 +25,7 @@ class Figures:
 
     @property
     def per_second(self) -> float:
-        return len(self.seconds) / self.took
+        return len(self.seconds) / self.took if self.took else 0.0
 
     def percentile(self, percent: int) -> float:
         """Return in milliseconds how long ``percent`` of the answers took at most."""
@@ -33,14 +33,20 @@ class Figures:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends a request, waits for its answer, and sends the next until ``until``."""
+    """Sends a request, waits for its answer, and sends the next until ``until``.
 
-    def __init__(self, path: str, body: Body, until: float, figures: Figures) -> None:
+    At once, or ``every_s`` seconds, where the server is quick enough for that.
+    """
+
+    def __init__(
+        self, path: str, body: Body, until: float, figures: Figures, every_s: float = 0.0
+    ) -> None:
         self._head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()
         self._body = body
         self._until = until
         self._figures = figures
         self._buffer = b""
+        self._every_s = every_s
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,10 +72,13 @@ class _Connection(asyncio.Protocol):
         self._figures.seconds.append(now - self._began)
         self._figures.bad += not head.startswith(b"HTTP/1.1 200")
         self._buffer = b""
-        if now < self._until:
-            self._send()
-        else:
+        if max(now, self._began + self._every_s) >= self._until:
             self._transport.close()
+        elif self._every_s:
+            rest = max(0.0, self._began + self._every_s - now)
+            asyncio.get_running_loop().call_later(rest, self._send)
+        else:
+            self._send()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.done.done():
@@ -79,16 +88,19 @@ class _Connection(asyncio.Protocol):
 def load(port: int, path: str, body: Body, clients: int, seconds: float) -> Figures:
     """Send for ``seconds`` over ``clients`` connections, each one request at a time."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_load(port, path, body, clients, seconds))
+        return runner.run(keep_sending(port, path, body, clients, seconds))
 
 
-async def _load(port: int, path: str, body: Body, clients: int, seconds: float) -> Figures:
+async def keep_sending(
+    port: int, path: str, body: Body, clients: int, seconds: float, every_s: float = 0.0
+) -> Figures:
+    """The same in a running loop; each connection sends ``every_s`` seconds at most."""
     figures = Figures()
     loop = asyncio.get_running_loop()
     began = perf_counter()
     connections = [
         await loop.create_connection(
-            lambda: _Connection(path, body, began + seconds, figures), "127.0.0.1", port
+            lambda: _Connection(path, body, began + seconds, figures, every_s), "127.0.0.1", port
         )
         for _ in range(clients)
     ]

@@ -10,22 +10,15 @@ load generator is our own (`_client.py`): the same for both, and it needs nothin
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
-import os
 import platform
-import random
-import re
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from _client import Body, Figures, load
+from _client import Figures, load
+from _server import bodies, running
 
 HERE = Path(__file__).parent
 BARE = """
@@ -46,61 +39,6 @@ server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=Fals
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
     runner.run(server.serve(sockets=[listening]))
 """
-PAGES = ("pricing", "solution", "home", "cases", "blog")
-
-
-@contextmanager
-def running(command: list[str], folder: Path) -> Iterator[int]:
-    """Run a server until the end of the block; yields its port."""
-    log = folder / f"server.{time.monotonic_ns()}.log"
-    environ = {**os.environ, "LEADRULES_TOKEN": "", "PYTHONUNBUFFERED": "1"}
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env=environ, cwd=HERE.parent
-        )
-        try:
-            yield _port(server, log)
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _port(server: subprocess.Popen[bytes], log: Path) -> int:
-    for _ in range(600):
-        found = re.search(r"listens at http://127\.0\.0\.1:(\d+)/", log.read_text("utf-8"))
-        if found:
-            return int(found[1])
-        if server.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise SystemExit(f"the server does not start:\n{log.read_text('utf-8')}")
-
-
-def bodies(leads: int, size: int) -> Body:
-    """Return a maker of request bodies of ``size`` events; a lone one is about 300 bytes."""
-    chance = random.Random(7)
-    numbers = itertools.count()
-    run = f"{time.time_ns():x}"
-
-    def event() -> dict[str, object]:
-        lead = chance.randrange(leads)
-        return {
-            "id": f"{run}-{next(numbers)}",
-            "type": "page_viewed",
-            "lead": {"user_id": f"u{lead}", "company": "金泰阀门有限公司", "city": "苏州"},
-            "properties": {
-                "page": chance.choice(PAGES),
-                "url": "https://www.example.com/products/valves?utm_source=zhihu",
-                "title": "工业阀门解决方案与选型指南",
-                "duration": chance.randrange(5, 300),
-            },
-        }
-
-    def body() -> bytes:
-        events = [event() for _ in range(size)]
-        return json.dumps(events if size > 1 else events[0], ensure_ascii=False).encode()
-
-    return body
 
 
 def main() -> None:

@@ -19,6 +19,12 @@ class NotFound(LeadrulesError):
     code = "not-found"
 
 
+class Forbidden(LeadrulesError):
+    """What was asked for is not for who asks."""
+
+    code = "forbidden"
+
+
 class Refused(LeadrulesError):
     """A request that is understood but not allowed in the present state."""
 

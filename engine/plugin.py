@@ -8,8 +8,8 @@ since 1970 UTC, durations whole milliseconds.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 import pluggy
@@ -27,6 +27,7 @@ from engine.links import Links as Links
 from engine.outbound import ForbiddenTarget as ForbiddenTarget
 from engine.outbound import Target as Target
 from engine.outbound import check_target as check_target
+from engine.outbound import forbidden as forbidden
 from engine.outbound import next_target as next_target
 from engine.plugin_channels import Accepted as Accepted
 from engine.plugin_channels import Channel as Channel
@@ -37,6 +38,7 @@ from engine.plugin_channels import Names as Names
 from engine.plugin_channels import Rejection as Rejection
 from engine.plugin_channels import Reply as Reply
 from engine.plugin_channels import Route as Route
+from engine.plugin_channels import not_set_up as not_set_up
 from engine.polls import Poll as Poll
 from engine.polls import Polled as Polled
 
@@ -128,12 +130,43 @@ class Misconfigured(Retry, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """Not done, and trying again can't help."""
+    """Not done, and trying again can't help.
+
+    ``event``, with ``properties``, is what tells the lead's rules of it where more is known, such
+    as ``email_bounced`` with ``hard`` for an address that does not exist.
+    """
 
     reason: str
+    event: str = "message_failed"
+    properties: Mapping[str, Any] = {}
 
 
 Result = Delivered | Retry | Failed
+Done = TypeVar("Done")
+
+
+class Trouble(Exception):
+    """Ends an attempt from wherever it stands, such as a token that cannot be had.
+
+    ``result`` is what becomes of the delivery.
+    """
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(type(result).__name__)
+        self.result = result
+
+
+async def settled(asked: Awaitable[Done]) -> Done | Result:
+    """Return what an action was asked for, or what it ended with on the way there.
+
+    A Trouble is its result; a ForbiddenTarget needs a person, who writes another address.
+    """
+    try:
+        return await asked
+    except Trouble as trouble:
+        return trouble.result
+    except ForbiddenTarget as error:
+        return Misconfigured(str(error))
 
 
 _BUSY: Final = frozenset({408, 409, 423, 425, 429, 500, 502, 503, 504})
@@ -177,7 +210,10 @@ class Action(ABC):
 
     @abstractmethod
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
-        """Do it. What is raised costs this delivery only; OSError and timeouts are retried."""
+        """Do it. What is raised costs this delivery only; OSError and timeouts are retried.
+
+        A Trouble is its result, and a ForbiddenTarget is Misconfigured.
+        """
 
     async def check(self, context: ActionContext) -> Result | None:
         """Try the connection without sending anything, for `leadrules doctor`.

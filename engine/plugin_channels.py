@@ -68,7 +68,8 @@ class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
     ``body`` is as sent, for signatures. ``form`` holds the fields of a form post in order
     (files are left out), ``data`` a JSON body; both None when the body is neither. Header
     names are in lower case. ``client`` is the peer's address, ``links`` reads signed addresses
-    where server.yaml has keys for them, ``deliveries`` finds what a receipt is about.
+    where server.yaml has keys for them, ``deliveries`` finds what a receipt is about. ``origin``
+    is the web origin of the page that sends, where server.yaml admits it.
     """
 
     method: str
@@ -84,6 +85,7 @@ class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
     names: Names
     links: Links | None = None
     deliveries: Deliveries | None = None
+    origin: str | None = None
     now: int = 0
 
 
@@ -123,6 +125,11 @@ class Rejection(msgspec.Struct, frozen=True):
     code: str = "rejected"
 
 
+def not_set_up(channel: str) -> Rejection:
+    """Refuse what arrives at a channel, or at a part of one, that server.yaml does not speak of."""
+    return Rejection(f"server.yaml has no settings for the channel {channel}", 404, "not-set-up")
+
+
 Handler = Callable[[ChannelRequest], Awaitable[Accepted | Rejection]]
 
 
@@ -142,7 +149,8 @@ class Route(msgspec.Struct, frozen=True):
 class Channel:
     """Turns what arrives into events; never touches a lead. It has routes, or polls, or both.
 
-    ``config_schema`` is JSON Schema (draft-07) for the channel's settings in ``server.yaml``.
+    ``config_schema`` is JSON Schema (draft-07) for the channel's settings in ``server.yaml``. Where
+    it requires some and there are none, the engine refuses what arrives: no handler is called.
     """
 
     name: str

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from engine.plugin_channels import Deliveries
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """One look: the channel's settings, and where the last one ended.
 
     ``cursor`` is what the last `Polled` gave, kept with the events in the database; None at the
-    first look. ``fields`` are the lead's with their types, ``events`` each event's properties.
+    first look. ``fields`` are the lead's with their types, ``events`` each event's properties;
+    ``deliveries`` finds what a receipt is about.
     """
 
     settings: Mapping[str, Any]
@@ -20,6 +24,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, str]
     events: Mapping[str, Mapping[str, str]]
     now: int
+    deliveries: Deliveries | None = None
 
 
 class Polled(msgspec.Struct, frozen=True):

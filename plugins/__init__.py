@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from plugins.actions import (
+    apprise,
     crm,
     crm_hubspot,
     crm_salesforce,
@@ -41,6 +42,7 @@ from plugins.channels import (
 def builtin() -> dict[str, ModuleType]:
     """Return the built-in plugins by name."""
     return {
+        "apprise": apprise,
         "crm": crm,
         "crm_hubspot": crm_hubspot,
         "crm_salesforce": crm_salesforce,

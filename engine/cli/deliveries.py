@@ -15,7 +15,16 @@ from engine.cli.common import format_option, out, server_options
 if TYPE_CHECKING:
     from engine.cli.client import Client
 
-_STATUSES: Final = ("queued", "leased", "delivered", "failed", "dead", "expired", "blocked")
+_STATUSES: Final = (
+    "queued",
+    "leased",
+    "delivered",
+    "failed",
+    "dead",
+    "expired",
+    "blocked",
+    "collected",
+)
 _MOST: Final = 200
 
 

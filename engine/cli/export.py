@@ -19,7 +19,7 @@ from engine.cli.common import config_option, database, db_option, definitions_of
 # Named here too, so that --help needs no database library; a test compares.
 KINDS: Final = (
     *("leads", "events", "ledger", "transitions", "assignments", "journeys"),
-    *("tasks", "deliveries", "forgotten"),
+    *("tasks", "deliveries", "enrolments", "splits", "clocks", "forgotten"),
 )
 _SAMPLE: Final = 1_000
 # A spreadsheet takes such a cell for a formula, and strangers fill these cells.
@@ -47,7 +47,6 @@ def command(
 ) -> int:
     """Write WHAT to stdout or --out, one row at a time, also while a server is running.
 
-    WHAT is leads, events, ledger, transitions, assignments, journeys, tasks or deliveries.
     Events come in the order of their deciding, as `backtest` reads them.
     """
     from engine.network.ruleset import Ruleset

@@ -35,6 +35,10 @@ VERBS: Final = {
     "deliveries": "engine.cli.deliveries",
     "import": "engine.cli.import_",
     "quarantine": "engine.cli.quarantine",
+    "lead": "engine.cli.lead",
+    "pool": "engine.cli.pool",
+    "task": "engine.cli.task",
+    "inbox": "engine.cli.inbox",
     "merge": "engine.cli.merge",
     "unmerge": "engine.cli.unmerge",
     "export": "engine.cli.export",
@@ -43,6 +47,7 @@ VERBS: Final = {
     "doctor": "engine.cli.doctor",
     "report": "engine.cli.report",
     "token": "engine.cli.token",
+    "user": "engine.cli.user",
     "audit": "engine.cli.audit",
     "forget": "engine.cli.forget",
 }

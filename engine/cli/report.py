@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Named here too, so that --help needs no database library; a test compares.
 NAMES = (
     *("funnel", "sources", "stages", "cycle", "people", "losses", "nurture", "attribution"),
-    *("scores", "rules", "goals", "weekly"),
+    *("scores", "rules", "goals", "weekly", "channels"),
 )
 _BAR = 20
 _WIDEST = 1_000
@@ -42,9 +42,9 @@ _WIDEST = 1_000
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["text", "json", "csv", "html"]),
+    type=click.Choice(["text", "json", "csv", "html", "pdf"]),
     default="text",
-    help="How to print: text, json, csv, or html, a page to print.",
+    help="How to print: text, json, csv, html, a page to print, or pdf.",
 )
 @config_option
 @db_option
@@ -61,7 +61,7 @@ def command(
     reader = Reader(database(ruleset.definitions, db), ruleset.default_model)
     names = {"since": "from", "until": "to"}
     query = {names.get(k, k): v for k, v in asked.items() if v is not None}
-    query |= {"lang": lang, "format": format if format in ("csv", "html") else "json"}
+    query |= {"lang": lang, "format": format if format in ("csv", "html", "pdf") else "json"}
     instant = time.time_ns() // 1_000_000 if now is None else parse_instant(now)
     try:
         found = REPORTS[name](reader, ruleset, query, instant)
@@ -72,7 +72,7 @@ def command(
 
 
 def _show(found: Any, name: str, format: str, lang: str) -> None:
-    if isinstance(found, str):
+    if isinstance(found, (str, bytes)):
         click.echo(found, nl=False)
     elif format == "json":
         import msgspec

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from engine.host.digest import About, written
 from engine.host.limits import CONCURRENCY
 from engine.host.linking import tracked, with_links
 from engine.host.plugins import Plugins
@@ -20,7 +21,17 @@ from engine.host.templates.typesetting import BadTemplate
 from engine.host.withholding import Withheld, withheld
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
-from engine.plugin import Action, ActionContext, Delivered, Failed, OutgoingDelivery, Result, Retry
+from engine.plugin import (
+    Action,
+    ActionContext,
+    Delivered,
+    Failed,
+    OutgoingDelivery,
+    Result,
+    Retry,
+    settled,
+)
+from engine.store.digests import Carried
 from engine.store.outbox import Leased
 
 logger = logging.getLogger("leadrules.delivery")
@@ -72,7 +83,7 @@ class Attempts:
         self._threads.shutdown(wait=False)
 
     async def prepare(
-        self, ruleset: Ruleset, leased: Leased, lead: Lead | None, clock: Callable[[], int]
+        self, ruleset: Ruleset, leased: Leased, about: About, clock: Callable[[], int]
     ) -> Prepared | Attempt:
         """Return what to hand over, or why that is not possible; ``clock`` tells the instant."""
         connection = ruleset.definitions.server.connections.get(leased.connection)
@@ -81,14 +92,14 @@ class Attempts:
         action = self._plugins.actions.get(connection.plugin)
         if action is None:
             return Attempt(Failed(f'there is no plugin "{connection.plugin}"'))
-        if lead is None:
+        if not about:
             return Attempt(Failed("the lead does not exist any more"), action.receipt)
-        kept = withheld(ruleset, connection, action, leased, lead, clock())
+        kept = withheld(ruleset, connection, action, leased, about, clock())
         if kept is not None:
             return Attempt(kept, action.receipt)
         try:
-            to = _address(ruleset, action, leased, lead)
-            rendered = await self._render(ruleset, leased, lead, clock())
+            to = _address(ruleset, action, leased, about)
+            rendered = await self._render(ruleset, leased, about, clock())
         except (BadTemplate, _NoAddress) as error:
             return Attempt(Failed(str(error)), action.receipt)
         except PressBusy as error:
@@ -104,7 +115,11 @@ class Attempts:
             connection.plugin, action, _outgoing(leased, rendered, to), context, rendered
         )
 
-    async def _render(self, ruleset: Ruleset, leased: Leased, lead: Lead, now: int) -> Rendered:
+    async def _render(
+        self, ruleset: Ruleset, leased: Leased, about: Lead | list[Carried], now: int
+    ) -> Rendered:
+        if isinstance(about, list):
+            return written(about)
         if self._renderer is None or self._renderer.ruleset is not ruleset:
             self._renderer = Renderer(ruleset, self._press)
         message = None
@@ -114,7 +129,7 @@ class Attempts:
                 raise BadTemplate(f'there is no message "{leased.message}" any more')
         render, params = self._renderer.render, with_links(ruleset, leased, now)
         loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(self._threads, render, message, params, lead)
+        made = await loop.run_in_executor(self._threads, render, message, params, about)
         html = tracked(made.html, ruleset, leased, now)
         return msgspec.structs.replace(made, html=html)
 
@@ -143,7 +158,8 @@ class Attempts:
         plugin, patience = prepared.plugin, self._patience(prepared)
         try:
             async with asyncio.timeout(patience):
-                result: object = await prepared.action.perform(prepared.outgoing, prepared.context)
+                asked = prepared.action.perform(prepared.outgoing, prepared.context)
+                result: object = await settled(asked)
         except TimeoutError:
             return Retry(f'plugin "{plugin}" gave no answer within {patience:g} s')
         except OSError as error:
@@ -171,13 +187,16 @@ class _NoAddress(Exception):
     """Nobody to send to."""
 
 
-def _address(ruleset: Ruleset, action: Action, leased: Leased, lead: Lead) -> str | None:
+def _address(
+    ruleset: Ruleset, action: Action, leased: Leased, about: Lead | list[Carried]
+) -> str | None:
     """Return the recipient: an address, or a salesperson's id for actions without addresses."""
+    facts = about.facts if isinstance(about, Lead) else {}
     if leased.audience == "owner":
-        return _of_owner(ruleset, action, leased.to or lead.facts.get("owner"))
+        return _of_owner(ruleset, action, leased.person or facts.get("owner"))
     if action.address is None:
         return leased.to
-    address = leased.to or lead.facts.get(action.address)
+    address = leased.to or facts.get(action.address)
     if not address:
         raise _NoAddress(f"the lead has no {action.address}")
     return str(address)

@@ -11,7 +11,7 @@ import msgspec
 from engine.host.plugins import Plugins
 from engine.host.reaching import reach
 from engine.language.definitions import Connection
-from engine.plugin import ActionContext, Delivered, Result, Retry
+from engine.plugin import ActionContext, Delivered, Result, Retry, settled
 
 CHECK_S: Final = 15.0
 
@@ -48,7 +48,7 @@ async def _check(plugins: Plugins, connection: Connection, now: int, timeout_s: 
     context = ActionContext(connection=connection.params, now=now)
     try:
         async with asyncio.timeout(timeout_s):
-            result = await action.check(context)
+            result = await settled(action.check(context))
     except TimeoutError:
         return Checked(connection.name, "warning", f"does not answer within {timeout_s:g} s")
     except OSError as error:

@@ -17,6 +17,7 @@ from engine.host.ids import new_id
 from engine.host.outcome import Outcome
 from engine.language.catalogue import MESSAGE_PROPERTIES, Catalogue, EventType, Field
 from engine.language.instants import MINUTE, BadTime, parse_instant
+from engine.language.taxonomy import SAID
 from engine.machines.directory import Identity
 from engine.machines.state import Event
 from engine.network.screening import Entering, Screen
@@ -31,6 +32,8 @@ MAX_AGENT: Final = 1_000
 RESERVED: Final = ("wake:", "receipt:", "enriched:", "merged:")
 CLIENT: Final = ("ip", "agent")
 _SHORT: Final = Field("text", "string")
+_SAID: Final = frozenset(SAID)
+_FORM: Final = "form_submitted"  # a touch of the channel that it came in by, if that is a source
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -68,6 +71,7 @@ class Door:
         self, catalogue: Catalogue, identities: tuple[str, ...], screen: Screen | None = None
     ) -> None:
         self._events = catalogue.events
+        self._sources = catalogue.sources
         self._outside = tuple(e.name for e in catalogue.events.values() if e.group != ENGINE)
         self._fields = LeadFields(catalogue.fields, identities, screen)
         self._screen = screen
@@ -105,6 +109,7 @@ class Door:
             _nobody(lead.facts, self._fields.identities, faults)
         if faults.items or kind is None:
             return None
+        lead.facts.update(self._placed(lead.facts, channel, kind.name))
         event = Event(
             id=id or new_id(visit.now),
             type=kind.name,
@@ -130,6 +135,17 @@ class Door:
         if scanner is not None:
             return msgspec.structs.replace(event, bot=True, screened={**verdict, "bot": scanner})
         return msgspec.structs.replace(event, screened=verdict) if verdict else event
+
+    def _placed(self, facts: Mapping[str, Any], channel: str, type: str) -> dict[str, str]:
+        """Return where a touch falls in the tree of sources; nothing for what is none.
+
+        It stays with the event, so that a replay finds the same whatever the tree is by then.
+        """
+        tree = self._sources
+        by_itself = type in tree.touches or (type == _FORM and tree.named(channel))
+        if _SAID.isdisjoint(facts) and not by_itself:
+            return {}
+        return tree.placed({name: facts.get(name) for name in SAID}, channel, type)
 
     def _type(self, raw: dict[str, Any], faults: Faults) -> EventType | None:
         name = raw.get("type")

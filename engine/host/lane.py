@@ -17,13 +17,14 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.host import digest
 from engine.host.attempt import Attempt, Attempts, Prepared
 from engine.host.breaker import REST_S
+from engine.host.digest import About
 from engine.host.pacing import RESTING_S, Pace
 from engine.host.settling import Host, Settler, now_of
 from engine.host.stock import Stock
 from engine.language.instants import SECOND, format_instant
-from engine.machines.state import Lead
 from engine.plugin import Failed
 from engine.store import outbox
 from engine.store.database import may_go_later
@@ -204,17 +205,16 @@ class Lane:
         for each in picked:
             self._pace.began(each.key, mono)
             self._busy[each.key] = each.deadline_at is not None
-        loop, read = asyncio.get_running_loop(), self._host.reader.states
-        ids = [each.lead for each in picked]
+        loop, reader = asyncio.get_running_loop(), self._host.reader
         try:
-            leads = await loop.run_in_executor(self._tools.threads, read, ids)
+            about = await loop.run_in_executor(self._tools.threads, digest.read, reader, picked)
         except Exception:
             for each in picked:
                 self._let_go(each.key)
             await self._stock.return_leases([each.key for each in picked])
             raise
         for each in picked:
-            task = asyncio.create_task(self._deliver(each, leads.get(each.lead)))
+            task = asyncio.create_task(self._deliver(each, about[each.key]))
             self._running[each.key] = task
 
     def _let_go(self, key: str) -> None:
@@ -223,10 +223,10 @@ class Lane:
         self._pace.breaker.ended(key)
         self._stir()
 
-    async def _deliver(self, leased: Leased, lead: Lead | None) -> None:
+    async def _deliver(self, leased: Leased, about: About) -> None:
         try:
             try:
-                attempt = await self._attempt(leased, lead)
+                attempt = await self._attempt(leased, about)
                 self._pace.judge(leased.key, attempt, time.monotonic())
             finally:
                 self._let_go(leased.key)
@@ -244,16 +244,16 @@ class Lane:
     async def _expire(self, leased: Leased) -> None:
         self._results[await self._tools.settler.expire(leased)] += 1
 
-    async def _attempt(self, leased: Leased, lead: Lead | None) -> Attempt:
+    async def _attempt(self, leased: Leased, about: About) -> Attempt:
         try:
             attempts, host = self._tools.attempts, self._host
-            prepared = await attempts.prepare(host.ruleset, leased, lead, lambda: now_of(host))
+            prepared = await attempts.prepare(host.ruleset, leased, about, lambda: now_of(host))
         except Exception as error:
             logger.exception("a delivery cannot be prepared")
             return Attempt(Failed(f"it cannot be prepared: {type(error).__name__}"))
         if not isinstance(prepared, Prepared):
             return prepared
-        if leased.attempt == 1 and not leased.retries:
+        if leased.attempt == 1 and not leased.retries and not leased.reason:
             now = prepared.context.now
             self._handovers.append(max(0, now - leased.queued_at) / SECOND)
         return await self._tools.attempts.perform(prepared)

@@ -15,7 +15,7 @@ from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins, names_of
 from engine.language.instants import SECOND, format_instant
 from engine.network.ruleset import Ruleset
-from engine.plugin import Channel, Poll, Polled
+from engine.plugin import Channel, Deliveries, Poll, Polled
 from engine.store import meta
 
 logger = logging.getLogger("leadrules.channel")
@@ -52,8 +52,9 @@ class Standing(msgspec.Struct):
 class Polling:
     """Asks each channel with settings that can be asked, at its own pace, until it is stopped."""
 
-    def __init__(self, host: Host, plugins: Plugins) -> None:
+    def __init__(self, host: Host, plugins: Plugins, deliveries: Deliveries | None = None) -> None:
         self._host = host
+        self._deliveries = deliveries
         self._channels = {n: c for n, c in plugins.channels.items() if can_poll(c)}
         self._standings: dict[str, Standing] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,6 +113,7 @@ class Polling:
             fields=names.fields,
             events=names.events,
             now=self._host.clock.now(),
+            deliveries=self._deliveries,
         )
         async with asyncio.timeout(LOOK_S):
             found: object = await channel.poll(poll)

@@ -174,11 +174,7 @@ def shown(name: str) -> str:
 
 def find_member(ruleset: Ruleset, id: str | None) -> Member | None:
     """Return a salesperson of any team by id, or None."""
-    for team in ruleset.definitions.routing.teams.values():
-        for member in team.members:
-            if member.id == id:
-                return member
-    return None
+    return ruleset.definitions.routing.member(id)
 
 
 def _owner(member: Member) -> dict[str, Any]:

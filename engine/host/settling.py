@@ -19,6 +19,7 @@ from engine.network.ruleset import Ruleset
 from engine.plugin import Delivered, Failed, Misconfigured, Retry
 from engine.store import outbox
 from engine.store.database import may_go_later
+from engine.store.digests import NO_LEAD
 from engine.store.outbox import Leased
 from engine.store.reading import Reader
 from engine.store.receipts import Finished
@@ -26,6 +27,7 @@ from engine.store.receipts import Finished
 logger = logging.getLogger("leadrules.delivery")
 
 _DISK_S: Final = 1.0  # before writing is tried again on a disk that did not take it
+_FAILED: Final = Failed("")  # of which nothing more is known
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], None]
 
@@ -123,7 +125,7 @@ class Settler:
         # is there without its outcome.
         await asyncio.gather(
             self._written(self._ending(leased, attempt, finished)),
-            self.tell(finished, attempt.receipt),
+            self.tell(finished, attempt.receipt, _failure(leased, attempt)),
         )
         return status
 
@@ -161,26 +163,37 @@ class Settler:
         for finished in closed:
             await self.tell(finished, receipt(finished.connection))
 
-    async def tell(self, finished: Finished, sent: str) -> None:
-        """Tell the lead's journey. Its id is unique, so that telling twice does no harm."""
+    async def tell(self, finished: Finished, sent: str, failed: Failed = _FAILED) -> None:
+        """Tell the lead's journey. Its id is unique, so that telling twice does no harm.
+
+        ``sent`` is the event for what was delivered, ``failed`` has that for what was not.
+        """
         if finished.status != "delivered":
             what = finished.message or finished.connection
             logger.warning(
                 "the delivery of %s for lead %s is %s", what, finished.lead, finished.status
             )
+        if finished.lead == NO_LEAD:
+            return
         event = Event(
             id=finished.receipt_id,
             type={"delivered": sent, "blocked": "message_blocked"}.get(
-                finished.status, "message_failed"
+                finished.status, failed.event
             ),
             at=self._host.clock.now(),
-            properties=_properties(finished),
+            properties={**failed.properties, **_properties(finished)},
             channel="engine",
         )
         outcome = await self._host.submit_event(event, finished.lead)
         while outcome.status == "overloaded":
             await asyncio.sleep(_DISK_S)
             outcome = await self._host.submit_event(event, finished.lead)
+
+
+def _failure(leased: Leased, attempt: Attempt) -> Failed:
+    """Return what a failure says of the lead; one of a note to a salesperson says nothing."""
+    result = attempt.result
+    return result if isinstance(result, Failed) and leased.audience == "lead" else _FAILED
 
 
 def _properties(finished: Finished) -> dict[str, Any]:

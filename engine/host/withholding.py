@@ -10,9 +10,11 @@ import msgspec
 
 from engine.language.definitions import Connection
 from engine.machines import policy
+from engine.machines.people import telling
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
 from engine.plugin import Action
+from engine.store.digests import Carried
 from engine.store.outbox import Leased
 
 
@@ -24,13 +26,22 @@ class Withheld(msgspec.Struct, frozen=True):
 
 
 def withheld(
-    ruleset: Ruleset, connection: Connection, action: Action, leased: Leased, lead: Lead, now: int
+    ruleset: Ruleset,
+    connection: Connection,
+    action: Action,
+    leased: Leased,
+    lead: Lead | list[Carried],
+    now: int,
 ) -> Withheld | None:
     """Return what keeps a delivery back, None when nothing does.
 
-    Notes to salespeople, and actions that address nobody, are nobody's to refuse.
+    Notes to salespeople wait for the end of their quiet hours; these, and actions that address
+    nobody, are nobody's to refuse.
     """
-    if leased.audience != "lead":
+    if leased.person is not None:
+        until = telling.quiet_until(ruleset, leased.person, leased.kind, now)
+        return None if until is None else Withheld(policy.QUIET, until)
+    if leased.audience != "lead" or not isinstance(lead, Lead):
         return None
     message = ruleset.definitions.messages.get(leased.message or "")
     fact = (message.to if message else None) or action.address

@@ -12,6 +12,7 @@ import msgspec
 
 from engine.language.instants import BadTime, parse_instant
 from engine.language.places import place
+from engine.language.taxonomy import Taxonomy
 
 Value = Any  # str | int | float | bool | list[str]: what a checked field may hold
 
@@ -83,7 +84,13 @@ class BadValue(ValueError):
 class Catalogue:
     """All fields and event types of one configuration. Immutable once built."""
 
-    def __init__(self, fields: Mapping[str, Field], events: Mapping[str, EventType]) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, Field],
+        events: Mapping[str, EventType],
+        sources: Taxonomy | None = None,
+    ) -> None:
+        self.sources = sources or Taxonomy()
         self.fields = dict(fields)
         self.events = dict(events)
         self.behaviour = frozenset(e.name for e in self.events.values() if e.behaviour)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.language.diagnostic import Source
+from engine.language.notices import Notices
 from engine.language.rules import Condition, Span, Struct
 from engine.language.sending import MARKETING, Linking
 from engine.language.serving import Serving
@@ -36,6 +37,7 @@ class Member(Struct, frozen=True, kw_only=True):
     calendar: str | None = None  # the working hours in which leads are given to them
     level: str | None = None
     languages: tuple[str, ...] = ()
+    notices: Notices = Notices()
 
 
 class Team(Struct, frozen=True, kw_only=True):
@@ -122,12 +124,24 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 
 class Routing(Struct, frozen=True, kw_only=True):
-    """Teams, the rules that choose among them, clocks and pools."""
+    """Teams, the rules that choose among them, clocks and pools.
+
+    ``notices`` are for people who are in no team, such as a supervisor.
+    """
 
     teams: Mapping[str, Team]
     rules: tuple[Route, ...]
     slas: tuple[Sla, ...]
     pools: Mapping[str, Pool]
+    notices: Notices = Notices()
+
+    def member(self, id: str | None) -> Member | None:
+        """Return a salesperson of any team by id, or None."""
+        for team in self.teams.values():
+            for member in team.members:
+                if member.id == id:
+                    return member
+        return None
 
 
 # --- journeys --------------------------------------------------------------------------------

@@ -225,7 +225,9 @@ class _Loader:
             self.parts["journeys"], names, connections
         )
         intake = self._intake(scope)
-        reporting = ReportsBuilder(self.found, scope.stages).build(self.parts["reports"])
+        reporting = ReportsBuilder(
+            self.found, scope.stages, catalogue.sources, self._read_beside
+        ).build(self.parts["reports"])
         check_cycles(models, scope.default_model, lifecycle.stages, self.found)
         if not (models and lifecycle.stages and routing.rules):
             return None
@@ -295,7 +297,14 @@ class _Loader:
         return IntakeBuilder(known, self.found).build(parts, self._read_list)
 
     def _read_list(self, part: Part, file: str) -> tuple[str, str] | None:
-        """Return (the path to show, the text) of a list; it stands in the folder."""
+        """Return (the path to show, the text) of a list, which is part of the rules."""
+        read = self._read_beside(part, file)
+        if read is not None:
+            self.lists[file] = [entry.text for entry in lines(read[1])]
+        return read
+
+    def _read_beside(self, part: Part, file: str) -> tuple[str, str] | None:
+        """Return (the path to show, the text) of a file that stands in the folder."""
         path = Path(self.folder, file)
         if ".." in Path(file).parts or Path(file).is_absolute():
             text = f'"{file}" leads out of the configuration'
@@ -309,7 +318,6 @@ class _Loader:
         text_of = read_text(path, str(path), self.found)
         if text_of is None:
             return None
-        self.lists[file] = [entry.text for entry in lines(text_of)]
         self.texts.append(Document(str(path), text_of))
         return str(path), text_of
 

@@ -29,10 +29,11 @@ DAY: Final = 86_400_000
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What was spent, on a source, a campaign of it, or all leads where both are None.
+    """What was spent: on a source, a campaign, a kind of source; on all leads where none is given.
 
-    ``amount`` is spread evenly over the days from ``first`` to ``last``, both included;
-    ``per_lead`` is for each lead made in them, and None days are without an end.
+    ``kind`` is a path in the tree of sources. ``rate`` is what one unit of the amount is worth in
+    the currency of reports. ``amount`` is spread evenly over the days from ``first`` to ``last``,
+    both included; ``per_lead`` is for each lead made in them, and None days are without an end.
     """
 
     source: str | None
@@ -43,6 +44,8 @@ class Cost(msgspec.Struct, frozen=True):
     last: date | None
     label: str | None
     place: Source
+    kind: tuple[str, ...] = ()
+    rate: int | float = 1
 
 
 class Goal(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from engine.language.instants import SECOND
+from engine.language.instants import HOUR, SECOND
 
 # What a holder of a token may do, least first; what each means is in engine/server/roles.py.
 ROLES: Final = ("ingest", "read", "sales", "ops", "admin")
@@ -48,6 +48,66 @@ class Token(msgspec.Struct, frozen=True):
     member: str | None = None
 
 
+class Grant(msgspec.Struct, frozen=True):
+    """What somebody may do whom a provider vouches for; of several the first that fits counts.
+
+    It fits where each claim in ``when`` is one of its values or, being a list, has one; without
+    any, everybody. The role ``sales`` is for ``member``, or for the one whose id or e-mail
+    ``member_claim`` gives.
+    """
+
+    role: str
+    when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    member: str | None = None
+    member_claim: str | None = None
+
+
+class Oidc(msgspec.Struct, frozen=True, kw_only=True):
+    """Sign-in by an OpenID provider. ``url`` is where browsers reach this server.
+
+    ``name_claim`` says what a person is called in the audit.
+    """
+
+    url: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    grants: tuple[Grant, ...]
+    label: str | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    name_claim: str = "email"
+    allow_private: bool = False
+
+
+class WecomScan(msgspec.Struct, frozen=True, kw_only=True):
+    """Sign-in by a code that people scan with WeCom; its one claim is ``userid``.
+
+    ``login`` is the page with the code, ``endpoint`` WeCom's interface, where it is not Tencent's.
+    """
+
+    url: str
+    corp_id: str
+    agent_id: str
+    secret: str
+    grants: tuple[Grant, ...]
+    label: str | None = None
+    login: str = "https://login.work.weixin.qq.com"
+    endpoint: str = "https://qyapi.weixin.qq.com"
+    allow_private: bool = False
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """How people come into the console, beside tokens; spans in milliseconds.
+
+    A session ends ``lasts`` after it began, and when nobody used it for ``idle``.
+    """
+
+    idle: int = 4 * HOUR
+    lasts: int = 12 * HOUR
+    oidc: Oidc | None = None
+    wecom: WecomScan | None = None
+
+
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """Access, limits and logs. ``rates`` are per ``token``, ``address`` and ``capture``.
 
@@ -62,3 +122,4 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     proxies: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     logs: str = "text"
+    sign_in: SignIn = SignIn()

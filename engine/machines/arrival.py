@@ -13,10 +13,12 @@ from engine.machines import bots
 from engine.machines.profile import CONSENT, ENRICHED
 from engine.machines.routine import Brief, Draft, counted, graded, score
 from engine.machines.state import Decision, Event, Happening, Lead, Number
+from engine.machines.touches import MARK
 from engine.network.direct import Direct
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
 
+_AT_LENGTH: Final = (CONSENT, MARK)
 _APART: Final = frozenset({ENRICHED, *bots.REMEMBERED})
 
 
@@ -114,7 +116,7 @@ def _take(draft: Draft) -> bool:
     draft.lead.profile_at = event.at
     derived = draft.ruleset.derived_from
     for name, value in event.lead.items():
-        if name == "tags" or name.startswith(CONSENT):
+        if name == "tags" or name.startswith(_AT_LENGTH):
             return False
         if name in derived and not event.lead.keys() >= set(derived[name]):
             return False

@@ -221,7 +221,8 @@ def _hand_over(work: Work, rule: JourneyRule, step: StepRule, other: str) -> str
 def _arrive(work: Work, rule: JourneyRule, step: StepRule) -> None:
     enrolment = work.lead.journeys[rule.id]
     id = step.definition.id
-    save(work, msgspec.structs.replace(enrolment, step=id, arrived_at=work.now))
+    late = work.now - work.moment
+    save(work, msgspec.structs.replace(enrolment, step=id, arrived_at=work.now, late=late))
     work.happen("journey_step", journey=rule.id, step=id, does=step.definition.kind)
 
 
@@ -291,7 +292,11 @@ def timer_due(work: Work, id: str) -> None:
 
 def answered(work: Work) -> None:
     """The team machine has answered: whoever waits at a route step goes on."""
+    moment = work.moment
     for rule in _active(work):
-        step = rule.steps.get(work.lead.journeys[rule.id].step or "")
+        enrolment = work.lead.journeys[rule.id]
+        step = rule.steps.get(enrolment.step or "")
         if step is not None and step.definition.kind == "route":
+            work.moment = work.now - enrolment.late
             walk(work, rule, _pass(work, rule, step, step.definition.next))
+    work.moment = moment

@@ -117,6 +117,7 @@ def decide_at_length(
 
 def _catch_up(work: Work) -> None:
     """Judge what history left, and meet the deadlines that have come."""
+    moment, work.moment = work.moment, work.now
     if work.lead.journeys:
         adopting.adopt(work)
     if work.lead.unjudged:
@@ -124,6 +125,7 @@ def _catch_up(work: Work) -> None:
     timers = work.lead.timers
     if timers and min(timers.values()) <= work.now:
         _meet_deadlines(work)
+    work.moment = moment
 
 
 def _begin(work: Work) -> None:
@@ -148,7 +150,7 @@ def _meet_deadlines(work: Work) -> None:
         due, name = min((due, name) for name, due in work.lead.timers.items())
         if due > work.present:
             break
-        work.now = due
+        work.now = work.moment = due
         work.arm(name, None)
         _deadline(work, name)
         if work.changed or work.queue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.machines.state import Event
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import StageRule
+from engine.network.ruleset import Ruleset
 
 
 def start(work: Work) -> None:
@@ -40,7 +41,11 @@ def stages_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
 
 def allowed(work: Work, stage: StageRule) -> str | None:
     """Return why the lead may not enter ``stage`` from where it is, None if it may."""
-    present = work.facts.get("stage")
+    return barred(work.ruleset, work.facts.get("stage"), stage)
+
+
+def barred(ruleset: Ruleset, present: str | None, stage: StageRule) -> str | None:
+    """Return why a lead in the stage ``present`` may not enter ``stage``, None if it may."""
     definition = stage.definition
     if present == definition.id:
         return f"the lead is already in stage {definition.id}"
@@ -48,7 +53,7 @@ def allowed(work: Work, stage: StageRule) -> str | None:
         if present in definition.enter_from:
             return None
         return f"{definition.id} is entered from {', '.join(definition.enter_from)}, not {present}"
-    current = work.ruleset.stages.get(present) if present else None
+    current = ruleset.stages.get(present) if present else None
     if current is not None and current.definition.final:
         return f"{present} is final"
     return None
@@ -59,13 +64,16 @@ def reachable(work: Work) -> list[str]:
     return [id for id, stage in work.ruleset.stages.items() if allowed(work, stage) is None]
 
 
-def enter(work: Work, stage: str, reason: str, rule: str | None = None) -> None:
-    """Enter a stage that is another than the present one, and date it."""
+def enter(work: Work, stage: str, reason: str, **cause: str) -> None:
+    """Enter a stage that is another than the present one, and date it.
+
+    ``cause`` is the stage's own ``rule``, or the ``journey`` and ``step`` that set it.
+    """
     previous = work.facts.get("stage")
     work.lead.stages = {**work.lead.stages, stage: work.now}
     work.set_fact("stage", stage)
     change = {"from": previous, "to": stage, "reason": reason}
-    work.happen("stage", **change, rule=rule, by=work.event.by)
+    work.happen("stage", **change, **cause, by=work.event.by)
     if work.event.type != "stage_changed":
         work.occur("stage_changed", **change)
 

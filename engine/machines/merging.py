@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from engine.machines import team
+from engine.machines import team, touches
 from engine.machines.balance import REASON, Key, Sums, by_dimension, corrections, dimensions, sums
 from engine.machines.lead import decide, new_lead
 from engine.machines.scoring import EXPIRY
@@ -116,7 +116,8 @@ def _start(survivor: Side, absorbed: Side) -> Lead | None:
         return absorbed.start and replace(absorbed.start, id=survivor.lead.id)
     if absorbed.start is None:
         return survivor.start
-    filled = {k: v for k, v in absorbed.start.facts.items() if k.startswith("lead.")}
+    known = survivor.start.facts
+    filled = {k: v for k, v in absorbed.start.facts.items() if _fills(known, k)}
     return replace(survivor.start, facts={**filled, **survivor.start.facts})
 
 
@@ -228,7 +229,7 @@ def _facts(ruleset: Ruleset, one: Lead, survivor: Lead, absorbed: Lead) -> dict[
     told = {**absorbed.facts, **survivor.facts}
     for name in {*by_journeys, *_UNITED}:
         facts.pop(name, None)
-    facts |= {k: v for k, v in told.items() if k.startswith("lead.") and k not in facts}
+    facts |= {k: v for k, v in told.items() if k not in facts and _fills(facts, k)}
     for name in _UNITED:
         both = [*survivor.facts.get(name, ()), *absorbed.facts.get(name, ())]
         if both:
@@ -238,6 +239,11 @@ def _facts(ruleset: Ruleset, one: Lead, survivor: Lead, absorbed: Lead) -> dict[
         if name.startswith("grade.") or (name == "grade" and "override.grade" not in facts):
             facts[name] = value
     return facts
+
+
+def _fills(facts: Mapping[str, Any], name: str) -> bool:
+    """Whether a lead may take a fact over from the other: not half a touch beside its own."""
+    return name.startswith("lead.") and not touches.is_settled(facts, name)
 
 
 def _fact(field: str) -> str:

@@ -7,7 +7,6 @@ much may have happened while a delivery waited for its provider.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
@@ -16,7 +15,7 @@ import msgspec
 
 from engine.language.definitions import Message
 from engine.language.handling import Connection
-from engine.language.instants import format_duration, format_instant, to_datetime, to_instant
+from engine.language.instants import format_duration, format_instant
 from engine.language.sending import (
     EVERYTHING,
     TRANSACTIONAL,
@@ -25,14 +24,13 @@ from engine.language.sending import (
     channel_of,
 )
 from engine.language.zones import is_zone
+from engine.machines.quiet import quiet_end
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
 
-STALE: Final = "stale: its moment passed while the engine was not running"
 QUIET: Final = "quiet hours"
 LEAST_KEPT: Final = 20  # sends remembered whatever their age, for caps that are added later
 MOST_KEPT: Final = 1_000
-_MOST_WINDOWS: Final = 30  # quiet hours that follow on one another
 # Where a channel finds a lead, for messages that do not say.
 ADDRESSES: Final = {"email": "lead.email", "sms": "lead.phone", "wecom": "lead.wecom_id"}
 
@@ -75,7 +73,8 @@ def judge(
     """Return whether a step may send its message at ``present``.
 
     ``since`` is when it was first meant to go out, ``due`` the instant of the step or of the end
-    of the quiet hours that it waited for: later than that only because nothing ran.
+    of the quiet hours that it waited for. It is later than that only because nothing ran, or
+    because the event came late that led to the step.
     """
     to = lead.facts.get(message.to) if message.to else None
     if message.to and not to:
@@ -85,7 +84,7 @@ def judge(
     if reason is not None:
         return Verdict(reason)
     if present - due > message.stale_after:
-        return Verdict(STALE)
+        return Verdict(f"stale: its moment was {format_instant(due)}")
     until = quiet_until(ruleset, lead, intended, present)
     if until is not None:
         if until - since > message.stale_after:
@@ -158,15 +157,7 @@ def _given_at(lead: Lead, topic: str | None) -> int:
 def quiet_until(ruleset: Ruleset, lead: Lead, intended: Intended, now: int) -> int | None:
     """Return when the quiet hours end in which ``now`` lies, None outside of them."""
     hours = [each for each in ruleset.definitions.sending.quiet if _concerns(each, intended)]
-    if not hours:
-        return None
-    zone, at = zone_of(ruleset, lead), now
-    for _ in range(_MOST_WINDOWS):
-        end = max((_end(each, zone, at) for each in hours), default=at)
-        if end <= at:
-            break
-        at = end
-    return at if at > now else None
+    return quiet_end(hours, zone_of(ruleset, lead), now) if hours else None
 
 
 def zone_of(ruleset: Ruleset, lead: Lead) -> ZoneInfo:
@@ -184,26 +175,6 @@ def _concerns(hours: QuietHours, intended: Intended) -> bool:
     if intended.transactional and not hours.transactional:
         return False
     return not hours.channels or intended.channel in hours.channels
-
-
-def _end(hours: QuietHours, zone: ZoneInfo, at: int) -> int:
-    """Return when the quiet hours around ``at`` end, ``at`` when it lies in none."""
-    today = to_datetime(at).astimezone(zone).date()
-    for day in (today - timedelta(days=1), today):
-        if hours.days and day.weekday() not in hours.days:
-            continue
-        last = day if hours.end > hours.start else day + timedelta(days=1)
-        end = max(_instants(last, hours.end, zone))
-        if min(_instants(day, hours.start, zone)) <= at < end:
-            return end
-    return at
-
-
-def _instants(day: date, minute: int, zone: ZoneInfo) -> list[int]:
-    """Return both instants of a wall time: they differ when clocks are put forward or back then."""
-    day, minute = (day + timedelta(days=1), 0) if minute == 24 * 60 else (day, minute)
-    wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
-    return [to_instant(wall.replace(fold=fold)) for fold in (0, 1)]
 
 
 # --- frequency -----------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from engine.language.catalogue import BadValue, convert
 from engine.language.instants import parse_instant
+from engine.language.taxonomy import PLACED
+from engine.machines import touches
 from engine.machines.state import Event
 from engine.machines.steps import add_tags
 from engine.machines.work import Work
@@ -20,10 +22,14 @@ def take_fields(work: Work, event: Event) -> None:
     What an enricher found fills gaps too, save in the fields that its event names.
     """
     fills = event.at < work.lead.profile_at or event.type == ENRICHED
+    fields = event.lead
+    if touches.MARK in fields and not event.bot:
+        touches.take(work, event, fills)
+        fields = {name: value for name, value in fields.items() if name not in PLACED}
     stronger = event.properties.get("overwrite", ()) if event.type == ENRICHED else ()
-    if event.type != ENRICHED:
+    if fields and event.type != ENRICHED:
         work.lead.profile_at = max(event.at, work.lead.profile_at)
-    for name, value in event.lead.items():
+    for name, value in fields.items():
         if name == "tags":
             add_tags(work, value)
         elif name.startswith(CONSENT):

@@ -44,6 +44,7 @@ class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A lead's way through one journey. ``done`` dates every step passed, by step id.
 
     ``version`` is that of the definition it goes by, ``variants`` are the ways it got, by split.
+    ``late`` is how many ms the event came late that led to this step; 0 after a wait.
     """
 
     journey: str
@@ -56,6 +57,7 @@ class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     entered_by: str = ""  # the id of the event that led in; part of delivery keys
     version: str = ""
     variants: dict[str, str] = {}
+    late: int = 0
 
 
 class Clock(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -126,7 +128,8 @@ class Lead(msgspec.Struct, omit_defaults=True, gc=False):
     contacted_at: int = 0  # the latest follow-up by a person
     # SLAs that stand still: since when, and what would have been due then, by clock or rung
     halted: dict[str, list[Any]] = {}
-    todos: dict[str, list[Any]] = {}  # [title, owner] of to-dos that somebody is reminded of
+    # [title, owner, due] of to-dos that somebody is reminded of; older ones have no due
+    todos: dict[str, list[Any]] = {}
 
     if TYPE_CHECKING:
 
@@ -166,7 +169,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``key`` is the idempotency key, derived from lead, event and step, so that a repeated
     decision repeats it. ``connection`` names a configured action. ``status`` is queued,
-    or blocked with the ``reason``.
+    blocked, or collected for the digest at ``due``, with the ``reason``. What is queued goes out
+    at ``due``, None: at once. ``kind`` is what a note to a person is about.
     """
 
     key: str
@@ -181,6 +185,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     step: str | None = None
     status: str = "queued"
     reason: str = ""
+    kind: str = ""
+    due: int | None = None
 
 
 class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 
 from engine.language.instants import format_instant
 from engine.machines import lifecycle, policy, splits, waits
+from engine.machines.people import notes, todos
 from engine.machines.state import Delivery, Enrolment, Event, Task
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import JourneyRule, StepRule
@@ -80,10 +81,11 @@ def _send(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     message = work.ruleset.definitions.messages.get(named)
     if message is None:  # an old journey outlives what it sent
         place = {"journey": rule.id, "step": step.definition.id}
-        work.happen("message_blocked", message=named, **place, reason=_GONE)
+        _blocked(work, message=named, **place, reason=_GONE)
         return step.definition.next
-    arrived = work.lead.journeys[rule.id].arrived_at
-    verdict = policy.judge(work.ruleset, work.lead, message, arrived, work.now, work.present)
+    enrolment = work.lead.journeys[rule.id]
+    since, due = enrolment.arrived_at - enrolment.late, work.moment
+    verdict = policy.judge(work.ruleset, work.lead, message, since, due, work.present)
     about = {"message": message.id, "journey": rule.id, "step": step.definition.id}
     if verdict.until is not None:
         until = format_instant(verdict.until)
@@ -91,8 +93,7 @@ def _send(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
         return Waiting(verdict.until)
     reason = verdict.reason
     if reason:
-        work.happen("message_blocked", **about, reason=reason)
-        work.occur("message_blocked", **about, reason=reason)
+        _blocked(work, **about, reason=reason)
     else:
         work.lead.sends = policy.remembered(work.ruleset, work.lead, message, work.present)
     work.deliver(
@@ -112,23 +113,28 @@ def _send(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     return step.definition.next
 
 
+def _blocked(work: Work, **about: str) -> None:
+    """Tell the timeline and the rules of a message that is not sent."""
+    work.happen("message_blocked", **about)
+    work.occur("message_blocked", **about)
+
+
 def _do(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     with_ = step.definition.with_
     params: dict[str, Any] = dict(with_.get("with", {}))
-    to_owner = params.get("to") == "owner"
-    work.deliver(
-        Delivery(
-            key=_key(work, rule, step),
-            lead=work.lead.id,
-            connection=with_["connection"],
-            at=work.now,
-            params=params,
-            audience="owner" if to_owner else "lead",
-            to=work.facts.get("owner") if to_owner else None,
-            journey=rule.id,
-            step=step.definition.id,
-        )
+    delivery = Delivery(
+        key=_key(work, rule, step),
+        lead=work.lead.id,
+        connection=with_["connection"],
+        at=work.now,
+        params=params,
+        journey=rule.id,
+        step=step.definition.id,
     )
+    if params.get("to") == "owner":
+        notes.by_journey(work, delivery)
+    else:
+        work.deliver(delivery)
     return step.definition.next
 
 
@@ -136,19 +142,21 @@ def _task(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
     with_ = step.definition.with_
     to = with_.get("to", "owner")
     due = with_.get("due")
-    work.give_task(
-        Task(
-            id=_key(work, rule, step),
-            lead=work.lead.id,
-            title=with_["title"],
-            created_at=work.now,
-            owner=work.facts.get("owner") if to == "owner" else to,
-            due=waits.deadline(work, due, work.now) if due is not None else None,
-            priority=with_.get("priority", "normal"),
-            journey=rule.id,
-            step=step.definition.id,
-        )
+    task = Task(
+        id=_key(work, rule, step),
+        lead=work.lead.id,
+        title=with_["title"],
+        created_at=work.now,
+        owner=work.facts.get("owner") if to == "owner" else to,
+        due=waits.deadline(work, due, work.now) if due is not None else None,
+        priority=with_.get("priority", "normal"),
+        journey=rule.id,
+        step=step.definition.id,
     )
+    if with_.get("remind"):
+        todos.give(work, task)
+    else:
+        work.give_task(task)
     if step.definition.events:  # its outcome is waited for
         return _wait(work, rule, step)
     return step.definition.next
@@ -203,7 +211,8 @@ def _set(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
         there = work.ruleset.stages.get(stage)
         refusal = lifecycle.allowed(work, there) if there is not None else _GONE
         if refusal is None:
-            lifecycle.enter(work, stage, reason=f"journey {rule.id}", rule=step.definition.id)
+            cause = {"journey": rule.id, "step": step.definition.id}
+            lifecycle.enter(work, stage, reason=f"journey {rule.id}", **cause)
         else:
             work.happen("stage_refused", to=stage, reason=refusal, journey=rule.id)
     return step.definition.next
@@ -247,11 +256,9 @@ def _route(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:
 
 
 def _keeps(work: Work) -> bool:
-    """Whether who has the lead keeps it: what the first routing rule that fits says."""
-    for rule in work.ruleset.routes:
-        if rule.when is None or rule.when.holds(work):
-            return rule.definition.sticky
-    return True
+    """Whether who has the lead keeps it: what the first rule that fits says; the last one does."""
+    first = next(r for r in work.ruleset.routes if r.when is None or r.when.holds(work))
+    return first.definition.sticky
 
 
 def _end(work: Work, rule: JourneyRule, step: StepRule) -> Outcome:

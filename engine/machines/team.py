@@ -167,9 +167,8 @@ def _book(teams: Teams, team: str, choice: choosing.Choice, load: int, now: int)
         for member, weight in choice.weights.items():
             book.credits[member] = book.credits.get(member, 0) + weight
         book.credits[chosen.id] -= sum(choice.weights.values())
-    if chosen.per_day is not None:
-        book = claiming.counted(book, chosen.id, now)
-    return Teams({**teams.books, team: book})
+    # Also for who has no limit: they may get one later today.
+    return Teams({**teams.books, team: claiming.counted(book, chosen.id, now)})
 
 
 def _copy(book: TeamBook) -> TeamBook:

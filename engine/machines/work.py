@@ -40,12 +40,13 @@ class Work:
     """One lead being worked on at one instant.
 
     ``now`` is the logical instant: a timer's due time, else the present; ``present`` is
-    the instant at which all this really runs. ``news`` is False for history, which is
-    counted and nothing more. What has ``begun`` already is gone on with.
+    the instant at which all this really runs. ``moment`` is when that happened which is dealt
+    with: it is before ``now`` for an event that arrived late. ``news`` is False for history,
+    which is counted and nothing more. What has ``begun`` already is gone on with.
     """
 
     __slots__ = (
-        *("before", "changed", "decision", "event", "facts", "lead", "news", "now"),
+        *("before", "changed", "decision", "event", "facts", "lead", "moment", "news", "now"),
         *("original", "present", "properties", "queue", "ruleset", "windows"),
     )
 
@@ -68,6 +69,7 @@ class Work:
         self.event = event
         self.now = now
         self.present = now
+        self.moment = min(event.at, now)
         self.news = not event.history
         self.properties: dict[str, Any] = event.properties
         self.before: dict[str, Any] = {}

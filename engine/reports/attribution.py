@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from engine.reports import sources
+from engine.reports import outcomes, sources
 from engine.reports.context import (
     ALWAYS,
     Context,
@@ -80,7 +80,8 @@ MODELS: Final[Mapping[str, tuple[Model, str, str, str, str]]] = {
 def build(context: Context) -> Report:
     """Return the report without its head."""
     currency = context.reporting.currency
-    found = credited(context)
+    deals = outcomes.deals(context)
+    found = credited(context, deals)
     channels = sorted(found, key=lambda name: (-found[name]["linear"], name))
     columns = [
         in_currency(number(key, "money", (zh, en), (how_zh, how_en)), currency)
@@ -97,25 +98,27 @@ def build(context: Context) -> Report:
     named = text("channel", "渠道", "channel")
     tables = [
         Table("channels", TITLE, [named, touched, *columns], rows, None, "bar"),
-        _worth(context),
+        _worth(context, deals),
     ]
     return Report("attribution", TITLE, "", {}, tables=tables)
 
 
-def credited(context: Context) -> dict[str, dict[str, Fraction]]:
+def credited(context: Context, deals: Sequence[Deal]) -> dict[str, dict[str, Fraction]]:
     """Return the revenue credited to each channel by model, and its ``touches``."""
-    deals = sources.deals(context)
     touches = _touches(context, deals)
+    # What a touch gets depends on its place among how many: amounts are added up by these first.
+    amounts: dict[tuple[str, int, int], Decimal] = defaultdict(Decimal)
     found: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for deal in deals:
         before = [channel for at, channel in touches.get(deal.lead, ()) if at <= deal.at]
         channels = before or [deal.source or ""]
-        amount = Fraction(total([deal.amount]))
-        for channel in channels:
+        amount = total([deal.amount])
+        for place, channel in enumerate(channels):
+            amounts[channel, len(channels), place] += amount
             found[channel]["touches"] += 1
+    for (channel, whole, place), amount in amounts.items():
         for name, (model, *_) in MODELS.items():
-            for channel, share in zip(channels, model(len(channels)), strict=True):
-                found[channel][name] += amount * share
+            found[channel][name] += Fraction(amount) * model(whole)[place]
     return found
 
 
@@ -127,10 +130,10 @@ def _touches(context: Context, deals: Sequence[Deal]) -> dict[str, list[tuple[in
     return found
 
 
-def _worth(context: Context) -> Table:
+def _worth(context: Context, deals: Sequence[Deal]) -> Table:
     """Return what the customers of each source are worth: all that they ever bought (CLV)."""
     currency = context.reporting.currency
-    customers = {deal.lead for deal in sources.deals(context)}
+    customers = {deal.lead for deal in deals}
     spent: dict[str, list[Decimal]] = {}
     bought: dict[str, set[str]] = {}
     for deal in context.figures.deals(context.reporting.revenue, *ALWAYS, context.question.owners):

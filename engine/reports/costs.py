@@ -10,26 +10,28 @@ from zoneinfo import ZoneInfo
 from engine.language.reporting import Cost
 from engine.reports.context import Context
 
-Key = tuple[str, str]  # source, campaign; "" for none
+Key = tuple[str, str, str]  # source, campaign, place in the tree of sources; "" for none
+Spent = dict[tuple[str | None, str | None, str], Fraction]
 
 
-def spent(
-    context: Context, made: Mapping[Key, int]
-) -> dict[tuple[str | None, str | None], Fraction]:
-    """Return what was spent in the period, exactly, by (source, campaign) as declared.
+def spent(context: Context, made: Mapping[Key, int]) -> Spent:
+    """Return what was spent in the period, exactly, by (source, campaign, place) as declared.
 
     ``made`` has how many leads were made in it. A day counts in the period in which it begins.
+    What another currency was spent in counts by its rate in reports.yaml.
     """
-    found: dict[tuple[str | None, str | None], Fraction] = {}
+    found: Spent = {}
     for cost in context.reporting.costs:
-        key = cost.source, cost.campaign
-        found[key] = found.get(key, Fraction(0)) + _of(context, cost, made)
+        key = cost.source, cost.campaign, place_of(context, cost)
+        amount = _of(context, cost, made) * Fraction(str(cost.rate))
+        found[key] = found.get(key, Fraction(0)) + amount
     return found
 
 
-def of_source(costs: Mapping[tuple[str | None, str | None], Fraction], source: str) -> Fraction:
-    """Return what was spent on a source, its campaigns included."""
-    return sum((cost for (on, _), cost in costs.items() if on == source), Fraction(0))
+def place_of(context: Context, cost: Cost) -> str:
+    """Return where in the tree of sources a cost belongs: its kind, else that of its source."""
+    path = cost.kind or context.definitions.catalogue.sources.place({"source.name": cost.source})
+    return "/".join(path)
 
 
 def _of(context: Context, cost: Cost, made: Mapping[Key, int]) -> Fraction:
@@ -72,15 +74,22 @@ def _leads(context: Context, cost: Cost, made: Mapping[Key, int]) -> int:
         made = counted(context.figures.groups(since, until, owners))
     return sum(
         leads
-        for (source, campaign), leads in made.items()
-        if cost.source in (None, source) and cost.campaign in (None, campaign)
+        for (source, campaign, placed), leads in made.items()
+        if cost.source in (None, source)
+        and cost.campaign in (None, campaign)
+        and is_below(placed, "/".join(cost.kind))
     )
 
 
+def is_below(placed: str, kind: str) -> bool:
+    """Whether a place is a kind or something below it; "" is above all."""
+    return not kind or f"{placed}/".startswith(f"{kind}/")
+
+
 def counted(groups: list[tuple[object, ...]]) -> dict[Key, int]:
-    """Return how many leads groups of the store have, by (source, campaign)."""
+    """Return how many leads groups of the store have, by (source, campaign, place)."""
     found: dict[Key, int] = {}
-    for source, campaign, _, _, _, leads, *_ in groups:
-        key = str(source), str(campaign)
+    for source, campaign, _, _, _, leads, _, _, placed in groups:
+        key = str(source), str(campaign), str(placed)
         found[key] = found.get(key, 0) + int(str(leads))
     return found

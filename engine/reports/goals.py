@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from engine.language.reporting import MEASURES, Goal
-from engine.reports import cycle, sources
+from engine.reports import cycle, outcomes, sources
 from engine.reports.asking import Question
 from engine.reports.context import Context, line, money, number, ratio, text
 from engine.reports.shape import Report, Row, Table, Value, Words
@@ -59,8 +59,7 @@ def measure(context: Context, name: str) -> float | int | None:
         cycles = [win.cycle for win in cycle.won(context) if win.cycle is not None]
         found = mean(cycles)
         return None if found is None else round(found / _DAY, 2)
-    lines, general = sources.measured(context)
-    whole = sources.together(lines.values(), general)
+    whole = outcomes.measured(context).whole
     reached = whole.reached
     values: Mapping[str, float | int | None] = {
         "leads": whole.leads,

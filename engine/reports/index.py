@@ -8,11 +8,12 @@ from typing import Final
 
 import msgspec
 
-from engine.errors import Refused
+from engine.errors import Forbidden
 from engine.language.instants import format_instant
 from engine.network.ruleset import Ruleset
 from engine.reports import (
     attribution,
+    channels,
     cycle,
     goals,
     losses,
@@ -28,6 +29,7 @@ from engine.reports.asking import ask
 from engine.reports.comparing import compared
 from engine.reports.context import Context
 from engine.reports.funnel import Funnel, funnel
+from engine.reports.paper import to_pdf
 from engine.reports.printing import to_html
 from engine.reports.shape import Report as Shape
 from engine.reports.shape import Words
@@ -36,6 +38,7 @@ from engine.store.reading import Reader
 
 BUILDERS: Final[Mapping[str, ModuleType]] = {
     "sources": sources,
+    "channels": channels,
     "stages": stages,
     "cycle": cycle,
     "people": people,
@@ -51,10 +54,8 @@ BUILDERS: Final[Mapping[str, ModuleType]] = {
 OF_ALL: Final = frozenset({"funnel", "rules", "goals"})
 
 
-class NotYours(Refused):
+class NotYours(Forbidden):
     """A report that somebody may not see who sees only some of the leads."""
-
-    code = "forbidden"
 
 
 def make(
@@ -89,8 +90,8 @@ def make(
 class Named:
     """One report: call it with reader, rules, query, instant, and whose leads one may see.
 
-    Gives a `Shape`, or with ``format`` csv or html in the query the text of a file or page, in
-    the language ``lang``: zh (default) or en. Raises BadQuestion, and NotYours.
+    Gives a `Shape`, or with ``format`` in the query a file in the language ``lang``, zh (default)
+    or en: the text of csv or html, the bytes of pdf. Raises BadQuestion, NotYours and NoPaper.
     """
 
     def __init__(self, name: str, title: Words) -> None:
@@ -104,7 +105,7 @@ class Named:
         query: Mapping[str, str] | None = None,
         now: int = 0,
         own: frozenset[str] | None = None,
-    ) -> Shape | Funnel | str:
+    ) -> Shape | Funnel | str | bytes:
         given = dict(query or {})
         form, language = given.pop("format", "json"), given.pop("lang", "zh")
         if self.name == "funnel":
@@ -114,7 +115,10 @@ class Named:
         made = make(self.name, reader, ruleset, given, now, own)
         if form == "csv":
             return to_csv(made, language)
-        return to_html(made, language) if form == "html" else made
+        if form not in ("html", "pdf"):
+            return made
+        page = to_html(made, language)
+        return to_pdf(page) if form == "pdf" else page
 
 
 REPORTS: Final[Mapping[str, Named]] = {

@@ -77,8 +77,10 @@ def build(context: Context) -> Report:
     message = text("message", "消息", "message")
     journey, step = text("journey", "旅程", "journey"), text("step", "步骤", "step")
     columns = [*_COUNTS, *_RATES]
-    by_message = _rows(context, ("message",))
-    by_step = [row for row in _rows(context, ("journey", "step")) if row.cells["journey"]]
+    fine = context.figures.letters(_EACH, *context.when)
+    by_message = _rows(context, ("message",), fine)
+    by_step = _rows(context, ("journey", "step"), fine)
+    by_step = [row for row in by_step if row.cells["journey"]]
     titles = Words("按消息", "By message"), Words("按旅程步骤", "By journey and step")
     tables = [
         Table("messages", titles[0], [message, *columns], by_message, None, "bar"),
@@ -89,10 +91,10 @@ def build(context: Context) -> Report:
     return Report("nurture", TITLE, "", {}, tables=tables)
 
 
-def _rows(context: Context, by: tuple[str, ...]) -> list[Row]:
+def _rows(context: Context, by: tuple[str, ...], fine: list[tuple[Any, ...]]) -> list[Row]:
     found: dict[tuple[Any, ...], dict[str, int]] = {}
     kinds = {type: key for key, types in _OF.items() for type in types}
-    for type, *rest in _letters(context, by):
+    for type, *rest in _letters(context, by, fine):
         *named, _, leads = rest
         counts = found.setdefault(tuple(named), dict.fromkeys(_OF, 0))
         counts[kinds[type]] += leads
@@ -100,13 +102,14 @@ def _rows(context: Context, by: tuple[str, ...]) -> list[Row]:
     return [_row(dict(zip(by, named, strict=True)), counts) for named, counts in ordered]
 
 
-def _letters(context: Context, by: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    """Return (type, ..., events, leads), in the order of the index where that is as exact.
+def _letters(
+    context: Context, by: tuple[str, ...], fine: list[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Return (type, ..., events, leads), of the ``fine`` ones by all three where that is as exact.
 
     Leads of several messages of one step, or of several steps of one message, may be the same
     ones; only then they are counted together, which has to sort them.
     """
-    fine = context.figures.letters(_EACH, *context.when)
     places = [_EACH.index(name) + 1 for name in by]
     found = {}
     for each in fine:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from engine.reports import cycle, sources
+from engine.reports import cycle, outcomes, sources
 from engine.reports.context import Context, in_currency, line, money, number, ratio, text, total
 from engine.reports.shape import Column, Report, Row, Table, Value, Words
 from engine.reports.statistics import mean
@@ -123,15 +123,15 @@ def measured(context: Context) -> dict[str, Line]:
     lines: dict[str, Line] = {}
     _of_leads(context, lines)
     figures, when = context.figures, context.when
-    for owner, made, done, _, late in figures.tasks(
-        when[0], when[1], context.question.now, when[2]
-    ):
+    for owner, made, done, late in figures.tasks(when[0], when[1], context.question.now, when[2]):
         each = lines.setdefault(owner, Line())
-        each.tasks, each.done, each.late = made, done, late or 0
-    event = context.asking(msgspec.structs.replace(context.question, cohort="event"))
+        each.tasks, each.done, each.late = made, done, late
+    # A sale is theirs who had the lead at that time, whoever has it now.
+    everybody = msgspec.structs.replace(context.question, cohort="event", owners=None)
+    event, wanted = context.asking(everybody), when[2]
     owners: dict[str, str] = {}
-    for deal in sources.deals(event):
-        if deal.owner is not None:
+    for deal in outcomes.deals(event):
+        if deal.owner is not None and (wanted is None or deal.owner in wanted):
             each = lines.setdefault(deal.owner, Line())
             each.deals += 1
             each.revenue += total([deal.amount])
@@ -144,15 +144,15 @@ def measured(context: Context) -> dict[str, Line]:
 
 def _of_leads(context: Context, lines: dict[str, Line]) -> None:
     figures, when = context.figures, context.when
-    for owner, team, times, _ in figures.given(*when):
+    for owner, team, times, claims in figures.given(*when):
         each = lines.setdefault(owner, Line())
         each.given += times
+        each.claimed += claims
         each.teams |= {team} if team else set()
-    for owner, kind, times, _ in figures.answered(*when):
+    for owner, kind, times in figures.answered(*when):
         each = lines.setdefault(owner, Line())
         each.accepted += times if kind == "lead_accepted" else 0
         each.declined += times if kind == "lead_declined" else 0
-        each.claimed += times if kind == "lead_claimed" else 0
     for owner, _, contacted, waited in figures.reactions(*when):
         each = lines.setdefault(owner, Line())
         each.contacted, each.waited = contacted, waited or 0

@@ -1,4 +1,4 @@
-"""A report as one page of HTML to print, or to keep as PDF from the browser's print dialog."""
+"""A report as one page of HTML to print; `paper` makes it a PDF."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ th, td { border-bottom: 1px solid #ddd; padding: .25rem .5rem; text-align: left;
 tfoot td { font-weight: 600; border-top: 2px solid #999; }
 ol { color: #555; font-size: .85rem; }
 @media print { body { margin: 0; font-size: 10px; } h2, tr, dl div { break-inside: avoid; }
-@page { size: A4 landscape; margin: 12mm; } }
+dl { display: grid; grid-template-columns: repeat(7, 1fr); } dl div { min-width: 0; }
+h2 { break-after: avoid; } .wide { overflow: visible; }
+@page { size: A4 landscape; margin: 12mm 12mm 15mm;
+  @bottom-right { content: counter(page) " / " counter(pages); color: #555; font-size: 8pt; } } }
 </style>
 <h1>{{ say(report.title) }}</h1>
 <p>{{ report.parameters["from"] or "…" }} – {{ report.parameters["to"] or "…" }} ·

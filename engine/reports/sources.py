@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final, TypeVar
 
-import msgspec
-
-from engine.reports import costs, timeline
+from engine.reports import outcomes, timeline
 from engine.reports.context import (
-    ALWAYS,
     Context,
     figure,
     in_currency,
@@ -22,11 +17,10 @@ from engine.reports.context import (
     ratio,
     share_figure,
     text,
-    total,
 )
 from engine.reports.costs import Key
+from engine.reports.outcomes import Line
 from engine.reports.shape import Column, Figure, Report, Row, Table, Words
-from engine.store.figures import Deal
 
 _K = TypeVar("_K")
 TITLE: Final = Words("来源漏斗", "Sources")
@@ -74,31 +68,22 @@ ROI: Final = number(
 )
 
 
-class Line(msgspec.Struct):
-    """What became of some leads; ``reached`` by milestone, cost None where none is declared."""
-
-    leads: int = 0
-    reached: Counter[str] = msgspec.field(default_factory=Counter)
-    revenue: Decimal = Decimal(0)
-    cost: Fraction | None = None
-
-
 def build(context: Context) -> Report:
     """Return the report without its head."""
-    lines, general = measured(context)
-    whole = together(lines.values(), general)
+    found = outcomes.measured(context)
+    lines, whole = found.lines, found.whole
     by_source = _by_source(lines)
-    columns = _columns(context)
+    columns = columns_of(context)
     tables = [
         Table(
             "sources",
             Words("按来源", "By source"),
             [text("source", "来源", "source"), *columns],
             [
-                _row(context, {"source": name or None}, each, source=name)
+                row(context, {"source": name or None}, each, {"source": name})
                 for name, each in _largest(by_source)
             ],
-            _row(context, {"source": None}, whole),
+            row(context, {"source": None}, whole, {}),
             "bar",
         ),
         Table(
@@ -106,13 +91,13 @@ def build(context: Context) -> Report:
             Words("按活动", "By campaign"),
             [text("source", "来源", "source"), text("campaign", "活动", "campaign"), *columns],
             [
-                _row(context, _named(s, c), each, source=s, campaign=c)
-                for (s, c), each in _largest({k: v for k, v in lines.items() if k[1]})
+                row(context, _named(s, c), each, {"source": s, "campaign": c})
+                for (s, c), each in _largest(_by_campaign(lines))
             ],
         ),
     ]
     notes = []
-    if general:
+    if found.shared:
         told = "未归到来源的成本只计入合计", "costs of no source count in the total only"
         notes.append(Words(*told))
     return Report(
@@ -127,67 +112,14 @@ def build(context: Context) -> Report:
     )
 
 
-def measured(context: Context) -> tuple[dict[Key, Line], Fraction]:
-    """Return the lines by (source, campaign), and the cost that belongs to none of them."""
-    groups = context.figures.groups(*context.when)
-    made = costs.counted(groups)
-    lines = {key: Line(leads) for key, leads in made.items()}
-    if context.by_creation:
-        for source, campaign, stage, entered, _, leads, *_ in groups:
-            passed = set(context.reached(stage, entered))
-            for name, milestone in context.milestones.items():
-                lines[source, campaign].reached[name] += leads if milestone in passed else 0
-    else:
-        for name, milestone in context.milestones.items():
-            for source, campaign, leads in context.figures.entries(milestone, *context.when):
-                lines.setdefault((source, campaign), Line()).reached[name] += leads
-    for deal in deals(context):
-        if deal.source is not None:
-            found = lines.setdefault((deal.source, deal.campaign or ""), Line())
-            found.revenue += total([deal.amount])
-    return lines, _charge(context, lines, made)
-
-
-def deals(context: Context) -> list[Deal]:
-    """Return the sales of the leads made in the period, or those that were made in it."""
-    types = context.reporting.revenue
-    since, until, owners = context.when
-    if not context.by_creation:
-        return context.figures.deals(types, since, until, owners)
-    every = context.figures.deals(types, *ALWAYS, owners)
-    return [d for d in every if d.created_at is not None and since <= d.created_at < until]
-
-
-def _charge(context: Context, lines: dict[Key, Line], made: dict[Key, int]) -> Fraction:
-    """Give each line its own costs; returns those of no source."""
-    general = Fraction(0)
-    for (source, campaign), cost in costs.spent(context, made).items():
-        if source is None:
-            general += cost
-            continue
-        found = lines.setdefault((source, campaign or ""), Line())
-        found.cost = (found.cost or Fraction(0)) + cost
-    return general
-
-
-def together(lines: Iterable[Line], general: Fraction = Fraction(0)) -> Line:
-    """Return the sum of lines."""
-    whole = Line(cost=general or None)
-    for each in lines:
-        whole.leads += each.leads
-        whole.reached.update(each.reached)
-        whole.revenue += each.revenue
-        if each.cost is not None:
-            whole.cost = (whole.cost or Fraction(0)) + each.cost
-    return whole
-
-
 def _by_source(lines: Mapping[Key, Line]) -> dict[str, Line]:
-    sources = dict.fromkeys(source for source, _ in lines)
-    return {
-        name: together(each for (source, _), each in lines.items() if source == name)
-        for name in sources
-    }
+    return outcomes.grouped(lines, lambda key: key[0])
+
+
+def _by_campaign(lines: Mapping[Key, Line]) -> dict[tuple[str, str], Line]:
+    return outcomes.grouped(
+        {key: each for key, each in lines.items() if key[1]}, lambda key: key[:2]
+    )
 
 
 def _named(source: str, campaign: str) -> dict[str, str | None]:
@@ -198,7 +130,8 @@ def _largest(lines: Mapping[_K, Line]) -> list[tuple[_K, Line]]:
     return sorted(lines.items(), key=lambda each: (-each[1].leads, str(each[0])))
 
 
-def _columns(context: Context) -> list[Column]:
+def columns_of(context: Context) -> list[Column]:
+    """Return the columns that tell what became of leads."""
     currency = context.reporting.currency
     reached = [_reached_column(context, name) for name in context.milestones]
     after = [_TO_OPPORTUNITY] if "opportunity" in context.milestones else []
@@ -219,7 +152,14 @@ def _reached_column(context: Context, name: str) -> Column:
     return number(name, "count", (_NAMES[name][0], _NAMES[name][1]), formula)
 
 
-def _row(context: Context, named: dict[str, str | None], each: Line, **more: str) -> Row:
+def row(
+    context: Context,
+    named: Mapping[str, str | None],
+    each: Line,
+    filters: Mapping[str, str] | None,
+    shares: Mapping[str, tuple[int, int]] | None = None,
+) -> Row:
+    """Return the row of a line; ``filters`` find its leads, None where nothing finds them."""
     cost, won = each.cost, each.reached["won"]
     priced = {
         "revenue": money(each.revenue),
@@ -228,7 +168,6 @@ def _row(context: Context, named: dict[str, str | None], each: Line, **more: str
         "cac": None if cost is None else money(ratio(cost, won)),
         "roi": roi(each),
     }
-    links = {name: context.reached_link(s, **more) for name, s in context.milestones.items()}
     return line(
         {
             **named,
@@ -239,9 +178,15 @@ def _row(context: Context, named: dict[str, str | None], each: Line, **more: str
         {
             **_opportunity(context, each),
             "conversion": (won, each.leads),
+            **(shares or {}),
         },
-        {"leads": context.question.link(**more), **links},
+        {} if filters is None else _links(context, filters),
     )
+
+
+def _links(context: Context, filters: Mapping[str, str]) -> dict[str, str]:
+    links = {name: context.reached_link(s, **filters) for name, s in context.milestones.items()}
+    return {"leads": context.question.link(**filters), **links}
 
 
 def _opportunity(context: Context, each: Line) -> dict[str, tuple[int, int]]:

@@ -91,9 +91,7 @@ def counted(context: Context) -> tuple[Counter[str], Counter[str], int]:
     if not context.by_creation:
         first = context.way[0]
         reached = Counter({first: whole})
-        for stage in (*context.way[1:], *context.ends):
-            found = context.figures.entries(stage, *context.when)
-            reached[stage] = sum(leads for *_, leads in found)
+        reached.update(context.figures.reached([*context.way[1:], *context.ends], *context.when))
     return reached, now, whole
 
 

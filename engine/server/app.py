@@ -44,9 +44,13 @@ from engine.server.console.room import Room
 from engine.server.endpoint import Endpoint, Report, Services
 from engine.server.guard import guarded
 from engine.server.metrics import Metrics
-from engine.server.people import deals, following, handing, pools
+from engine.server.people import deals, following, handing, inbox, pools
 from engine.server.policy import Policies
+from engine.server.receipts import SentDeliveries
+from engine.server.reloading import remember
 from engine.server.shell import Shell
+from engine.server.sign_in import users
+from engine.server.sign_in.desk import Desk
 
 logger = logging.getLogger("leadrules.server")
 
@@ -63,9 +67,10 @@ _ROOMS: Final = (
         leads,
         pools,
         work,
+        inbox,
         reporting,
     ),
-    *(deliveries, operations),
+    *(deliveries, operations, users),
     console,
     subscriptions,
 )
@@ -105,8 +110,8 @@ def create_app(
     """
     found = plugins or Plugins()
     metrics = Metrics()
-    deliverer, room = Deliverer(runtime, found), Room()
-    polling = Polling(runtime, found)
+    deliverer, room, desk = Deliverer(runtime, found), Room(), Desk(runtime)
+    polling = Polling(runtime, found, SentDeliveries(runtime))
     own = [e for room in _ROOMS for e in room.ENDPOINTS]
     mounted = list(channels.endpoints_of(found))
     open_paths = channels.open_paths(mounted, own)
@@ -114,11 +119,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await room.sessions.keep(runtime)
+        await desk.keep()
+        await remember(runtime)
         deliverer.start()
         others = (Enriching(runtime, found), polling, Housekeeper(runtime), Experimenter(runtime))
         for each in others:
             each.start()
+        desk.start()
         remembering = asyncio.create_task(_remember_hits(runtime))
         if on_ready is not None:
             on_ready()
@@ -131,11 +138,12 @@ def create_app(
                 await each.stop()
             await deliverer.stop()
             await channels.close(found)
+            await desk.stop()
             await _last_hits(runtime)
             await runtime.stop()
 
     made = Services(runtime, found, metrics, dict(reports or {}), deliverer, polling, max_body)
-    policies = Policies(runtime, access, room.sessions, open_paths=open_paths)
+    policies = Policies(runtime, access, desk, open_paths=open_paths)
     app = House(
         made,
         policies,
@@ -145,7 +153,7 @@ def create_app(
     )
     app.state.services = made
     app.state.endpoints = endpoints
-    app.state.pages, app.state.policies = room, policies
+    app.state.pages, app.state.policies, app.state.desk = room, policies, desk
     return app
 
 

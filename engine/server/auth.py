@@ -28,9 +28,9 @@ TOKEN_VARIABLE: Final = "LEADRULES_TOKEN"
 _META_KEY: Final = "admin_token_sha256"
 _FREE_PATHS: Final = (
     *("/-/healthy", "/-/ready"),
-    *("/console/sign-in", "/console/sign-out", "/console/settings"),
+    *("/console/sign-in", "/console/sign-out", "/console/password", "/console/settings"),
 )
-_FREE_BELOW: Final = ("/channels/", "/unsubscribe/", "/console/static/")
+_FREE_BELOW: Final = ("/channels/", "/unsubscribe/", "/console/static/", "/console/sign-in/")
 _CONSOLE: Final = "/console/"
 _USUAL: Final = re.compile(r"(?:http:)?//(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 Held = tuple[Principal, int | None]
@@ -74,11 +74,13 @@ class Access:
         """Return the same administrator's access with other tokens beside it."""
         return Access(self._admin, tokens)
 
-    def admit(self, method: str, path: str, headers: Mapping[str, str]) -> Principal | Problem:
-        """Return who asks, or why nobody may."""
+    def admit(
+        self, method: str, path: str, headers: Mapping[str, str], closed: bool = False
+    ) -> Principal | Problem:
+        """Return who asks, or why nobody may; ``closed`` where people sign in otherwise."""
         if is_free(path):
             return STRANGER
-        if self.is_open:
+        if self.is_open and not closed:
             return _refuse_strange_pages(method, headers) or ADMIN
         given = headers.get("authorization", "")
         return self._holder(given, method, path) or _unauthorized(method, path)

@@ -15,7 +15,16 @@ from starlette.responses import RedirectResponse, Response
 from engine.host.linking import links_of
 from engine.host.outcome import Outcome
 from engine.host.plugins import PluginError, Plugins, names_of
-from engine.plugin import Accepted, Channel, ChannelRequest, Handler, Rejection, Reply, Route
+from engine.plugin import (
+    Accepted,
+    Channel,
+    ChannelRequest,
+    Handler,
+    Rejection,
+    Reply,
+    Route,
+    not_set_up,
+)
 from engine.server.bodies import decode_form, decode_json, read_body
 from engine.server.endpoint import Endpoint, services
 from engine.server.events import count, refuse_if_all_bad
@@ -123,6 +132,8 @@ def _tell(channel: Channel, outcomes: Sequence[Outcome]) -> None:
 
 async def _ask(channel: Channel, handler: Handler, arrived: ChannelRequest) -> Accepted | Rejection:
     """Call the plugin; whatever it does wrong costs this request only."""
+    if not arrived.settings and channel.config_schema.get("required"):
+        return not_set_up(channel.name)
     try:
         async with asyncio.timeout(HANDLER_S):
             result: object = await handler(arrived)
@@ -153,12 +164,13 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
     form, data = await _read(body, request)
     definitions = service.runtime.ruleset.definitions
     written = definitions.server.channels.get(channel.name)
+    headers = {name.lower(): value for name, value in request.headers.items()}
     return ChannelRequest(
         method=request.method,
         path=request.url.path,
         params=dict(request.path_params),
         query=tuple(request.query_params.multi_items()),
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=headers,
         body=body,
         form=form,
         data=data,
@@ -167,6 +179,7 @@ async def _arrived(channel: Channel, request: Request) -> ChannelRequest:
         names=names_of(definitions.catalogue),
         links=links_of(definitions),
         deliveries=SentDeliveries(service.runtime),
+        origin=request.app.state.policies.current().allowed_origin(request.url.path, headers),
         now=service.runtime.clock.now(),
     )
 

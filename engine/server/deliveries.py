@@ -23,7 +23,16 @@ from engine.server.ownership import acting
 from engine.server.problems import Json, Problem
 from engine.store.retrying import AGAIN
 
-STATUSES: Final = ("queued", "leased", "delivered", "failed", "dead", "expired", "blocked")
+STATUSES: Final = (
+    "queued",
+    "leased",
+    "delivered",
+    "failed",
+    "dead",
+    "expired",
+    "blocked",
+    "collected",
+)
 _QUERY: Final[dict[str, Schema]] = {
     "status": {"enum": list(STATUSES)},
     "lead": TEXT,

@@ -42,20 +42,21 @@ def guarded(endpoint: Endpoint) -> Handler:
             status = as_problem(error).status
             raise
         finally:
-            await _note(endpoint, request, who, status)
+            action = f"{endpoint.method} {endpoint.path}".replace(":path}", "}")
+            await note(request, action, who, status)
         return response
 
     return handler
 
 
-async def _note(endpoint: Endpoint, request: Request, who: Principal, status: int) -> None:
+async def note(request: Request, action: str, who: Principal, status: int) -> None:
     """Write a deed down; where that fails, the log has it and the answer goes out all the same."""
-    runtime = services(request).runtime
+    runtime, about = services(request).runtime, getattr(request.state, "about", None)
     deed = Deed(
         at=runtime.clock.wall(),
         who=who.name,
         role=who.role,
-        action=f"{endpoint.method} {endpoint.path}".replace(":path}", "}"),
+        action=f"{action} {about}" if about else action,
         lead=getattr(request.state, "lead", None),
         status=status,
         request=REQUEST_ID.get(),

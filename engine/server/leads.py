@@ -87,14 +87,19 @@ async def lead_id(request: Request) -> str:
 
 
 async def lead_named(request: Request, named: str) -> str:
+    """Return the id of the lead that a request is about; raises NotFound."""
+    request.state.lead = found = await visible(request, named)
+    return found
+
+
+async def visible(request: Request, named: str) -> str:
     """Return the id of a lead that who asks may see; raises NotFound."""
-    found = await reading(services(request).runtime.reader.find, named)
+    reader = services(request).runtime.reader
+    found = await reading(reader.find, named)
     if found is None:
         raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
     if principal(request).member is not None:
-        lead = await reading(services(request).runtime.reader.lead, found)
-        check_lead(request, named, lead)
-    request.state.lead = found
+        check_lead(request, named, await reading(reader.lead, found))
     return found
 
 

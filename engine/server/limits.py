@@ -73,18 +73,19 @@ class Proxies:
 
         What stands before it anybody may have written.
         """
-        if not self._is_ours(peer):
+        if not self.trusts(peer):
             return peer
         for each in reversed(forwarded.split(",")):
             hop = _address(each)
             if hop is None:
                 return peer
             peer = hop
-            if not self._is_ours(hop):
+            if not self.trusts(hop):
                 return hop
         return peer
 
-    def _is_ours(self, text: str) -> bool:
+    def trusts(self, text: str) -> bool:
+        """Whether an address is one of these proxies."""
         try:
             address = ipaddress.ip_address(text)
         except ValueError:

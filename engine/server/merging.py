@@ -6,15 +6,14 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from engine.errors import NotFound
 from engine.host.door import MAX_ID, RESERVED
 from engine.host.ids import new_id
 from engine.machines.merging import MERGED, UNMERGED
 from engine.machines.state import Event
 from engine.server.endpoint import TEXT, Endpoint, Schema, object_of, reading, services
 from engine.server.events import count, refuse_if_all_bad, result_of
-from engine.server.leads import lead_id
-from engine.server.ownership import acting, check_lead, principal
+from engine.server.leads import lead_id, visible
+from engine.server.ownership import acting
 from engine.server.problems import Json, Problem
 from engine.store.shapes import when
 
@@ -33,13 +32,7 @@ async def _other(request: Request, named: Any) -> str:
     """Return the id of the lead that goes; raises NotFound and Problem."""
     if not isinstance(named, str) or not named:
         raise Problem(422, "bad-value", '"with" names the other lead, by id or identity')
-    reader = services(request).runtime.reader
-    found = await reading(reader.find, named)
-    if found is None:
-        raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
-    if principal(request).member is not None:
-        check_lead(request, named, await reading(reader.lead, found))
-    return found
+    return await visible(request, named)
 
 
 async def unmerge(request: Request) -> Json:

@@ -13,10 +13,11 @@ from engine.errors import LeadrulesError
 from engine.host.runtime import Rules, Runtime
 from engine.language.serving import Serving, Token
 from engine.server.auth import Access, is_free
-from engine.server.console.sessions import Sessions, cookie_of
 from engine.server.limits import Buckets, Proxies, too_many
 from engine.server.problems import Problem
 from engine.server.roles import STRANGER, Principal
+from engine.server.sign_in.desk import Desk
+from engine.server.sign_in.sessions import cookie_of
 from engine.server.tokens import read_lines, tokens_of
 
 _log: Final = logging.getLogger("leadrules.server")
@@ -33,14 +34,14 @@ class Policy:
         access: Access,
         serving: Serving,
         before: Policy | None = None,
-        sessions: Sessions | None = None,
+        desk: Desk | None = None,
         open_paths: frozenset[str] = frozenset(),
     ) -> None:
         self.access = access
         self.serving = serving
         self.proxies = Proxies(serving.proxies)
         self.origins = frozenset(serving.origins)
-        self._sessions = sessions
+        self._desk = desk
         self._open = open_paths
         self._buckets: dict[str, Buckets] = {}
         for name, rate in serving.rates.items():
@@ -61,18 +62,18 @@ class Policy:
         if refused is not None or is_open:
             return refused or STRANGER
         known = self._by_session(path, headers)
-        who = known or self.access.admit(scope["method"], path, headers)
+        closed = self._desk is not None and self._desk.closes
+        who = known or self.access.admit(scope["method"], path, headers, closed)
         if isinstance(who, Principal) and who.name:
             refused = self._limited("token", path, who.name)
         return refused or who
 
     def _by_session(self, path: str, headers: Mapping[str, str]) -> Principal | None:
         """Return who is signed in at the console; a session opens nothing but its pages."""
-        if self._sessions is None or is_free(path) or not _is_console(path):
+        if self._desk is None or is_free(path) or not _is_console(path):
             return None
         cookie = None if "authorization" in headers else cookie_of(headers)
-        digest = self._sessions.digest(cookie) if cookie else None
-        return self.access.by_digest(digest) if digest else None
+        return self._desk.who(cookie, self.access)
 
     def _look_behind_proxies(self, scope: Scope) -> None:
         client = scope.get("client")
@@ -80,6 +81,11 @@ class Policy:
             named = (v for k, v in scope["headers"] if k == b"x-forwarded-for")
             forwarded = b",".join(named).decode("latin-1")
             scope["client"] = (self.proxies.client(client[0], forwarded), client[1])
+            if (
+                self.proxies.trusts(client[0])
+                and (b"x-forwarded-proto", b"https") in scope["headers"]
+            ):
+                scope["scheme"] = "https"
 
     def _limited(self, name: str, path: str, key: str) -> Problem | None:
         buckets = self._buckets.get(name)
@@ -114,16 +120,16 @@ class Policies:
         self,
         runtime: Runtime,
         access: Access,
-        sessions: Sessions | None = None,
+        desk: Desk | None = None,
         open_paths: frozenset[str] = frozenset(),
     ) -> None:
         self._runtime = runtime
         self._access = access
-        self._sessions = sessions
+        self._desk = desk
         self._open = open_paths
         self._rules: Rules | None = None
         self._file: list[Token] = []
-        self._policy = Policy(access, Serving(), None, sessions, open_paths)
+        self._policy = Policy(access, Serving(), None, desk, open_paths)
 
     def current(self) -> Policy:
         """Return it; after a reload it is made anew."""
@@ -134,7 +140,7 @@ class Policies:
             self._file = self._read(serving)
             access = self._access.having([*serving.tokens, *self._file])
             before = self._policy
-            self._policy = Policy(access, serving, before, self._sessions, self._open)
+            self._policy = Policy(access, serving, before, self._desk, self._open)
         return self._policy
 
     def tokens(self) -> list[Token]:

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.errors import LeadrulesError, NotFound, Refused
+from engine.errors import Forbidden, LeadrulesError, NotFound, Refused
 
 RETRY_AFTER: Final = {"Retry-After": "1"}
 
@@ -52,7 +52,8 @@ def as_problem(error: LeadrulesError) -> Problem:
     """Return what an error of the house means to a client."""
     if isinstance(error, Problem):
         return error
-    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Refused) else 400
+    kinds = ((NotFound, 404), (Forbidden, 403), (Refused, 409))
+    status = next((status for kind, status in kinds if isinstance(error, kind)), 400)
     if error.code in {"not-running", "not-loaded", "stopped"}:
         return Problem(503, error.code, str(error), headers={"Retry-After": "5"})
     return Problem(status, error.code, str(error))

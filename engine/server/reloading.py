@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Final
 
+from engine.errors import LeadrulesError
+from engine.host.revision import revision
 from engine.host.runtime import Runtime
 from engine.language.diagnostic import Diagnostic
+from engine.store import configurations
+from engine.store.configurations import Configuration
 
 logger = logging.getLogger("leadrules.server")
 
@@ -27,7 +32,25 @@ async def reload(runtime: Runtime) -> list[Diagnostic]:
         logger.error("%d errors; the rules in use stay as they are", len(errors))
     else:
         logger.info("rules reloaded, version %s", runtime.ruleset.version)
+        await remember(runtime)
     return found
+
+
+async def remember(runtime: Runtime) -> None:
+    """Keep the texts of the rules in use, for who compares them later; they run all the same."""
+    folder = runtime.ruleset.definitions.folder
+    texts = {
+        path.removeprefix(folder).lstrip("/"): "\n".join(lines)
+        for path, lines in runtime.sources.items()
+        if path.endswith((".yaml", ".yml"))  # lists of people are none of the rules
+    }
+    commit = await asyncio.to_thread(revision, Path(folder))
+    version = runtime.ruleset.definitions.version
+    kept = Configuration(version, runtime.clock.wall(), commit)
+    try:
+        await runtime.write(lambda c: configurations.keep(c, kept, texts))
+    except (LeadrulesError, sqlite3.Error) as error:
+        logger.warning("the texts of the rules could not be kept: %s", error)
 
 
 class Watch:

@@ -13,8 +13,13 @@ from engine.server.endpoint import TEXT, Endpoint, Schema, query_of, reading, se
 from engine.server.ownership import mates, principal
 from engine.server.problems import Json, Problem
 
-FORMATS: Final = ("json", "csv", "html")
-_MEDIA: Final = {"csv": "text/csv; charset=utf-8", "html": "text/html; charset=utf-8"}
+FORMATS: Final = ("json", "csv", "html", "pdf")
+_MEDIA: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+}
+_FILES: Final = ("csv", "pdf")
 # A page to print brings its style with it, and nothing else.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _QUERY: Final[dict[str, Schema]] = {
@@ -51,12 +56,12 @@ async def get_report(request: Request) -> Response:
     found: Any = await reading(
         report, runtime.reader, runtime.ruleset, query, runtime.clock.now(), own
     )
-    if not isinstance(found, str):
+    if not isinstance(found, (str, bytes)):
         return Json(found)
-    headers = {"content-security-policy": _POLICY}
-    if query["format"] == "csv":
-        headers["content-disposition"] = f'attachment; filename="{name}.csv"'
-    return Response(found, media_type=_MEDIA[query["format"]], headers=headers)
+    headers, form = {"content-security-policy": _POLICY}, query["format"]
+    if form in _FILES:
+        headers["content-disposition"] = f'attachment; filename="{name}.{form}"'
+    return Response(found, media_type=_MEDIA[form], headers=headers)
 
 
 ENDPOINTS: Final = (

@@ -17,7 +17,8 @@ _HAPPENED: Final = """
 SELECT data FROM happenings WHERE lead = ? AND event = ? AND kind = ? ORDER BY rowid LIMIT 1
 """
 _POOLS: Final = """
-SELECT pool, count(*) FROM leads WHERE pool IS NOT NULL AND owner IS NULL GROUP BY pool
+SELECT pool, count(*) FROM leads INDEXED BY leads_pool WHERE pool IS NOT NULL AND owner IS NULL
+GROUP BY pool
 """
 
 

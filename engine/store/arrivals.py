@@ -1,7 +1,7 @@
 """One narrow row for each lead: when it came, from where, and which stages it has entered.
 
 Reports count these, also those of people who were forgotten and stand here under another name.
-Only what moves a lead rewrites its row: another stage, grade or source.
+Only what moves a lead rewrites its row: another stage, grade, source or place of that.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from engine.language.taxonomy import PATH
 from engine.machines.state import Lead
 from engine.store import rows
 from engine.store.bulk import Insert
@@ -47,6 +48,18 @@ SELECT lead, created_at, coalesce(source, ''), '', coalesce(stage, ''),
     (SELECT json_group_array(value) FROM (SELECT value FROM json_each(stages) ORDER BY value)), ''
 FROM forgotten
 """
+# Where in the tree of sources a lead came from: ``online/sem/baidu``, '' where nobody said.
+PLACED: Final = """
+ALTER TABLE arrivals ADD COLUMN placed TEXT NOT NULL DEFAULT '';
+DROP INDEX arrivals_groups;
+CREATE INDEX arrivals_groups ON arrivals (
+    source, campaign, placed, stage, entered, grade, created_at);
+"""
+# The rows as the step that made the table wrote them, before there was ``placed``.
+OLD_ROWS: Final = """
+INSERT INTO arrivals (lead, created_at, source, campaign, stage, entered, grade)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 # How long a lead was in the stage that it left, by the row before; for rows behind a number.
 STAYS: Final = """
 UPDATE transitions SET stayed = at - (
@@ -55,15 +68,16 @@ UPDATE transitions SET stayed = at - (
 ) WHERE number > ?
 """
 _ARRIVAL: Final = Insert(
-    "arrivals (lead, created_at, source, campaign, stage, entered, grade)",
-    7,
+    "arrivals (lead, created_at, source, campaign, stage, entered, grade, placed)",
+    8,
     """
 ON CONFLICT (lead) DO UPDATE SET created_at = excluded.created_at, source = excluded.source,
     campaign = excluded.campaign, stage = excluded.stage, entered = excluded.entered,
-    grade = excluded.grade
+    grade = excluded.grade, placed = excluded.placed
 """,
 )
-_READ: Final = ("stage", "grade", "lead.source.name", "lead.source.utm_campaign")
+_PLACED: Final = tuple(f"lead.{name}" for name in PATH)
+_READ: Final = (*("stage", "grade", "lead.source.name", "lead.source.utm_campaign"), *_PLACED)
 
 
 def refresh(
@@ -86,7 +100,8 @@ def row(lead: Lead) -> Row:
     entered = rows.to_json(sorted(lead.stages))
     source, campaign = get("lead.source.name"), get("lead.source.utm_campaign")
     stands = get("stage") or "", entered, get("grade") or ""
-    return lead.id, lead.created_at, source or "", campaign or "", *stands
+    placed = "/".join(part for name in _PLACED if (part := get(name)))
+    return lead.id, lead.created_at, source or "", campaign or "", *stands, placed
 
 
 def _same(before: Lead | None, lead: Lead) -> bool:

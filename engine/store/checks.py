@@ -30,9 +30,10 @@ OWNED: Final = (
     *("journey_steps", "assignments", "transitions", "grade_changes", "clocks", "timers"),
     *("searched", "snapshots", "companies"),
 )
-# What reports count stays with a lead that was merged into another.
+# What reports count stays with a lead that was merged into another; a digest is about several.
 _ORPHANS: Final = """
-SELECT lead FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM leads WHERE id = t.lead)
+SELECT lead FROM {table} t WHERE lead <> ''
+    AND NOT EXISTS (SELECT 1 FROM leads WHERE id = t.lead)
     AND NOT EXISTS (SELECT 1 FROM merges WHERE absorbed = t.lead AND undone_at IS NULL) LIMIT 100
 """
 _MERGED: Final = """

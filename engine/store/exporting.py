@@ -19,6 +19,7 @@ from engine.store.rows import LOG_COLUMNS
 from engine.store.shapes import Item, when
 
 _CHUNK: Final = 500
+_KEY: Final = "_key"
 Shape = Callable[[sqlite3.Row, str], Item]
 
 
@@ -36,13 +37,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One kind of rows: its SELECT, the column that orders it, that of its time, its filters.
+    """One kind of rows: what is selected, the unique columns that order it, that of its time.
 
-    ``always`` is a condition that every row fulfils.
+    ``filters`` maps names to columns; ``always`` is a condition that every row fulfils.
     """
 
     select: str
-    key: str
+    key: tuple[str, ...]
     time: str
     filters: Mapping[str, str]
     shape: Shape
@@ -79,7 +80,8 @@ def _ledger(row: sqlite3.Row, model: str) -> Item:
 
 def _columns(*instants: str, json: tuple[str, ...] = ()) -> Shape:
     def shape(row: sqlite3.Row, model: str) -> Item:
-        found = {name: row[name] for name in row.keys() if name != "_key"}  # noqa: SIM118 - a Row
+        names = (name for name in row.keys() if not name.startswith(_KEY))  # noqa: SIM118 - a Row
+        found = {name: row[name] for name in names}
         for name in instants:
             found[name] = when(found[name])
         for name in json:
@@ -91,71 +93,90 @@ def _columns(*instants: str, json: tuple[str, ...] = ()) -> Shape:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "leads": Kind(
-        "SELECT id AS _key, state FROM leads",
-        "id",
+        "state FROM leads",
+        ("id",),
         "updated_at",
         {name: name for name in ("grade", "stage", "owner", "team", "pool", "source")},
         _lead,
         "id",
     ),
     "events": Kind(
-        f"SELECT seq AS _key, {LOG_COLUMNS} FROM events",
-        "seq",
+        f"{LOG_COLUMNS} FROM events",
+        ("seq",),
         "at",
         {"type": "type", "channel": "channel"},
         _event,
     ),
     "ledger": Kind(
-        "SELECT rowid AS _key, * FROM ledger",
-        "rowid",
+        "* FROM ledger",
+        ("rowid",),
         "at",
         {"model": "model", "rule": "rule"},
         _ledger,
     ),
     "transitions": Kind(
-        'SELECT number AS _key, lead, at, "from", "to", reason, rule, event, "by" FROM transitions',
-        "number",
+        'lead, at, "from", "to", reason, rule, event, "by" FROM transitions',
+        ("number",),
         "at",
         {"stage": '"to"', "rule": "rule"},
         _columns("at"),
     ),
     "assignments": Kind(
-        "SELECT number AS _key, lead, at, event, type, owner, team, pool, rule, reason, tried,"
+        "lead, at, event, type, owner, team, pool, rule, reason, tried,"
         ' considered, "by" FROM assignments',
-        "number",
+        ("number",),
         "at",
         {"owner": "owner", "team": "team", "pool": "pool", "rule": "rule"},
         _columns("at", json=("tried", "considered")),
     ),
     "journeys": Kind(
-        "SELECT number AS _key, lead, journey, step, arrived_at, left_at, outcome"
-        " FROM journey_steps",
-        "number",
+        "lead, journey, step, arrived_at, left_at, outcome FROM journey_steps",
+        ("number",),
         "arrived_at",
         {"journey": "journey"},
         _columns("arrived_at", "left_at"),
     ),
     "tasks": Kind(
-        "SELECT rowid AS _key, id, lead, title, owner, due, priority, status, outcome, created_at,"
+        "id, lead, title, owner, due, priority, status, outcome, created_at,"
         " completed_at, journey, step FROM tasks",
-        "rowid",
+        ("rowid",),
         "created_at",
         {"status": "status", "owner": "owner", "journey": "journey"},
         _columns("due", "created_at", "completed_at"),
     ),
     "deliveries": Kind(
-        "SELECT rowid AS _key, key AS id, lead, connection, message, audience, to_address,"
+        "key AS id, lead, connection, message, audience, to_address,"
         " journey, step, status, reason, attempts, due, created_at, finished_at, provider_id"
         " FROM deliveries",
-        "rowid",
+        ("rowid",),
         "created_at",
         {"status": "status", "connection": "connection", "journey": "journey"},
         _columns("due", "created_at", "finished_at"),
     ),
+    "enrolments": Kind(
+        "lead, journey, entered_at, step, arrived_at, left_at, reason FROM enrolments",
+        ("lead", "journey", "entered_at", "entered_by"),
+        "entered_at",
+        {"journey": "journey"},
+        _columns("entered_at", "arrived_at", "left_at"),
+    ),
+    "splits": Kind(
+        "journey, step, lead, variant, at FROM splits",
+        ("journey", "step", "lead"),
+        "at",
+        {"journey": "journey", "variant": "variant"},
+        _columns("at"),
+    ),
+    "clocks": Kind(
+        "lead, clock, sla, started_at, due, status, ended_at FROM clocks",
+        ("lead", "started_at", "clock"),
+        "started_at",
+        {"clock": "clock", "status": "status"},
+        _columns("started_at", "due", "ended_at"),
+    ),
     "forgotten": Kind(
-        "SELECT lead AS _key, lead AS id, created_at, source, campaign, stage, entered"
-        " FROM arrivals",
-        "lead",
+        "lead AS id, created_at, source, campaign, placed, stage, grade, entered FROM arrivals",
+        ("lead",),
         "created_at",
         {"stage": "stage", "source": "source"},
         _columns("created_at", json=("entered",)),
@@ -171,22 +192,28 @@ def export(path: Path, name: str, wanted: Filter, model: str) -> Iterator[Item]:
     """
     kind = KINDS[name]
     terms, values = _terms(kind, wanted)
-    statement = f"{kind.select} WHERE {terms} ORDER BY {kind.key} LIMIT {_CHUNK}"
+    order = ", ".join(kind.key)
+    keys = ", ".join(f"{column} AS {_KEY}{n}" for n, column in enumerate(kind.key))
+    after = f"({order}) > ({', '.join('?' * len(kind.key))})"
+    last: tuple[Any, ...] = ()
     connection = connect_reader(path)
-    last: Any = "" if kind.key in ("id", "lead") else -(2**63)
     try:
         while True:
-            found = connection.execute(statement, (last, *values)).fetchall()
+            where = " AND ".join([*terms, *([after] if last else [])])
+            statement = (
+                f"SELECT {keys}, {kind.select} WHERE {where} ORDER BY {order} LIMIT {_CHUNK}"
+            )
+            found = connection.execute(statement, (*values, *last)).fetchall()
             for row in found:
                 yield kind.shape(row, model)
             if len(found) < _CHUNK:
                 return
-            last = found[-1]["_key"]
+            last = tuple(found[-1])[: len(kind.key)]
     finally:
         connection.close()
 
 
-def _terms(kind: Kind, wanted: Filter) -> tuple[str, list[Any]]:
+def _terms(kind: Kind, wanted: Filter) -> tuple[list[str], list[Any]]:
     unknown = sorted(set(wanted.equal) - set(kind.filters))
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: known here are {', '.join(kind.filters)}")
@@ -200,5 +227,4 @@ def _terms(kind: Kind, wanted: Filter) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             given.append((f"{column} {sign} ?", value))
-    terms = [f"{kind.key} > ?", kind.always, *(term for term, _ in given)]
-    return " AND ".join(terms), [value for _, value in given]
+    return [kind.always, *(term for term, _ in given)], [value for _, value in given]

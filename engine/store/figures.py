@@ -31,9 +31,9 @@ _OWN: Final = """
 """
 _GROUPS: Final = f"""
 SELECT a.source, a.campaign, a.stage, a.entered, a.grade, count(*), min(a.created_at),
-    max(a.created_at) FROM arrivals a
+    max(a.created_at), a.placed FROM arrivals a
 WHERE a.created_at >= :since AND a.created_at < :until AND {_OWN.format(lead="a.lead")}
-GROUP BY a.source, a.campaign, a.stage, a.entered, a.grade
+GROUP BY a.source, a.campaign, a.placed, a.stage, a.entered, a.grade
 """
 # Leads merged into others, and which they are now, also over several merges.
 _FAMILY: Final = """
@@ -46,6 +46,7 @@ WITH RECURSIVE up (absorbed, now) AS (
         SELECT absorbed FROM merges WHERE undone_at IS NULL)
 )
 """
+_NOW: Final = "coalesce((SELECT f.now FROM family f WHERE f.absorbed = {lead}), {lead})"
 _FIRST: Final = """
 SELECT lead, min(at) AS at FROM transitions WHERE "to" = :stage GROUP BY lead
 """
@@ -55,9 +56,17 @@ SELECT lead, min(at) AS at FROM (
     FROM transitions t WHERE t."to" = :stage
 ) GROUP BY lead
 """
+# Of several stages at once; a lead that is here or was merged into one that is.
+_REACHED: Final = f"""
+SELECT stage, count(*) FROM (
+    SELECT "to" AS stage, {{lead}} AS lead, min(at) AS at FROM transitions t
+    WHERE "to" IN (SELECT value FROM json_each(:stages)) GROUP BY 1, 2
+) WHERE at >= :since AND at < :until AND {_OWN.format(lead="lead")} GROUP BY stage
+"""
 _ENTRIES: Final = f"""
-SELECT a.source, a.campaign, count(*) FROM ({{first}}) t CROSS JOIN arrivals a ON a.lead = t.lead
-WHERE t.at >= :since AND t.at < :until AND {_OWN.format(lead="t.lead")} GROUP BY 1, 2
+SELECT a.source, a.campaign, a.placed, count(*) FROM ({{first}}) t
+CROSS JOIN arrivals a ON a.lead = t.lead
+WHERE t.at >= :since AND t.at < :until AND {_OWN.format(lead="t.lead")} GROUP BY 1, 2, 3
 """
 _ENTRANTS: Final = f"""
 SELECT t.lead, t.at, a.created_at, a.source FROM ({{first}}) t
@@ -67,7 +76,7 @@ WHERE t.at >= :since AND t.at < :until AND {_OWN.format(lead="t.lead")}
 _DEALS: Final = f"""
 SELECT e.lead, e.at, e.body ->> '$.properties.amount', a.source, a.campaign, a.created_at,
     (SELECT s.owner FROM assignments s WHERE s.lead = e.lead AND s.at <= e.at
-     ORDER BY s.number DESC LIMIT 1)
+     ORDER BY s.number DESC LIMIT 1), a.placed
 FROM events e LEFT JOIN arrivals a ON a.lead = e.lead
 WHERE e.{_SALES} AND e.type IN (SELECT value FROM json_each(:types)) AND e.bot = 0
     AND e.at >= :since AND e.at < :until AND {_OWN.format(lead="e.lead")}
@@ -80,7 +89,8 @@ SELECT lead, min(at) FROM events WHERE {_CONTACTS}
 # Of people who were forgotten the stays are no figures of theirs any more: left out.
 _STAYS: Final = f"""
 SELECT "from", count(stayed), sum(stayed), max(stayed) FROM transitions
-WHERE at >= :since AND at < :until AND "from" IS NOT NULL AND {_OWN.format(lead="lead")}
+WHERE stayed IS NOT NULL AND "from" IS NOT NULL AND at >= :since AND at < :until
+    AND {_OWN.format(lead="lead")}
     AND lead NOT BETWEEN 'forgotten:' AND 'forgotten;'
 GROUP BY "from"
 """
@@ -96,14 +106,14 @@ SELECT id, name, company, owner, score FROM leads WHERE id IN (SELECT value FROM
 """
 _REASONS: Final = f"""
 SELECT t."from", coalesce(t.reason, ''), count(*) FROM transitions t
-WHERE t."to" = :stage AND {{when}} AND {_OWN.format(lead="t.lead")} GROUP BY 1, 2
+WHERE t."to" = :stage AND {{when}} AND {_OWN.format(lead="{lead}")} GROUP BY 1, 2
 """
 _MADE_THEN: Final = """
-EXISTS (SELECT 1 FROM arrivals a WHERE a.lead = t.lead
+EXISTS (SELECT 1 FROM arrivals a WHERE a.lead = {lead}
     AND a.created_at >= :since AND a.created_at < :until)
 """
 _GIVEN: Final = """
-SELECT owner, team, count(*), count(DISTINCT lead) FROM assignments
+SELECT owner, team, count(*), sum(event GLOB '*:claim:*') FROM assignments
 WHERE owner IS NOT NULL AND at >= :since AND at < :until
     AND (:owners IS NULL OR owner IN (SELECT value FROM json_each(:owners)))
 GROUP BY owner, team
@@ -121,7 +131,7 @@ SELECT owner, count(*), count(took), sum(took) FROM (
 ) GROUP BY owner
 """
 _ANSWERED: Final = f"""
-SELECT "by", type, count(*), count(DISTINCT lead) FROM events
+SELECT "by", type, count(*) FROM events
 WHERE {_ANSWERS} AND at >= :since AND at < :until AND "by" IS NOT NULL
     AND (:owners IS NULL OR "by" IN (SELECT value FROM json_each(:owners)))
 GROUP BY "by", type
@@ -134,10 +144,9 @@ WHERE s.owner IS NOT NULL AND s.at >= :since AND s.at < :until
 GROUP BY s.owner, c.clock, c.status
 """
 _TASKS: Final = """
-SELECT coalesce(t.owner, l.owner) AS who, count(*), sum(t.status = 'done'),
-    sum(t.status = 'done' AND t.due IS NOT NULL AND t.completed_at <= t.due),
-    sum(t.due IS NOT NULL AND (t.due < :now OR t.completed_at > t.due))
-FROM tasks t LEFT JOIN leads l ON l.id = t.lead
+SELECT coalesce(t.owner, (SELECT l.owner FROM leads l WHERE l.id = t.lead)) AS who, count(*),
+    sum(t.status = 'done'), coalesce(sum(t.due < coalesce(t.completed_at, :now)), 0)
+FROM tasks t
 WHERE t.created_at >= :since AND t.created_at < :until
 GROUP BY who HAVING who IS NOT NULL
     AND (:owners IS NULL OR who IN (SELECT value FROM json_each(:owners)))
@@ -162,9 +171,9 @@ WHERE s.at >= :since AND s.at < :until AND {_OWN.format(lead="s.lead")}
 GROUP BY s.journey, s.step, s.variant
 """
 _ENROLLED: Final = f"""
-SELECT e.journey, a.entered, count(DISTINCT e.lead) FROM enrolments e
-CROSS JOIN arrivals a ON a.lead = e.lead
-WHERE e.entered_at >= :since AND e.entered_at < :until AND {_OWN.format(lead="e.lead")}
+SELECT e.journey, a.entered, count(DISTINCT a.lead) FROM enrolments e
+CROSS JOIN arrivals a ON a.lead = {{lead}}
+WHERE e.entered_at >= :since AND e.entered_at < :until AND {_OWN.format(lead="a.lead")}
 GROUP BY e.journey, a.entered
 """
 _TOUCHES: Final = """
@@ -194,6 +203,7 @@ class Deal(msgspec.Struct, frozen=True):
     campaign: str | None
     created_at: int | None
     owner: str | None
+    placed: str | None = None
 
 
 class Figures:
@@ -214,22 +224,38 @@ class Figures:
             return _FAMILY + statement.format(first=_FIRST_OF_FAMILY)
         return statement.format(first=_FIRST)
 
-    def groups(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (source, campaign, stage, entered, grade, leads, first, last) of leads made then.
+    def _present(self, statement: str, lead: str) -> str:
+        """Return a statement in which ``{lead}`` is the lead that a column means after merges."""
+        if not self._merged:
+            return statement.format(lead=lead)
+        return _FAMILY + statement.format(lead=_NOW.format(lead=lead))
 
-        ``entered`` is a JSON list of stages; first and last are the instants of their making.
+    def groups(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
+        """Return (source, campaign, stage, entered, grade, leads, first, last, placed) of leads.
+
+        Of those made then. ``placed`` is where the source stands in the tree, ``entered`` a JSON
+        list of stages; first and last are the instants of their making.
         """
         found: list[tuple[Any, ...]] = self._all(_GROUPS, since, until, owners)
         return found
 
     def entries(
         self, stage: str, since: int, until: int, owners: Owners = None
-    ) -> list[tuple[str, str, int]]:
-        """Return (source, campaign, leads) of leads that first entered ``stage`` then."""
-        found: list[tuple[str, str, int]] = self._all(
+    ) -> list[tuple[str, str, str, int]]:
+        """Return (source, campaign, placed, leads) of leads that first entered ``stage`` then."""
+        found: list[tuple[str, str, str, int]] = self._all(
             self._firsts(_ENTRIES), since, until, owners, stage=stage
         )
         return found
+
+    def reached(
+        self, stages: Iterable[str], since: int, until: int, owners: Owners = None
+    ) -> dict[str, int]:
+        """Return how many leads entered each of these stages then for the first time."""
+        found = self._all(
+            self._present(_REACHED, "t.lead"), since, until, owners, stages=to_json(list(stages))
+        )
+        return dict(found)
 
     def entrants(
         self, stage: str, since: int, until: int, owners: Owners = None
@@ -283,12 +309,14 @@ class Figures:
         """
         when = _MADE_THEN if by_creation else "t.at >= :since AND t.at < :until"
         found: list[tuple[str | None, str, int]] = self._all(
-            _REASONS.format(when=when), since, until, owners, stage=stage
+            self._present(_REASONS.replace("{when}", when), "t.lead"),
+            *(since, until, owners),
+            stage=stage,
         )
         return found
 
     def given(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (owner, team, assignments, leads)."""
+        """Return (owner, team, assignments, those by which somebody claimed the lead)."""
         found: list[tuple[Any, ...]] = self._all(_GIVEN, since, until, owners)
         return found
 
@@ -298,7 +326,7 @@ class Figures:
         return found
 
     def answered(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (who, lead_accepted and the like, times, leads)."""
+        """Return (who, lead_accepted and the like, times)."""
         found: list[tuple[Any, ...]] = self._all(_ANSWERED, since, until, owners)
         return found
 
@@ -310,7 +338,7 @@ class Figures:
     def tasks(
         self, since: int, until: int, now: int, owners: Owners = None
     ) -> list[tuple[Any, ...]]:
-        """Return (owner, made, done, done in time, late) of to-dos made then."""
+        """Return (owner, made, done, late) of to-dos made then."""
         found: list[tuple[Any, ...]] = self._all(_TASKS, since, until, owners, now=now)
         return found
 
@@ -332,7 +360,9 @@ class Figures:
 
     def enrolled(self, since: int, until: int, owners: Owners = None) -> list[tuple[str, str, int]]:
         """Return (journey, stages entered as JSON, leads) of those that entered it then."""
-        found: list[tuple[str, str, int]] = self._all(_ENROLLED, since, until, owners)
+        found: list[tuple[str, str, int]] = self._all(
+            self._present(_ENROLLED, "e.lead"), since, until, owners
+        )
         return found
 
     def touches(

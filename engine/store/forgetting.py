@@ -18,7 +18,7 @@ import msgspec
 
 from engine.machines.directory import Identity
 from engine.machines.state import Lead
-from engine.store import merges, meta, rows
+from engine.store import digests, merges, meta, rows
 
 PREFIX: Final = "forgotten:"
 _KEY: Final = "tombstone_key"
@@ -40,7 +40,7 @@ _KEPT: Final = (
     " ELSE '{}' END WHERE lead = ?2",
     "UPDATE ledger SET lead = ?1, event = NULL WHERE lead = ?2",
     "UPDATE deliveries SET key = ?1 || ':' || rowid, lead = ?1, to_address = NULL, params = '{}',"
-    " reason = '', provider_id = NULL, subject = NULL, body = NULL,"
+    " reason = '', provider_id = NULL, subject = NULL, body = NULL, person = NULL, digest = NULL,"
     " status = CASE WHEN status IN ('queued', 'leased') THEN 'blocked' ELSE status END"
     " WHERE lead = ?2",
     "UPDATE tasks SET id = ?1 || ':' || rowid, lead = ?1, title = '', outcome = NULL,"
@@ -90,6 +90,7 @@ def erase(connection: sqlite3.Connection, lead: Lead, now: int) -> Erased:
 
 def _strip(connection: sqlite3.Connection, name: str, lead: str) -> int:
     """Take from the rows of a lead what says who it was; returns how many events there were."""
+    digests.forget(connection, lead)
     events = connection.execute(_KEPT[0], (name, lead)).rowcount
     for statement in _KEPT[1:]:
         connection.execute(statement, (name, lead))

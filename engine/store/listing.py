@@ -43,6 +43,11 @@ WHERE {where} ORDER BY k.number DESC LIMIT ?
 _IS_FOUND: Final = """
 l.id IN (SELECT k.lead FROM search s JOIN searched k ON k.number = s.rowid WHERE search MATCH ?)
 """
+_HAVING: Final[Mapping[str, str]] = {
+    "owner": "SELECT id FROM leads WHERE owner = ?",
+    "stage": "SELECT lead FROM arrivals WHERE stage = ?",
+    "source": "SELECT lead FROM arrivals WHERE source = ?",
+}
 _FITS: Final = "EXISTS (SELECT 1 FROM searched k WHERE k.lead = l.id AND {fits})"
 _LITTLE: Final = 5_000
 _HOW_MUCH: Final = "SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)"
@@ -74,18 +79,33 @@ def find_leads(
     connection: sqlite3.Connection, wanted: Wanted, limit: int, cursor: str | None
 ) -> Found:
     """Return one page; raises BadCursor."""
+    given = [(name, wanted.filters[name]) for name in FILTERS if name in wanted.filters]
+    is_text = bool(wanted.text and wanted.text.strip())
     where: list[Term] = [
-        (f"l.{name} IS ?", (wanted.filters[name],)) for name in FILTERS if name in wanted.filters
+        (f"l.{name} IS ?", (value,)) if is_text else _having(connection, name, value)
+        for name, value in given
     ]
     where += narrowing.terms(wanted.filters)
     order = wanted.sort or "updated"
-    if wanted.text and wanted.text.strip():
+    if wanted.text and is_text:
         terms = search.terms(wanted.text)
         if terms is None:
             return Found([], None)
         order, term = _sought(connection, wanted, terms)
         where.append(term)
     return _page(connection, order, where, limit, cursor)
+
+
+def _having(connection: sqlite3.Connection, name: str, value: str | None) -> Term:
+    """Return the term of a filter: few leads are looked up, else the sorted list is walked."""
+    if name == "pool" and value is not None:
+        return "l.pool = ?", (value,)  # whose index has them in order
+    few = _HAVING.get(name)
+    if few is not None and value is not None:
+        counted = f"SELECT count(*) FROM ({few} LIMIT {_LITTLE + 1})"
+        if connection.execute(counted, (value,)).fetchone()[0] <= _LITTLE:
+            return f"l.id IN ({few})", (value,)
+    return f"+l.{name} IS ?", (value,)
 
 
 def _sought(

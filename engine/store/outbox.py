@@ -23,6 +23,7 @@ _MOST_GIVEN_UP: Final = 200
 _LEASED: Final = (
     *("key", "lead", "connection", "message", "audience", "to_address", "journey", "step"),
     *("params", "attempts", "created_at", "queued_at", "deadline_at", "reason", "retries"),
+    *("person", "kind"),
 )
 _CLOSED: Final = (
     *("key", "lead", "connection", "message", "audience", "journey", "step"),
@@ -34,7 +35,8 @@ class Leased(msgspec.Struct, frozen=True):
     """A delivery taken for one attempt; ``attempt`` counts from 1.
 
     ``queued_at`` is when it was committed, ``deadline_at`` when it is too late. ``reason`` is
-    why the attempt before did not succeed.
+    why the attempt before did not succeed. ``person`` is the salesperson whom it tells of
+    something of ``kind``.
     """
 
     key: str
@@ -52,6 +54,8 @@ class Leased(msgspec.Struct, frozen=True):
     deadline_at: int | None = None
     reason: str = ""
     retries: int = 0
+    person: str | None = None
+    kind: str = ""
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -83,21 +83,13 @@ FROM deliveries WHERE {where} ORDER BY rowid DESC LIMIT ?
 DELIVERIES_AFTER: Final = "rowid < ?"
 
 FUNNEL: Final = """
-SELECT stage, source, count(*) AS leads FROM (
-    SELECT stage, source FROM leads UNION ALL SELECT stage, source FROM forgotten
-)
-GROUP BY stage, source ORDER BY stage, source
+SELECT nullif(stage, '') AS stage, nullif(source, '') AS source, count(*) AS leads FROM arrivals
+GROUP BY 1, 2 ORDER BY 1, 2
 """
 # Leads that came from one source, stand in one stage and have entered the same ones, as one row.
 STAGE_ENTRIES: Final = """
-SELECT source, stage AS now, entered, count(*) AS leads FROM (
-    SELECT l.source, l.stage, (
-        SELECT json_group_array(key) FROM json_each(CAST(l.state AS TEXT), '$.stages')
-    ) AS entered
-    FROM leads l
-    UNION ALL SELECT source, stage, stages FROM forgotten
-)
-GROUP BY source, stage, entered
+SELECT nullif(source, '') AS source, nullif(stage, '') AS now, entered, count(*) AS leads
+FROM arrivals GROUP BY 1, 2, 3
 """
 LOG: Final = f"SELECT {LOG_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 COUNTS: Final = """

@@ -16,6 +16,7 @@ from engine.store import (
     answers,
     audit,
     companies,
+    configurations,
     enrichments,
     experiments,
     holding,
@@ -30,8 +31,10 @@ from engine.store import (
     versions,
 )
 from engine.store.boards import Boards
+from engine.store.configurations import Configuration
 from engine.store.database import connect_reader
 from engine.store.figures import Figures
+from engine.store.inbox import Inbox
 from engine.store.listing import Wanted, find_leads
 from engine.store.merges import Merged
 from engine.store.pages import Page, from_cursor, page
@@ -256,6 +259,10 @@ class Reader:
         """Return what the console's pages count; to be used in this thread."""
         return Boards(self._connection)
 
+    def inbox(self) -> Inbox:
+        """Return what salespeople are told; to be used in this thread."""
+        return Inbox(self._connection)
+
     def funnel(self) -> list[Item]:
         """Return {stage, source, leads} for every pair that has leads; both may be None."""
         return [dict(row) for row in self._connection.execute(queries.FUNNEL)]
@@ -349,6 +356,14 @@ class Reader:
     def rulesets(self) -> list[versions.Composed]:
         """Return what each ruleset was made of that decided anything."""
         return versions.composed(self._connection)
+
+    def configurations(self) -> list[Configuration]:
+        """Return the configurations whose texts are kept, the one loaded last first."""
+        return configurations.latest(self._connection)
+
+    def configuration(self, version: str) -> dict[str, str] | None:
+        """Return a configuration's files, texts by name; None when it is not kept."""
+        return configurations.files(self._connection, version)
 
     def winners(self) -> dict[tuple[str, str], str]:
         """Return which variant each decided split is for, by (journey, step)."""

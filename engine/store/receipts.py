@@ -12,7 +12,7 @@ PREFIX: Final = "receipt:"
 _MISSING: Final = """
 SELECT key, lead, connection, message, audience, journey, step, status, reason, retries
 FROM deliveries d
-WHERE status IN ('delivered', 'failed', 'dead', 'expired') AND receipted = 0
+WHERE status IN ('delivered', 'failed', 'dead', 'expired') AND receipted = 0 AND kind <> 'digest'
     AND NOT EXISTS (SELECT 1 FROM events
         WHERE id = ? || d.key || iif(d.retries > 0, ':' || d.retries, ''))
 ORDER BY d.rowid

@@ -181,11 +181,13 @@ def delivery_row(delivery: Delivery, queued_at: int, deadline_at: int | None) ->
     ``queued_at`` and ``deadline_at`` are instants of the computer's time.
     """
     finished = None if delivery.status == "queued" else delivery.at
+    due = delivery.at if delivery.due is None else delivery.due
+    person = delivery.to if delivery.audience == "owner" else None
     return (
         *(delivery.key, delivery.lead, delivery.connection, delivery.message),
         *(delivery.audience, delivery.to, delivery.journey, delivery.step),
         *(_encode(delivery.params).decode(), delivery.status, delivery.reason),
-        *(delivery.at, delivery.at, finished, queued_at, deadline_at),
+        *(due, delivery.at, finished, queued_at, deadline_at, person, delivery.kind),
     )
 
 

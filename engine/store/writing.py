@@ -8,8 +8,9 @@ from typing import Final
 
 from engine.machines.directory import Identity
 from engine.machines.people import todos
+from engine.machines.people.notes import COLLECTED
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
-from engine.store import arrivals, companies, rows, search
+from engine.store import arrivals, companies, digests, rows, search
 from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
@@ -45,8 +46,8 @@ _HAPPENING: Final = Insert("happenings (lead, at, kind, event, data)", 5)
 # A repeated decision repeats its keys; the first one counts.
 _DELIVERY: Final = Insert(
     """deliveries (key, lead, connection, message, audience, to_address, journey, step, params,
-    status, reason, due, created_at, finished_at, queued_at, deadline_at)""",
-    16,
+    status, reason, due, created_at, finished_at, queued_at, deadline_at, person, kind)""",
+    18,
     "ON CONFLICT (key) DO NOTHING",
 )
 _TASK: Final = Insert(
@@ -86,6 +87,7 @@ class Rows:
         self.ledger: list[Row] = []
         self.happenings: list[Row] = []
         self.deliveries: list[Row] = []
+        self.collected: list[Delivery] = []
         self.tasks: list[Row] = []
         self.tasks_done: list[Row] = []
         self.tasks_later: list[Row] = []
@@ -123,9 +125,13 @@ class Rows:
 
     def _deliver(self, delivery: Delivery) -> None:
         within = self._deadline(delivery)
-        deadline_at = None if within is None else self._wall + within
+        postponed = 0 if delivery.due is None else delivery.due - delivery.at
+        deadline_at = None if within is None else self._wall + postponed + within
         self.deliveries.append(rows.delivery_row(delivery, self._wall, deadline_at))
-        if delivery.status == "queued":
+        if delivery.status == COLLECTED:
+            self.collected.append(delivery)
+            self.queued.setdefault(delivery.connection, None)
+        elif delivery.status == "queued":
             known = self.queued.get(delivery.connection)
             given = [at for at in (known, deadline_at) if at is not None]
             self.queued[delivery.connection] = min(given, default=None)
@@ -145,6 +151,8 @@ class Rows:
             (_TASK, self.tasks),
         ):
             statement.write(connection, values)
+        for note in self.collected:
+            digests.collect(connection, note, self._wall)
         if self.tasks_done:
             connection.executemany(_TASK_DONE, self.tasks_done)
         if self.tasks_later:

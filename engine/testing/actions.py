@@ -17,6 +17,7 @@ from engine.plugin import (
     OutgoingDelivery,
     Result,
     Retry,
+    settled,
 )
 from engine.testing.clock import FakeClock
 from engine.testing.peer import Peer, PeerAnswer
@@ -69,7 +70,7 @@ class ActionContract:
         async def once() -> Result:
             try:
                 async with asyncio.timeout(30):
-                    return await self.action.perform(outgoing or self.delivery(), context)
+                    return await settled(self.action.perform(outgoing or self.delivery(), context))
             except OSError as error:  # a timeout is one: the engine tries again
                 return Retry(f"{type(error).__name__}: {error}")
             finally:

@@ -14,7 +14,7 @@ from engine.network.condition import Compiled
 # What an expectation may list of what was done, and by which keys each item is told apart.
 LISTS: Final[Mapping[str, tuple[str, ...]]] = {
     "sends": ("message", "connection", "journey", "step", "at"),
-    "does": ("do", "to", "journey", "step", "at"),
+    "does": ("do", "to", "kind", "reason", "journey", "step", "at"),
     "blocked": ("message", "reason", "journey", "step", "at"),
     "tasks": ("title", "owner", "priority", "journey", "step", "at"),
 }

@@ -40,7 +40,8 @@ def _sent(moment: Moment, delivery: Delivery) -> Item:
 def _does(moment: Moment) -> Iterator[Item]:
     for each in moment.decision.deliveries:
         if each.status != "blocked" and each.message is None:
-            yield {"do": each.connection, "to": each.to, **_place(moment, each)}
+            what = {"do": each.connection, "to": each.to, "kind": each.kind or None}
+            yield {**what, "reason": each.reason or None, **_place(moment, each)}
 
 
 def _tasks(moment: Moment) -> Iterator[Item]:

@@ -90,7 +90,7 @@ def _happened(ruleset: Ruleset, happening: Happening) -> str | None:
         return f"recycle:{data['rule']}"
     if happening.kind == "stage" and data["to"] in ruleset.stages:
         stage = ruleset.stages[data["to"]]
-        if not automatic(stage) or _by_rule(happening):
+        if not automatic(stage) or data.get("rule") == data["to"]:
             return f"stage:{data['to']}"
     return None
 
@@ -98,9 +98,3 @@ def _happened(ruleset: Ruleset, happening: Happening) -> str | None:
 def automatic(stage: StageRule) -> bool:
     """Whether a stage has a rule that enters it."""
     return stage.when is not None or bool(stage.definition.events)
-
-
-def _by_rule(happening: Happening) -> bool:
-    """Whether a stage was entered by its own rule; a journey's step gives its own id instead."""
-    data = happening.data
-    return data.get("rule") == data["to"] and not str(data["reason"]).startswith("journey ")

@@ -114,7 +114,8 @@ def _send(send: Item) -> str:
     to = f" to {send['to']}" if send["to"] else ""
     if send["status"] == "blocked":
         return f"would not send {what}{by}{to}: {send['reason']}"
-    return f"would {'send' if send['message'] else 'do'} {what}{by}{to}"
+    later = f": {send['reason']}" if send["reason"] else ""
+    return f"would {'send' if send['message'] else 'do'} {what}{by}{to}{later}"
 
 
 def _task(task: Item, zone: ZoneInfo) -> str:

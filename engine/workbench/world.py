@@ -8,7 +8,8 @@ Leads that an event shows to be one are merged as in a running server, by `engin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -74,6 +75,8 @@ class World:
         self._conflicts: list[Conflict] = []
         self._told: set[tuple[str, str]] = set()
         self._made = 0
+        # What waits for the end of somebody's quiet hours: (due, lead, its receipt).
+        self._later: list[tuple[int, str, Event]] = []
 
     def take(self, event: Event, identities: Sequence[Identity]) -> str:
         """Let ``event`` happen to the lead that ``identities`` mean; returns that lead's id."""
@@ -176,7 +179,13 @@ class World:
                 decision.happenings.append(Happening(self.now, "identity_conflict", data))
             self._conflicts.clear()
             self.log.append(Moment(self.now, lead, entry.event, decision))
-            receipts += self._receipts(decision.deliveries)
+            for delivery in decision.deliveries:
+                if delivery.status == "queued":
+                    due = self.now if delivery.due is None else delivery.due
+                    if due <= self.now:
+                        receipts.append(self._receipt(delivery, self.now))
+                    else:
+                        self._later.append((due, delivery.lead, self._receipt(delivery, due)))
         return receipts
 
     def advance(self, until: int) -> None:
@@ -186,10 +195,19 @@ class World:
                 ((lead.wake_at, id) for id, lead in self.leads.items() if lead.wake_at is not None),
                 default=(until + 1, ""),
             )
+            first = min(self._later, key=itemgetter(0), default=None)
+            if first is not None and first[0] <= min(due[0], until):
+                self._hand_over(first)
+                continue
             if due[0] > until:
                 break
             self._wake(due[1], due[0])
         self.now = max(self.now, until)
+
+    def _hand_over(self, waiting: tuple[int, str, Event]) -> None:
+        self._later.remove(waiting)
+        self.now = max(self.now, waiting[0])
+        self.post(waiting[2], self.present(waiting[1]))
 
     def _wake(self, id: str, due: int) -> None:
         self.now = max(self.now, due)
@@ -197,12 +215,7 @@ class World:
         if self.leads[id].wake_at == due:
             raise NoProgress(f"the lead {id} has been woken for {due} and asks for it again")
 
-    def _receipts(self, deliveries: Sequence[Delivery]) -> Iterator[Event]:
-        for delivery in deliveries:
-            if delivery.status == "queued":
-                yield self._receipt(delivery)
-
-    def _receipt(self, delivery: Delivery) -> Event:
+    def _receipt(self, delivery: Delivery, at: int) -> Event:
         connection = self.ruleset.definitions.server.connections.get(delivery.connection)
         mail = connection is not None and connection.plugin == "email"
         properties = {
@@ -215,7 +228,7 @@ class World:
         return Event(
             id=f"receipt:{delivery.key}",
             type="email_sent" if mail else "message_sent",
-            at=self.now,
+            at=at,
             properties={k: v for k, v in properties.items() if v is not None},
             channel="engine",
         )

@@ -1,4 +1,4 @@
-"""The callers of one action: one for each connection's settings, in each event loop."""
+"""What actions that call a service have in common: callers, one for each connection's settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.plugin import ActionContext, Caller
+from engine.plugin import Action, ActionContext, Caller, Tokens
 
 # What every action that calls a service over HTTP may be told.
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -16,6 +16,19 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 
 
+class ServiceAction(Action):
+    """An action that calls a service: its sockets and tokens, kept between deliveries."""
+
+    def __init__(self) -> None:
+        self.callers = Callers()
+        self.tokens = Tokens()
+
+    async def close(self) -> None:
+        """Close the sockets and forget the tokens."""
+        self.tokens = Tokens()
+        await self.callers.close()
+
+
 class Callers:
     """Makes callers and keeps them, so that sockets stay open between deliveries."""
 
@@ -23,10 +36,12 @@ class Callers:
         self._known: dict[str, tuple[asyncio.AbstractEventLoop, Caller]] = {}
 
     def of(self, context: ActionContext) -> Caller:
-        """Return the caller of a connection; another one after its settings changed."""
+        """Return the caller of a connection; another one after its settings changed.
+
+        Not one for all that call a host: what is slow for one would hold the others' sockets.
+        """
         settings = context.connection
-        chosen = {name: settings[name] for name in SETTINGS if name in settings}
-        key = repr((sorted(chosen.items()), context.concurrency))
+        key = repr((sorted(settings.items()), context.concurrency))
         loop = asyncio.get_running_loop()
         known = self._known.get(key)
         if known is not None and known[0] is loop:

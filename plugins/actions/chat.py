@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.plugin import Answer, OutgoingDelivery, Result, Retry, by_status
+from engine.plugin import Answer, OutgoingDelivery, Retry, Trouble, by_status
 
 NAMED_USERS: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -31,12 +31,12 @@ def named(users: Mapping[str, Any], id: str | None) -> str | None:
     return str(found) if found else None
 
 
-def body_of(answer: Answer, service: str, *codes: str) -> Mapping[str, Any] | Result:
-    """Return an answer's JSON object, if it has a code under one of the names ``codes``.
+def body_of(answer: Answer, service: str, *codes: str) -> Mapping[str, Any]:
+    """Return an answer's JSON object, which has a code under one of the names ``codes``.
 
-    Else what its status says, for then the service itself did not answer.
+    Without one the service itself did not answer: raises Trouble, as the status says.
     """
     data = answer.data
     if isinstance(data, Mapping) and any(type(data.get(name)) is int for name in codes):
         return data
-    return by_status(answer, service) or Retry(f"{service}'s answer cannot be read")
+    raise Trouble(by_status(answer, service) or Retry(f"{service}'s answer cannot be read"))

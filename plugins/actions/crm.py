@@ -11,23 +11,22 @@ from engine.plugin import (
     Answer,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Limits,
     Misconfigured,
     OutgoingDelivery,
     Result,
     Retry,
-    Tokens,
+    Trouble,
     by_status,
     hookimpl,
 )
 from plugins.actions import crm_common
-from plugins.actions.callers import Callers
-from plugins.actions.crm_common import Trouble
+from plugins.actions.callers import ServiceAction
 
 _URL: Final = {"type": "string", "pattern": r"^https?://[^\s#]+$"}
 _PATH: Final = {"type": "string", "pattern": r"^[^.\s]+(\.[^.\s]+)*$"}
 _CODES: Final = {"type": "array", "items": {"type": ["integer", "string"]}}
+_OK: Final[Mapping[str, Any]] = {"type": ["integer", "string", "boolean"]}
 _HEADERS: Final = {
     "type": "object",
     "additionalProperties": {"type": "string", "pattern": r"^[^\r\n]*$"},
@@ -63,7 +62,10 @@ SETTINGS: Final[Mapping[str, Any]] = {
             "type": "object",
             "additionalProperties": False,
             "required": ["path", "is"],
-            "properties": {"path": _PATH, "is": {"type": ["integer", "string", "boolean"]}},
+            "properties": {
+                "path": _PATH,
+                "is": {**_OK, "type": [*_OK["type"], "array"], "items": _OK},
+            },
         },
         "id": _PATH,
         "busy": _CODES,
@@ -76,42 +78,28 @@ SETTINGS: Final[Mapping[str, Any]] = {
 TOKEN_S: Final = 3_600.0
 
 
-class CrmAction(Action):
+class CrmAction(ServiceAction):
     """Sends one record; the body of the answer says whether the CRM took it."""
 
     name = "crm"
     connection_schema = SETTINGS
     limits = Limits(concurrency=2)
 
-    def __init__(self) -> None:
-        self._callers = Callers()
-        self._tokens = Tokens()
-
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
         record = crm_common.renamed(delivery.params, settings.get("fields", {}))
         if not record:
             return Failed("the step gives nothing to send: write it under `with`")
-        try:
-            answer, expired = await self._send(context, delivery, record)
-            if expired:  # another token, and once more
-                answer, _ = await self._send(context, delivery, record)
-        except Trouble as trouble:
-            return trouble.result
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        answer, expired = await self._send(context, delivery, record)
+        if expired:  # another token, and once more
+            answer, _ = await self._send(context, delivery, record)
         return by_status(answer, "the CRM") or _said(settings, answer.data)
 
     async def check(self, context: ActionContext) -> Result | None:
         """Fetch a token, where the CRM has such."""
         if "token" not in context.connection:
             return None
-        try:
-            await self._token(context)
-        except Trouble as trouble:
-            return trouble.result
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        await self._token(context)
         return Delivered()
 
     async def _send(
@@ -132,35 +120,33 @@ class CrmAction(Action):
                 prefix = how.get("prefix", "Bearer ")
                 headers[how.get("header", "authorization")] = f"{prefix}{token}"
         method = settings.get("method", "POST")
-        caller = self._callers.of(context)
+        caller = self.callers.of(context)
         answer = await caller.call(method, settings["url"], headers=headers, json=body)
         expired = bool(how) and (
             answer.status == 401 or _code(settings, answer.data) in _texts(how, "expired")
         )
         if expired:
-            self._tokens.drop(_account(how), token)
+            self.tokens.drop(_account(how), token)
         return answer, expired
 
     async def _token(self, context: ActionContext) -> str:
         how = context.connection["token"]
 
         async def fetch() -> tuple[str, float]:
-            caller = self._callers.of(context)
+            caller = self.callers.of(context)
             if how.get("form"):
                 texts = {name: str(value) for name, value in how["body"].items()}
                 answer = await caller.call("POST", how["url"], form=texts)
             else:
                 answer = await caller.call("POST", how["url"], json=how["body"])
             trouble = by_status(answer, "the CRM's token service")
+            if isinstance(trouble, Failed):  # such as OAuth's 400 for a wrong password
+                trouble = Misconfigured(trouble.reason)
             if trouble is not None:
                 raise Trouble(trouble)
             return crm_common.token_of(answer, how["token"], float(how.get("seconds", TOKEN_S)))
 
-        return await self._tokens.get(_account(how), fetch)
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
+        return await self.tokens.get(_account(how), fetch)
 
 
 def _account(how: Mapping[str, Any]) -> str:
@@ -178,7 +164,8 @@ def _texts(told: Mapping[str, Any], name: str) -> set[str]:
 def _said(settings: Mapping[str, Any], data: Any) -> Result:
     """Return what the body says, by the codes that server.yaml knows."""
     found, wanted = crm_common.at(data, settings["ok"]["path"]), settings["ok"]["is"]
-    if type(found) is type(wanted) and found == wanted:
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    if any(type(found) is type(each) and found == each for each in wanted):
         id = crm_common.at(data, settings["id"]) if "id" in settings else ""
         return Delivered(str(id if isinstance(id, str | int) else ""))
     code = _code(settings, data)

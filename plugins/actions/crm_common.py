@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.plugin import Answer, Misconfigured, Result
+from engine.plugin import Answer, Misconfigured, Trouble
 
 # Keys of a step's `with` that are the engine's own, and none of the CRM's.
 _OWN: Final = frozenset({"to", "unsubscribe_url"})
@@ -14,14 +14,6 @@ FIELDS: Final[Mapping[str, Any]] = {
     "type": "object",
     "additionalProperties": {"type": "string", "minLength": 1},
 }
-
-
-class Trouble(Exception):
-    """Something came between: ``result`` is what becomes of the delivery."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__()
-        self.result = result
 
 
 def renamed(params: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:

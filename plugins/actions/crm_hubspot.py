@@ -10,9 +10,7 @@ from engine.plugin import (
     ActionContext,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Limits,
-    Misconfigured,
     OutgoingDelivery,
     Result,
     Retry,
@@ -20,7 +18,7 @@ from engine.plugin import (
     hookimpl,
 )
 from plugins.actions import callers, crm_common
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 
 ENDPOINT: Final = "https://api.hubapi.com"
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -38,15 +36,12 @@ SETTINGS: Final[Mapping[str, Any]] = {
 FIELDS: Final = {"name": "lastname", "title": "jobtitle"}
 
 
-class HubspotAction(Action):
+class HubspotAction(ServiceAction):
     """Upserts one record by a property whose values are unique, by default a contact's email."""
 
     name = "crm_hubspot"
     connection_schema = SETTINGS
     limits = Limits(per_second=10, concurrency=4)
-
-    def __init__(self) -> None:
-        self._callers = Callers()
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
@@ -59,15 +54,8 @@ class HubspotAction(Action):
         url = f"{settings.get('endpoint', ENDPOINT)}/crm/v3/objects/{what}/batch/upsert"
         body = {"inputs": [{"idProperty": key, "id": texts[key], "properties": texts}]}
         headers = {"authorization": f"Bearer {settings['token']}"}
-        try:
-            answer = await self._callers.of(context).call("POST", url, headers=headers, json=body)
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        answer = await self.callers.of(context).call("POST", url, headers=headers, json=body)
         return by_status(answer, "HubSpot") or _said(answer.data)
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
 
 
 def _text(value: Any) -> str:

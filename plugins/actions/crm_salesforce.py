@@ -12,19 +12,17 @@ from engine.plugin import (
     Answer,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Limits,
     Misconfigured,
     OutgoingDelivery,
     Result,
     Retry,
-    Tokens,
+    Trouble,
     by_status,
     hookimpl,
 )
 from plugins.actions import crm_common
-from plugins.actions.callers import Callers
-from plugins.actions.crm_common import Trouble
+from plugins.actions.callers import ServiceAction
 
 VERSION: Final = "v61.0"
 # Salesforce does not say how long a token is good; that is set in the organisation.
@@ -56,16 +54,12 @@ FIELDS: Final = {
 _LIMITED: Final = frozenset({"REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
 
 
-class SalesforceAction(Action):
+class SalesforceAction(ServiceAction):
     """Upserts one record, by default a Lead, by a field that is marked as an external id."""
 
     name = "crm_salesforce"
     connection_schema = SETTINGS
     limits = Limits(concurrency=4)
-
-    def __init__(self) -> None:
-        self._callers = Callers()
-        self._tokens = Tokens()
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
@@ -77,33 +71,23 @@ class SalesforceAction(Action):
             return Failed(f'the step gives no "{key}", by which Salesforce finds the record')
         what, version = settings.get("object", "Lead"), settings.get("version", VERSION)
         path = f"/services/data/{version}/sobjects/{what}/{key}/{quote(str(value), safe='')}"
-        try:
+        answer = await self._upsert(context, path, record)
+        if answer.status == 401:  # a token that ended early: another one, and once more
             answer = await self._upsert(context, path, record)
-            if answer.status == 401:  # a token that ended early: another one, and once more
-                answer = await self._upsert(context, path, record)
-        except Trouble as trouble:
-            return trouble.result
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
         return _said(answer)
 
     async def check(self, context: ActionContext) -> Result | None:
         """Fetch a token."""
-        try:
-            await self._token(context)
-        except Trouble as trouble:
-            return trouble.result
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        await self._token(context)
         return Delivered()
 
     async def _upsert(self, context: ActionContext, path: str, record: Mapping[str, Any]) -> Answer:
         token = await self._token(context)
         headers = {"authorization": f"Bearer {token}"}
         url = context.connection["instance"] + path
-        answer = await self._callers.of(context).call("PATCH", url, headers=headers, json=record)
+        answer = await self.callers.of(context).call("PATCH", url, headers=headers, json=record)
         if answer.status == 401:
-            self._tokens.drop(_account(context.connection), token)
+            self.tokens.drop(_account(context.connection), token)
         return answer
 
     async def _token(self, context: ActionContext) -> str:
@@ -116,7 +100,7 @@ class SalesforceAction(Action):
                 "client_secret": settings["client_secret"],
             }
             url = f"{settings['instance']}/services/oauth2/token"
-            answer = await self._callers.of(context).call("POST", url, form=form)
+            answer = await self.callers.of(context).call("POST", url, form=form)
             if answer.status == 400:  # invalid_client, invalid_grant
                 code = crm_common.code_of(crm_common.at(answer.data, "error"))
                 raise Trouble(Misconfigured(f"Salesforce gives no token: {code}"))
@@ -125,11 +109,7 @@ class SalesforceAction(Action):
                 raise Trouble(trouble)
             return crm_common.token_of(answer, "access_token", TOKEN_S)
 
-        return await self._tokens.get(_account(settings), fetch)
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
+        return await self.tokens.get(_account(settings), fetch)
 
 
 def _account(settings: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ from engine.plugin import (
     ActionContext,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Limits,
     Misconfigured,
     OutgoingDelivery,
@@ -24,7 +23,7 @@ from engine.plugin import (
     hookimpl,
 )
 from plugins.actions import callers, chat
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 
 ENDPOINT: Final = "https://oapi.dingtalk.com"
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -46,15 +45,12 @@ _CONFIGURATION: Final = frozenset({310000, 300001, 400013, 400101, 400102, 40010
 _BUSY: Final = -1
 
 
-class DingtalkAction(Action):
+class DingtalkAction(ServiceAction):
     """Writes one note into the robot's group; the body of the answer says whether it did."""
 
     name = "dingtalk"
     connection_schema = SETTINGS
     limits = Limits(per_minute=20, concurrency=1)
-
-    def __init__(self) -> None:
-        self._callers = Callers()
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
@@ -63,18 +59,9 @@ class DingtalkAction(Action):
             return Failed("the note has neither a title nor a text")
         params = {"access_token": settings["token"], **_signed(settings.get("secret"))}
         url = f"{settings.get('endpoint', ENDPOINT)}/robot/send"
-        try:
-            answer = await self._callers.of(context).call("POST", url, params=params, json=note)
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        answer = await self.callers.of(context).call("POST", url, params=params, json=note)
         told = chat.body_of(answer, "DingTalk", "errcode")
-        if not isinstance(told, Mapping):
-            return told
         return _outcome(told) or by_status(answer, "DingTalk") or Delivered()
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
 
 
 def _note(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> dict[str, Any] | None:

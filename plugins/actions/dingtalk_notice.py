@@ -11,16 +11,15 @@ from engine.plugin import (
     BadAnswer,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Misconfigured,
     OutgoingDelivery,
     Result,
     Retry,
-    Tokens,
+    Trouble,
     hookimpl,
 )
 from plugins.actions import callers, chat
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 from plugins.actions.dingtalk import ENDPOINT
 
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -48,58 +47,37 @@ _LIMITED: Final = range(90002, 90031)
 _NOT_AUTHORISED: Final = 88
 
 
-class _NoToken(Exception):
-    """DingTalk gave no token; ``result`` is what that means for a delivery."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__("no token")
-        self.result = result
-
-
-class DingtalkNoticeAction(Action):
+class DingtalkNoticeAction(ServiceAction):
     """Sends one work notice to one person; the token is fetched once for all deliveries."""
 
     name = "dingtalk.notice"
     connection_schema = SETTINGS
     params_schema = PARAMS
 
-    def __init__(self) -> None:
-        self._callers = Callers()
-        self._tokens = Tokens()
-
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         notice = _notice(delivery, context.connection)
         if isinstance(notice, Failed):
             return notice
-        try:
-            told = await self._sent(notice, context)
-        except _NoToken as error:
-            return error.result
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
-        if not isinstance(told, Mapping):
-            return told
+        told = await self._sent(notice, context)
         return _outcome(told) or Delivered(str(told.get("task_id") or ""))
 
-    async def _sent(
-        self, notice: Mapping[str, Any], context: ActionContext
-    ) -> Mapping[str, Any] | Result:
+    async def _sent(self, notice: Mapping[str, Any], context: ActionContext) -> Mapping[str, Any]:
         """Return the answer; a token that has ended early is replaced, once."""
-        told: Mapping[str, Any] | Result = {}
+        told: Mapping[str, Any] = {}
         for _ in range(2):
             token = await self._token(context)
             told = await self._post(notice, token, context)
-            if not isinstance(told, Mapping) or not _token_ended(told):
+            if not _token_ended(told):
                 return told
-            self._tokens.drop(_key(context), token)
+            self.tokens.drop(_key(context), token)
         return told
 
     async def _post(
         self, notice: Mapping[str, Any], token: str, context: ActionContext
-    ) -> Mapping[str, Any] | Result:
+    ) -> Mapping[str, Any]:
         url = f"{_endpoint(context)}/topapi/message/corpconversation/asyncsend_v2"
         params = {"access_token": token}
-        answer = await self._callers.of(context).call("POST", url, params=params, json=notice)
+        answer = await self.callers.of(context).call("POST", url, params=params, json=notice)
         return chat.body_of(answer, "DingTalk", "errcode")
 
     async def _token(self, context: ActionContext) -> str:
@@ -107,28 +85,15 @@ class DingtalkNoticeAction(Action):
             settings = context.connection
             keys = {"appkey": settings["app_key"], "appsecret": settings["app_secret"]}
             url = f"{_endpoint(context)}/gettoken"
-            answer = await self._callers.of(context).call("GET", url, params=keys)
-            told = chat.body_of(answer, "DingTalk", "errcode")
-            if not isinstance(told, Mapping):
-                raise _NoToken(told)
-            return _read_token(told)
+            answer = await self.callers.of(context).call("GET", url, params=keys)
+            return _read_token(chat.body_of(answer, "DingTalk", "errcode"))
 
-        return await self._tokens.get(_key(context), fetch)
+        return await self.tokens.get(_key(context), fetch)
 
     async def check(self, context: ActionContext) -> Result | None:
         """Fetch a token: are the application's key and secret accepted?"""
-        try:
-            await self._token(context)
-        except _NoToken as error:
-            return error.result
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        await self._token(context)
         return Delivered()
-
-    async def close(self) -> None:
-        """Close the sockets and forget the tokens."""
-        self._tokens = Tokens()
-        await self._callers.close()
 
 
 def _read_token(told: Mapping[str, Any]) -> tuple[str, float]:
@@ -140,8 +105,8 @@ def _read_token(told: Mapping[str, Any]) -> tuple[str, float]:
         return token, float(seconds)
     result = _outcome(told) or Retry("DingTalk gave no token")
     if isinstance(result, Failed):  # whatever it is, it meets every message alike
-        raise _NoToken(Misconfigured(result.reason))
-    raise _NoToken(result)
+        raise Trouble(Misconfigured(result.reason))
+    raise Trouble(result)
 
 
 def _key(context: ActionContext) -> str:

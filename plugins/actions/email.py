@@ -95,6 +95,18 @@ class EmailAction(Action):
             return outcome_of(error, f"{settings['host']}:{_port(settings)}")
         return Delivered(id, refused)
 
+    async def check(self, context: ActionContext) -> Result | None:
+        """Read the DKIM key, and let the server greet us: connection, TLS, login; no message."""
+        settings = context.connection
+        try:
+            await asyncio.to_thread(self._signer, settings)
+            await self._pool(context).greet()
+        except BadKey as error:
+            return Misconfigured(str(error))
+        except (CannotOpen, aiosmtplib.SMTPException, OSError) as error:
+            return outcome_of(error, f"{settings['host']}:{_port(settings)}")
+        return Delivered()
+
     async def _write(
         self, delivery: OutgoingDelivery, settings: Mapping[str, Any]
     ) -> tuple[str, Letter]:

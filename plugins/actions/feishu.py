@@ -15,7 +15,6 @@ from engine.plugin import (
     ActionContext,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Limits,
     Misconfigured,
     OutgoingDelivery,
@@ -25,7 +24,7 @@ from engine.plugin import (
     hookimpl,
 )
 from plugins.actions import callers, chat
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 
 ENDPOINT: Final = "https://open.feishu.cn"
 MAX_BODY: Final = 20_000  # bytes
@@ -46,15 +45,12 @@ _CONFIGURATION: Final = frozenset({19001, 19021, 19022})
 _TOO_OFTEN: Final = 11232
 
 
-class FeishuAction(Action):
+class FeishuAction(ServiceAction):
     """Writes one note into the robot's group; the body of the answer says whether it did."""
 
     name = "feishu"
     connection_schema = SETTINGS
     limits = Limits(per_second=5, per_minute=100, concurrency=2)
-
-    def __init__(self) -> None:
-        self._callers = Callers()
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
@@ -65,18 +61,9 @@ class FeishuAction(Action):
         if len(json.dumps(body, ensure_ascii=False).encode()) > MAX_BODY:
             return Failed(f"the note is longer than {MAX_BODY} bytes")
         url = f"{settings.get('endpoint', ENDPOINT)}/open-apis/bot/v2/hook/{settings['token']}"
-        try:
-            answer = await self._callers.of(context).call("POST", url, json=body)
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        answer = await self.callers.of(context).call("POST", url, json=body)
         told = chat.body_of(answer, "Feishu", "code", "StatusCode")
-        if not isinstance(told, Mapping):
-            return told
         return _outcome(told) or by_status(answer, "Feishu") or Delivered()
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
 
 
 def _note(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> dict[str, Any] | None:

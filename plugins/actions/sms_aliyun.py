@@ -16,7 +16,6 @@ from engine.plugin import (
     Answer,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Misconfigured,
     OutgoingDelivery,
     Result,
@@ -25,7 +24,7 @@ from engine.plugin import (
     hookimpl,
 )
 from plugins.actions import callers, sms
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 from plugins.actions.cloud_signing import aliyun_headers, canonical_query
 
 ENDPOINT: Final = "https://dysmsapi.aliyuncs.com"
@@ -58,7 +57,7 @@ _BUSY: Final = ("Throttling", "ServiceUnavailable", "InternalError", "isp.")
 _NUMBER_LIMIT: Final = ("isv.BUSINESS_LIMIT", "BUSINESS_LIMIT_CONTROL")
 
 
-class SmsAliyunAction(Action):
+class SmsAliyunAction(ServiceAction):
     """Sends one template message to one number; read from the answer's body what became of it.
 
     Aliyun takes the same message twice, so before a repeated attempt it is asked whether the
@@ -71,9 +70,6 @@ class SmsAliyunAction(Action):
     params_schema = sms.PARAMS
     connection_schema = SETTINGS
 
-    def __init__(self) -> None:
-        self._callers = Callers()
-
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         try:
             params = _message(delivery, context.connection)
@@ -84,8 +80,6 @@ class SmsAliyunAction(Action):
             answer = await self._call("SendSms", params, context)
         except sms.BadMessage as error:
             return Failed(str(error))
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
         own_sign = "sign" in delivery.params
         return _outcome(answer, own_sign, lambda data: Delivered(str(data.get("BizId") or "")))
 
@@ -105,11 +99,8 @@ class SmsAliyunAction(Action):
 
     async def check(self, context: ActionContext) -> Result | None:
         """List the signatures: is the key accepted, and is ours among those approved?"""
-        try:
-            params = {"PageIndex": "1", "PageSize": "50"}
-            answer = await self._call("QuerySmsSignList", params, context)
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        params = {"PageIndex": "1", "PageSize": "50"}
+        answer = await self._call("QuerySmsSignList", params, context)
         if _code(answer) in _NOT_PERMITTED:
             return Delivered()  # a key for sending only is a good thing to have
         sign = context.connection["sign_name"]
@@ -126,11 +117,7 @@ class SmsAliyunAction(Action):
         host = urlsplit(endpoint).netloc
         headers = aliyun_headers(host, (operation, VERSION), params, keys, stamp)
         url = f"{endpoint}/?{canonical_query(params)}"
-        return await self._callers.of(context).call("POST", url, headers=headers, content=b"")
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
+        return await self.callers.of(context).call("POST", url, headers=headers, content=b"")
 
 
 def _message(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> dict[str, str]:

@@ -14,7 +14,6 @@ from engine.plugin import (
     Answer,
     Delivered,
     Failed,
-    ForbiddenTarget,
     Misconfigured,
     OutgoingDelivery,
     Result,
@@ -23,7 +22,7 @@ from engine.plugin import (
     hookimpl,
 )
 from plugins.actions import callers, sms
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 from plugins.actions.cloud_signing import tencent_request
 
 ENDPOINT: Final = "https://sms.tencentcloudapi.com"
@@ -67,7 +66,7 @@ _NIGHT: Final = "FailedOperation.MarketingSendTimeConstraint"
 _BUSY: Final = ("RequestLimitExceeded", "InternalError", "ServiceUnavailable", "ResourceU")
 
 
-class SmsTencentAction(Action):
+class SmsTencentAction(ServiceAction):
     """Sends one template message to one number; the answer has a code for each number.
 
     Tencent tells afterwards what it sent to a number. Where its sessions are switched on for
@@ -80,9 +79,6 @@ class SmsTencentAction(Action):
     params_schema = sms.PARAMS
     connection_schema = SETTINGS
 
-    def __init__(self) -> None:
-        self._callers = Callers()
-
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         try:
             params = _message(delivery, context.connection)
@@ -93,8 +89,6 @@ class SmsTencentAction(Action):
             answer = await self._call("SendSms", params, context)
         except sms.BadMessage as error:
             return Failed(str(error))
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
         own_sign = "sign" in delivery.params
         return _outcome(answer, own_sign, lambda told: _of_number(told, own_sign))
 
@@ -130,10 +124,7 @@ class SmsTencentAction(Action):
             "Limit": 0,
             "Offset": 0,
         }
-        try:
-            answer = await self._call("SendStatusStatistics", asked, context)
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        answer = await self._call("SendStatusStatistics", asked, context)
         if _error(answer)[0] == "UnauthorizedOperation.RequestPermissionDeny":
             return Delivered()  # a key for sending only is a good thing to have
         return _outcome(answer, False, lambda _: Delivered())
@@ -148,11 +139,7 @@ class SmsTencentAction(Action):
         now = int(time.time() * 1000)
         headers, body = tencent_request(host, operation, params, keys, now)
         url = f"{endpoint}/"
-        return await self._callers.of(context).call("POST", url, headers=headers, content=body)
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
+        return await self.callers.of(context).call("POST", url, headers=headers, content=body)
 
 
 def _message(delivery: OutgoingDelivery, settings: Mapping[str, Any]) -> dict[str, Any]:

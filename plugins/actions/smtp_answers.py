@@ -9,6 +9,7 @@ import aiosmtplib
 
 from engine.plugin import Failed, Misconfigured, Result, Retry
 from plugins.actions.smtp_pool import CannotOpen, Unclear
+from plugins.mail_codes import is_hard
 
 _CLOSING: Final = 421
 _TOO_LARGE: Final = 552
@@ -29,7 +30,7 @@ def outcome_of(error: Exception, server: str) -> Result:
         case aiosmtplib.SMTPRecipientsRefused():
             # One refused for now only is worth another try.
             worst = min(error.recipients, key=lambda each: each.code)
-            return _of_message(worst.code, worst.message)
+            return _of_recipient(worst.code, worst.message)
         case aiosmtplib.SMTPSenderRefused() if error.code != _TOO_LARGE:
             return _of_connection(error.code, f"the sender is refused: {_said(error)}")
         case aiosmtplib.SMTPResponseException():
@@ -57,6 +58,14 @@ def _said(error: aiosmtplib.SMTPResponseException) -> str:
 
 def _of_connection(code: int, reason: str) -> Result:
     return Misconfigured(reason) if code >= 500 else Retry(reason)
+
+
+def _of_recipient(code: int, text: str) -> Result:
+    """Return what a refused recipient means: for good it is a bounce, unless we are the trouble."""
+    result = _of_message(code, text)
+    if isinstance(result, Failed) and "relay" not in text.lower():
+        return Failed(result.reason, "email_bounced", {"hard": is_hard(result.reason)})
+    return result
 
 
 def _of_message(code: int, text: str) -> Result:

@@ -81,6 +81,11 @@ class Pool:
                         raise
             return await self._use(await self._open(), letter)
 
+    async def greet(self) -> None:
+        """Open a connection, log in, and keep it for the next message; raises CannotOpen."""
+        async with self._slots:
+            self._give_back(await self._open())
+
     def _take(self) -> Session | None:
         while self._idle:
             session = self._idle.pop()

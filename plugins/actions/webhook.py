@@ -16,14 +16,13 @@ from engine.plugin import (
     Action,
     ActionContext,
     Delivered,
-    ForbiddenTarget,
     Misconfigured,
     OutgoingDelivery,
     Result,
     by_status,
     hookimpl,
 )
-from plugins.actions.callers import Callers
+from plugins.actions.callers import ServiceAction
 
 PREFIX: Final = "whsec_"
 SHORTEST: Final = 24  # bytes of a key, as the specification asks
@@ -56,14 +55,11 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 
 
-class WebhookAction(Action):
+class WebhookAction(ServiceAction):
     """Posts one delivery as JSON; its id is the same at every attempt."""
 
     name = "webhook"
     connection_schema = SETTINGS
-
-    def __init__(self) -> None:
-        self._callers = Callers()
 
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         settings = context.connection
@@ -78,18 +74,11 @@ class WebhookAction(Action):
             "content-type": "application/json",
             **signed(delivery_id(delivery.key), int(time.time()), body, keys),
         }
-        try:
-            caller = self._callers.of(context)
-            answer = await caller.call("POST", settings["url"], headers=headers, content=body)
-        except ForbiddenTarget as error:
-            return Misconfigured(str(error))
+        caller = self.callers.of(context)
+        answer = await caller.call("POST", settings["url"], headers=headers, content=body)
         if answer.status == _GONE:
             return Misconfigured("the service answered 410: it wants no more of these")
         return by_status(answer, "the service") or Delivered(headers["webhook-id"])
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self._callers.close()
 
 
 def told(delivery: OutgoingDelivery) -> dict[str, Any]:

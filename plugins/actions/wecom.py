@@ -19,11 +19,12 @@ from engine.plugin import (
     OutgoingDelivery,
     Result,
     Retry,
+    Trouble,
     hookimpl,
 )
 from plugins.actions import callers
 from plugins.actions.wecom_answers import refused
-from plugins.actions.wecom_api import Api, Apis, Refused
+from plugins.actions.wecom_api import Api, Apis
 from plugins.actions.wecom_messages import (
     MAX_LABEL,
     MAX_NOTE,
@@ -57,7 +58,7 @@ def _settings(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
 
 
 class _WecomAction(Action):
-    """What all of them do alike: what WeCom refuses becomes a result."""
+    """What all of them do alike: they share sockets and tokens."""
 
     timeout_s: float | None = None  # for each call, in place of the connection's
 
@@ -67,18 +68,17 @@ class _WecomAction(Action):
     async def perform(self, delivery: OutgoingDelivery, context: ActionContext) -> Result:
         try:
             return await self._do(delivery, context, self._apis.of(context, self.timeout_s))
-        except Refused as trouble:
-            return trouble.result
         except ValueError as error:
             return Failed(str(error))
 
     @abstractmethod
     async def _do(self, delivery: OutgoingDelivery, context: ActionContext, api: Api) -> Result:
-        """Do it; raises Refused, and ValueError for what cannot be asked of WeCom at all."""
+        """Do it; raises Trouble, and ValueError for what cannot be asked of WeCom at all."""
 
     async def check(self, context: ActionContext) -> Result | None:
         """Fetch a token."""
-        return await self._apis.check(context)
+        await self._apis.of(context).token()
+        return Delivered()
 
     async def close(self) -> None:
         """Close the sockets, which all of them share."""
@@ -189,7 +189,7 @@ class Welcome(_WecomAction):
         body = welcome(delivery, code)
         try:
             await api.ask("/cgi-bin/externalcontact/send_welcome_msg", body, delivery.attempt)
-        except Refused as trouble:
+        except Trouble as trouble:
             return _soon(trouble.result)
         except OSError as error:
             return Retry(f"WeCom: {error}", _AGAIN_MS)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.plugin import ActionContext, Caller, Delivered, Result, Retry, Tokens, by_status
+from engine.plugin import ActionContext, Caller, Retry, Tokens, Trouble, by_status
 from plugins.actions.callers import Callers
 from plugins.actions.wecom_answers import TOKEN, verdict
 
@@ -14,18 +14,10 @@ ENDPOINT: Final = "https://qyapi.weixin.qq.com"
 Answer = Mapping[str, Any]
 
 
-class Refused(Exception):
-    """WeCom did not do it; ``result`` says what becomes of the delivery."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__()
-        self.result = result
-
-
 class Api:
     """One app's way to WeCom.
 
-    Its methods raise Refused, and OSError where there is no answer in time.
+    Its methods raise Trouble, and OSError where there is no answer in time.
     """
 
     def __init__(
@@ -70,7 +62,7 @@ class Api:
         data = _good(await self._call("GET", "/cgi-bin/gettoken", params), attempt=1)
         token, seconds = data.get("access_token"), data.get("expires_in")
         if not isinstance(token, str) or not token or type(seconds) is not int:
-            raise Refused(Retry("WeCom gave no token"))
+            raise Trouble(Retry("WeCom gave no token"))
         return token, seconds
 
     async def _call(
@@ -84,17 +76,17 @@ class Api:
             answer = await call(method, url, timeout_s=patience, params=params, json=body)
         trouble = by_status(answer, "WeCom")
         if trouble is not None:
-            raise Refused(trouble)
+            raise Trouble(trouble)
         data = answer.data
         if not isinstance(data, dict) or type(data.get("errcode")) is not int:
-            raise Refused(Retry("WeCom's answer has no errcode"))
+            raise Trouble(Retry("WeCom's answer has no errcode"))
         return data
 
 
 def _good(data: Answer, attempt: int) -> Answer:
     trouble = verdict(data, attempt)
     if trouble is not None:
-        raise Refused(trouble)
+        raise Trouble(trouble)
     return data
 
 
@@ -109,14 +101,6 @@ class Apis:
         """Return a connection's way to WeCom; ``timeout_s`` in place of its own for each call."""
         caller = self._callers.of(context)
         return Api(caller, self._tokens, context.connection, timeout_s)
-
-    async def check(self, context: ActionContext) -> Result:
-        """Fetch a token; nothing is sent."""
-        try:
-            await self.of(context).token()
-        except Refused as refused:
-            return refused.result
-        return Delivered()
 
     async def close(self) -> None:
         """Close all sockets and forget the tokens."""

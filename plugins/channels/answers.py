@@ -325,11 +325,6 @@ def taken(*events: Mapping[str, Any]) -> Accepted:
     return Accepted(events, Reply(200, {"status": "accepted"}), lenient=True)
 
 
-def not_set_up(channel: str) -> Rejection:
-    """Refuse what arrives at a channel that server.yaml does not speak of."""
-    return Rejection(f"server.yaml has no settings for the channel {channel}", 404, "not-set-up")
-
-
 def wrong_signature() -> Rejection:
     """Refuse what is not from whom it claims to be; nothing says which part was wrong."""
     return Rejection("the signature is missing, wrong or too old", 401, "wrong-signature")

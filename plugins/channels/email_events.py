@@ -1,7 +1,7 @@
-"""The channel ``email_events``: what SendGrid and Mailgun say became of e-mails.
+"""The channel ``email_events``: what became of e-mails, by SendGrid, by Mailgun, or by a mailbox.
 
-A report is about one of our deliveries when its Message-ID says so, else about whoever has the
-address.
+A service's report is about one of our deliveries when its Message-ID says so, else about whoever
+has the address. A mailbox takes mail from anybody: what names no delivery of ours counts nothing.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from engine.plugin import (
-    About,
     Accepted,
     Channel,
     ChannelRequest,
     Names,
+    Poll,
+    Polled,
     Rejection,
     Route,
     hookimpl,
+    not_set_up,
 )
-from plugins.channels.answers import id_of, not_set_up, taken, with_id, wrong_body, wrong_signature
-from plugins.channels.mail_reports import Report, mailgun_report, sendgrid_report
+from plugins.channels import bounces, mailbox
+from plugins.channels.answers import id_of, taken, wrong_body, wrong_signature
+from plugins.channels.mail_reports import (
+    Report,
+    delivery_of,
+    event_of,
+    mailgun_report,
+    sendgrid_report,
+)
 from plugins.channels.paths import mapped
 from plugins.channels.reading import text_of
 from plugins.channels.signatures import (
@@ -33,7 +42,6 @@ from plugins.channels.signatures import (
     is_signed,
     key_of,
 )
-from plugins.channels.times import not_later
 
 HOUR: Final = 60 * MINUTE
 # Mailgun tries for eight hours to tell us; how long SendGrid's signature is good it does not say,
@@ -65,6 +73,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
             "required": ["signing_key"],
             "properties": {"signing_key": SECRETS, "topics": _TOPICS},
         },
+        "imap": mailbox.SETTINGS,
     },
 }
 
@@ -94,6 +103,14 @@ class EmailEventsChannel(Channel):
             Route("/sendgrid", ("POST",), sendgrid, "SendGrid's event webhook"),
             Route("/mailgun", ("POST",), self.mailgun, "Mailgun's webhooks"),
         ]
+
+    def every(self, settings: Mapping[str, Any]) -> int:
+        """Return the milliseconds between two looks into the mailbox."""
+        return int(settings.get("imap", {}).get("every_s", bounces.EVERY_S) * 1_000)
+
+    async def poll(self, poll: Poll) -> Polled:
+        """Look for bounces and complaints in the mailbox, where there is one."""
+        return await bounces.look(poll) if "imap" in poll.settings else Polled()
 
     async def mailgun(self, request: ChannelRequest) -> Accepted | Rejection:
         """Turn one report of Mailgun into an event."""
@@ -154,31 +171,8 @@ async def sendgrid(request: ChannelRequest) -> Accepted | Rejection:
 
 
 async def _event(report: Report, service: str, request: ChannelRequest) -> dict[str, Any]:
-    """Return the event of a report, with the delivery that it is about where that is known."""
-    about = await _about(report, request)
-    lead = {"id": about.lead} if about else {"email": report.address}
-    told = {
-        "delivery": about.delivery if about else None,
-        "message": about.message if about else None,
-        "journey": about.journey if about else None,
-        "step": about.step if about else None,
-        **report.properties,
-    }
-    event = {
-        "type": report.type,
-        "lead": lead,
-        "properties": {name: value for name, value in told.items() if value is not None},
-        "channel": "email_events",
-        **({"client": report.client} if report.client else {}),
-    }
-    return with_id(event, id_of(service, report.id), not_later(report.at, request.now))
-
-
-async def _about(report: Report, request: ChannelRequest) -> About | None:
-    if request.deliveries is None or not report.message_id:
-        return None
-    bare = report.message_id.strip("<> ")
-    return await request.deliveries.by_provider_id("email", f"<{bare}>")
+    about = await delivery_of(report, request.deliveries)
+    return event_of(report, about, id_of(service, report.id), request.now)
 
 
 @hookimpl

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine.plugin import Accepted, Channel, ChannelRequest, Rejection, Route, hookimpl
+from engine.plugin import Accepted, Channel, ChannelRequest, Rejection, Route, hookimpl, not_set_up
 from plugins.channels.answers import (
     event_of,
     form_settings,
     how_of,
     id_of,
-    not_set_up,
     taken,
     with_id,
     wrong_body,

@@ -27,7 +27,6 @@ from plugins.channels.answers import (
     event_of,
     how_of,
     id_of,
-    not_set_up,
     with_id,
     wrong_body,
     wrong_signature,
@@ -88,8 +87,6 @@ class HubspotChannel(Channel):
 
     async def reported(self, request: ChannelRequest) -> Accepted | Rejection:
         """Fetch the contacts that are reported."""
-        if not request.settings:
-            return not_set_up(self.name)
         if not _is_theirs(request):
             return wrong_signature()
         if not isinstance(request.data, list):

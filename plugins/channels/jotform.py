@@ -17,7 +17,6 @@ from plugins.channels.answers import (
     form_settings,
     how_of,
     id_of,
-    not_set_up,
     taken,
     with_id,
     wrong_body,
@@ -44,8 +43,6 @@ class JotformChannel(MappingChannel):
 
 async def submitted(request: ChannelRequest) -> Accepted | Rejection:
     """Turn a submission into an event."""
-    if not request.settings:
-        return not_set_up("jotform")
     if not is_secret(request.params["secret"], request.settings["secret"]):
         return wrong_signature()
     fields = dict(request.form or ())

@@ -26,7 +26,6 @@ from plugins.channels.answers import (
     form_settings,
     how_of,
     id_of,
-    not_set_up,
     taken,
     with_id,
     wrong_body,
@@ -74,8 +73,6 @@ class LinkedinLeadsChannel(MappingChannel):
 
     async def reported(self, request: ChannelRequest) -> Accepted | Rejection:
         """Fetch the response that is reported."""
-        if not request.settings:
-            return not_set_up(self.name)
         given, secret = request.headers.get("x-li-signature"), request.settings["client_secret"]
         if not is_signed(given, secret, "hmacsha256=", request.body, form="hex"):
             return wrong_signature()
@@ -95,8 +92,6 @@ class LinkedinLeadsChannel(MappingChannel):
 
 async def challenged(request: ChannelRequest) -> Accepted | Rejection:
     """Answer the challenge as only the holder of the secret can."""
-    if not request.settings:
-        return not_set_up("linkedin_leads")
     code = dict(request.query).get("challengeCode", "")
     if not 0 < len(code) <= 200:
         return wrong_body("a challenge of LinkedIn: challengeCode is missing")

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.plugin import About, Deliveries
+from plugins.channels.answers import with_id
 from plugins.channels.paths import Tree, listed, mapped
 from plugins.channels.reading import text_of
+from plugins.channels.times import not_later
 
 MAX_AGENT: Final = 1_000
 _SENDGRID: Final[Mapping[str, str]] = {
@@ -42,6 +45,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str = ""
     properties: Mapping[str, Any] = {}
     client: Mapping[str, str] = {}
+
+
+def event_of(report: Report, about: About | None, id: str | None, now: int) -> dict[str, Any]:
+    """Return the event of a report: about a delivery of ours, else about who has the address."""
+    told = {
+        "delivery": about.delivery if about else None,
+        "message": about.message if about else None,
+        "journey": about.journey if about else None,
+        "step": about.step if about else None,
+        **report.properties,
+    }
+    event = {
+        "type": report.type,
+        "lead": {"id": about.lead} if about else {"email": report.address},
+        "properties": {name: value for name, value in told.items() if value is not None},
+        "channel": "email_events",
+        **({"client": report.client} if report.client else {}),
+    }
+    return with_id(event, id, not_later(report.at, now))
+
+
+async def delivery_of(report: Report, deliveries: Deliveries | None) -> About | None:
+    """Return which delivery of ours a report is about, by its Message-ID; None when none is."""
+    if deliveries is None or not report.message_id:
+        return None
+    bare = report.message_id.strip("<> ")
+    return await deliveries.by_provider_id("email", f"<{bare}>")
 
 
 def sendgrid_report(

@@ -29,7 +29,6 @@ from plugins.channels.answers import (
     form_settings,
     how_of,
     id_of,
-    not_set_up,
     with_id,
     wrong_body,
     wrong_signature,
@@ -75,8 +74,6 @@ class MetaLeadsChannel(MappingChannel):
 
     async def reported(self, request: ChannelRequest) -> Accepted | Rejection:
         """Fetch the leads that are reported."""
-        if not request.settings:
-            return not_set_up(self.name)
         given = request.headers.get("x-hub-signature-256")
         secret = request.settings["app_secret"]
         if not is_signed(given, secret, request.body, form="hex", prefix="sha256="):
@@ -100,8 +97,6 @@ class MetaLeadsChannel(MappingChannel):
 
 async def subscribed(request: ChannelRequest) -> Accepted | Rejection:
     """Answer the challenge with which Meta checks a new address."""
-    if not request.settings:
-        return not_set_up("meta_leads")
     asked = dict(request.query)
     known = is_secret(asked.get("hub.verify_token", ""), request.settings["verify_token"])
     if asked.get("hub.mode") != "subscribe" or not known:

@@ -24,7 +24,7 @@ from engine.plugin import (
     Route,
     hookimpl,
 )
-from plugins.channels.answers import not_set_up, wrong_body
+from plugins.channels.answers import wrong_body
 from plugins.channels.mapping_check import wrong_names
 from plugins.channels.segment_calls import Sent, event_of_call
 from plugins.channels.signatures import SECRETS, is_secret
@@ -97,8 +97,6 @@ async def called(request: ChannelRequest) -> Accepted | Rejection:
     call = CALLS.get(request.params.get("call") or request.path.rpartition("/")[2])
     if call is None:
         return Rejection("Segment has no such call", 404, "not-found")
-    if not request.settings:
-        return not_set_up("segment")
     body = request.data
     if not isinstance(body, dict):
         return wrong_body("a JSON object")

@@ -25,8 +25,9 @@ from engine.plugin import (
     Reply,
     Route,
     hookimpl,
+    not_set_up,
 )
-from plugins.channels.answers import id_of, not_set_up, wrong_body, wrong_signature
+from plugins.channels.answers import id_of, wrong_body, wrong_signature
 from plugins.channels.paths import mapped
 from plugins.channels.reading import text_of
 from plugins.channels.signatures import SECRETS, is_secret

@@ -12,7 +12,6 @@ from plugins.channels.answers import (
     form_settings,
     how_of,
     id_of,
-    not_set_up,
     taken,
     with_id,
     wrong_body,
@@ -38,8 +37,6 @@ class TallyChannel(MappingChannel):
 
 async def responded(request: ChannelRequest) -> Accepted | Rejection:
     """Turn a response into an event."""
-    if not request.settings:
-        return not_set_up("tally")
     given = request.headers.get("tally-signature")
     if not is_signed(given, request.settings["secret"], request.body):
         return wrong_signature()

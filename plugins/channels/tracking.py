@@ -1,4 +1,4 @@
-"""The channel ``tracking``: opens and clicks of messages, by signed addresses.
+"""The channel ``tracking``: opens and clicks of messages, by signed addresses, and page views.
 
 The picture at the end of an e-mail tells of an open, a link that leads through here of a click.
 An open counts once for each delivery; a click implies it. Whatever becomes of the event, the
@@ -7,7 +7,7 @@ recipient gets the picture or the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from engine.plugin import (
@@ -15,11 +15,13 @@ from engine.plugin import (
     Accepted,
     Channel,
     ChannelRequest,
+    Names,
     Rejection,
     Reply,
     Route,
     hookimpl,
 )
+from plugins.channels import page_views
 
 SUFFIX: Final = ".gif"
 MAX_AGENT: Final = 1_000
@@ -31,21 +33,38 @@ PICTURE: Final = bytes.fromhex(
 # recipient's own from counting.
 EARLY_MS: Final = 10_000
 # Readers of mail show the picture in pages of their own.
-SETTINGS: Final[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
+SETTINGS: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": page_views.PAGES,
+}
 _ANYWHERE: Final = {"cross-origin-resource-policy": "cross-origin"}
 
 
 class TrackingChannel(Channel):
-    """Makes ``email_opened`` and ``email_clicked`` of signed addresses."""
+    """Makes ``email_opened`` and ``email_clicked`` of signed addresses, and hears web pages."""
 
     name = "tracking"
     config_schema = SETTINGS
+
+    def __init__(self) -> None:
+        self._script = page_views.script_reply(page_views.script())
+
+    def check(self, settings: Mapping[str, Any], names: Names) -> Iterable[str]:
+        """Return which events pages cannot tell of."""
+        return page_views.wrong_events(settings, names)
 
     def routes(self) -> list[Route]:
         return [
             Route("/open/{token}", ("GET",), opened, "The picture that tells of an open"),
             Route("/click/{token}", ("GET",), clicked, "A link that tells of a click"),
+            Route("/page.js", ("GET",), self.script, "The page-view script"),
+            Route("/page", ("POST",), page_views.told, "What the page-view script sends"),
         ]
+
+    async def script(self, request: ChannelRequest) -> Accepted | Rejection:
+        """Answer with the page-view script."""
+        return Accepted((), self._script)
 
 
 async def opened(request: ChannelRequest) -> Accepted | Rejection:

@@ -12,7 +12,6 @@ from plugins.channels.answers import (
     form_settings,
     how_of,
     id_of,
-    not_set_up,
     taken,
     with_id,
     wrong_body,
@@ -38,8 +37,6 @@ class TypeformChannel(MappingChannel):
 
 async def responded(request: ChannelRequest) -> Accepted | Rejection:
     """Turn a response into an event."""
-    if not request.settings:
-        return not_set_up("typeform")
     given = request.headers.get("typeform-signature")
     if not is_signed(given, request.settings["secret"], request.body, prefix="sha256="):
         return wrong_signature()

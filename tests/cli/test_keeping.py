@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import shutil
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from engine.cli import export
 from engine.cli.export import KINDS
 from engine.store import exporting
 from tests.cli.conftest import CONFIG, Ran
+from tests.serving import Mailbox, mail_server
 
 Run = Callable[..., Ran]
 NAMES = ("王芳", "欧阳娜娜", "李雷", "韩梅梅", "张伟")
@@ -102,8 +102,8 @@ def test_doctor_sees_the_server_and_a_silent_connection(
 ) -> None:
     """The lock is seen, a mail server that answers and one that does not, without a mail."""
     _, database = filled
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    mailbox = Mailbox()
+    with mail_server(mailbox) as port:
         server = config / "server.yaml"
         text = server.read_text("utf-8").replace("${SMTP_PORT:-1025}", str(port))
         server.write_text(text, "utf-8")
@@ -112,12 +112,13 @@ def test_doctor_sees_the_server_and_a_silent_connection(
         )
         assert found["lock"] == ("ok", "a server is running on it")
         assert found["connection"][0] == "ok"
+        assert not mailbox.messages
         assert found["schema"][0] == found["clock"][0] == found["configuration"][0] == "ok"
     ran = leadrules("doctor", "--config", config, "--db", database, "--format", "json",
                     "--fail-on", "warning")  # fmt: skip
     assert ran.code == 1
     assert findings(ran)["connection"][0] == "warning"
-    assert f"127.0.0.1:{port} does not answer" in findings(ran)["connection"][1]
+    assert f"127.0.0.1:{port} does not take it" in findings(ran)["connection"][1]
 
 
 def findings(ran: Ran) -> dict[str, tuple[str, str]]:

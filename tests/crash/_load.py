@@ -64,23 +64,24 @@ class Client:
     def _request(self) -> list[Event]:
         draw = self._chance.random()
         size = 1 if draw < 0.75 else self._chance.randint(2, 12)
-        events = [
-            self._form() if self._chance.random() < 0.3 else self._view() for _ in range(size)
-        ]
+        events = [self._event() for _ in range(size)]
         self.sent.update((event["id"], event) for event in events)
         return events
+
+    def _event(self) -> Event:
+        return self._form() if self._chance.random() < 0.3 else self._view()
 
     def _form(self) -> Event:
         number = next(self._numbers)
         address = f"{self._name}-{number}@acme.cn"
         self._leads.append(address)
         lead = {"email": address, "name": "王芳", "company": f"金泰阀门{number}"}
-        return _event(f"form-{self._name}-{number}", "form_submitted", lead, {"form": "contact"})
+        return event_of(f"form-{self._name}-{number}", "form_submitted", lead, {"form": "contact"})
 
     def _view(self) -> Event:
         id = f"view-{self._name}-{next(self._numbers)}"
         lead = {"email": self._chance.choice(self._leads)}
-        return _event(id, "page_viewed", lead, {"page": "pricing"})
+        return event_of(id, "page_viewed", lead, {"page": "pricing"})
 
     def _send(self, http: httpx.Client, events: list[Event]) -> None:
         """Send until each is acknowledged; now and then a client goes away for good."""
@@ -119,15 +120,22 @@ class Client:
         return again
 
 
-def _event(id: str, type: str, lead: dict[str, str], properties: dict[str, str]) -> Event:
+def event_of(id: str, type: str, lead: dict[str, str], properties: dict[str, str]) -> Event:
     return {"id": id, "type": type, "lead": lead, "properties": properties}
 
 
 class Clients:
     """Several of them."""
 
-    def __init__(self, url: str, seed: str, count: int = 4, pause: float = 0.02) -> None:
-        self.all = [Client(chr(ord("a") + n), url, seed, pause) for n in range(count)]
+    def __init__(
+        self,
+        url: str,
+        seed: str,
+        count: int = 4,
+        pause: float = 0.02,
+        kind: type[Client] = Client,
+    ) -> None:
+        self.all = [kind(chr(ord("a") + n), url, seed, pause) for n in range(count)]
 
     def start(self) -> None:
         """Begin."""

@@ -10,6 +10,7 @@ from engine.language.sections.catalog import builtin
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "rules" / "catalogue.md"
+SOURCES = DOCS / "rules" / "sources.md"
 GROUPS = {
     "behaviour": "Behaviour: what the lead does",
     "message": "Messages: what is sent, and what the lead does with it",
@@ -50,9 +51,35 @@ def events_tables() -> str:
     return "\n\n".join(parts)
 
 
+def sources_tables() -> str:
+    """Return a table of kinds for each channel."""
+    tree = builtin().sources
+    parts = []
+    for channel in tree.level(0):
+        lines = [
+            f"### `{channel}` {' '.join(tree.label((channel,)))}",
+            "",
+            "| kind | called | origin | free | details |",
+            "|---|---|---|---|---|",
+        ]
+        for path, node in tree.nodes.items():
+            if len(path) == 2 and path[0] == channel:
+                details = ", ".join(
+                    f"`{each[-1]}` {tree.label(each)[0]}"
+                    for each in tree.nodes
+                    if len(each) == 3 and each[:2] == path
+                )
+                free = "yes" if tree.is_free(path) else ""
+                called = " ".join(tree.label(path))
+                lines.append(f"| `{path[-1]}` | {called} | {node.origin} | {free} | {details} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
 def filled(text: str) -> str:
     """Return a page's text with fresh tables between its marks."""
-    for name, table in (("fields", fields_table()), ("events", events_tables())):
+    tables = {"fields": fields_table, "events": events_tables, "sources": sources_tables}
+    for name, table in ((n, t()) for n, t in tables.items() if f"<!-- {n} -->" in text):
         head, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, tail = rest.partition(f"<!-- end of {name} -->")
         assert start, f"{PAGE} has no mark {name}"
@@ -62,4 +89,5 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in (PAGE, SOURCES):
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

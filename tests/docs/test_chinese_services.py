@@ -24,6 +24,7 @@ PAGES = {
     "dingtalk": ("dingtalk.md", "dingtalk"),
     "dingtalk.notice": ("dingtalk.md", "dingtalk.notice"),
     "feishu": ("feishu.md", "Feishu: feishu"),
+    "apprise": ("apprise.md", "Apprise: apprise"),
 }
 
 

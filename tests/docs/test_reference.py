@@ -125,9 +125,10 @@ def test_every_type_has_its_row() -> None:
 
 
 def test_the_catalogue_is_the_built_in_one() -> None:
-    """The tables of fields and events are fresh; `python -m tests.docs.catalogue` makes them so."""
-    text = catalogue.PAGE.read_text(encoding="utf-8")
-    assert catalogue.filled(text) == text
+    """The tables of fields, events and sources are fresh; `python -m tests.docs.catalogue` makes them so."""
+    for page in (catalogue.PAGE, catalogue.SOURCES):
+        text = page.read_text(encoding="utf-8")
+        assert catalogue.filled(text) == text
 
 
 def test_every_severity_is_known() -> None:

@@ -17,10 +17,12 @@ from engine.plugin import (
     ActionContext,
     Delivered,
     Failed,
+    ForbiddenTarget,
     Misconfigured,
     OutgoingDelivery,
     Result,
     Retry,
+    Trouble,
     hookimpl,
 )
 from engine.testing import Peer, PeerAnswer
@@ -73,6 +75,8 @@ def checked(action: Action, *connections: Connection, timeout_s: float = 5.0) ->
         (Failed("closed for good"), "error", "closed for good"),
         (Retry("busy"), "warning", "busy"),
         (OSError("no route"), "warning", "no route"),
+        (Trouble(Misconfigured("no token")), "error", "no token"),
+        (ForbiddenTarget("names no machine"), "error", "names no machine"),
         (KeyError("13800138000"), "error", "raised KeyError"),
         ("silence", "warning", "within 0.2 s"),
         (None, "ok", "names no server"),

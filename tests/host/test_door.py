@@ -106,6 +106,9 @@ def test_source_as_text_or_map(door: Door) -> None:
     assert accepted(door, event(lead={"user_id": "u", "source": "展会"})).event.lead == {
         "user_id": "u",
         "source.name": "展会",
+        "source.channel": "offline",
+        "source.kind": "expo",
+        "source.origin": "external",
     }
     lead = {"user_id": "u", "source": {"name": "展会", "utm_source": "baidu"}}
     assert accepted(door, event(lead=lead)).event.lead["source.utm_source"] == "baidu"

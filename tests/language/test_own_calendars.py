@@ -52,6 +52,19 @@ calendars:
     assert cn.official_until == 2027
 
 
+def test_where_all_time_is_working_time_a_pause_moves_a_deadline_by_itself(tmp_path: Path) -> None:
+    """Of `always` every millisecond counts, whether hours or days are asked for."""
+    always = calendar(tmp_path, "calendars: {cn: {official_until: 2027}}", "always")
+    due, since, until = (
+        parse_instant(f"2026-02-{each}+08:00")
+        for each in ("20T09:00:00", "14T23:00:00", "16T00:30:00")
+    )
+    moved = "2026-02-21T02:30:00Z"
+    assert [format_instant(always.later(due, since, until, u)) for u in ("hours", "days")] == [
+        *(moved, moved),
+    ]
+
+
 def test_a_worked_day_takes_a_holiday_back(tmp_path: Path) -> None:
     """What is written wins over what is built in, both ways."""
     text = "calendars: {cn: {work: [2026-10-01], off: [2026-02-14]}}"

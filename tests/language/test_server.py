@@ -10,11 +10,20 @@ from pathlib import Path
 import pytest
 
 from engine.language.definitions import Server
-from engine.language.instants import DAY, MINUTE, SECOND, TooLong, parse_instant
+from engine.language.instants import DAY, HOUR, MINUTE, SECOND, TooLong, parse_instant
 from engine.language.load import Loaded, load_folder
 from engine.language.retention import KINDS, Retention, kept_for, retention_of
 from engine.language.sending import Linking
-from engine.language.serving import CAPTURE, Rate, Secret, Serving, Token
+from engine.language.serving import (
+    CAPTURE,
+    Grant,
+    Oidc,
+    Rate,
+    Secret,
+    Serving,
+    Token,
+    WecomScan,
+)
 
 BASE = Path(__file__).parents[1] / "broken" / "_base"
 CONNECTIONS = (
@@ -22,6 +31,7 @@ CONNECTIONS = (
 )
 SECRET = "长".join("0123456789") + "-lr"
 HASH = "ab" * 32
+GOOD = 'url: http://127.0.0.1, corp_id: ww1, agent_id: "1000002", secret: "${NO_SECRET:-}"'
 
 
 def loaded(folder: Path, server: str, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -103,6 +113,13 @@ tokens_file: "${STATE}/tokens.json"
         ('tokens: {a: {role: ops, secrets: [{value: "${NONE}"}]}}', ["1:43 unset-variable"]),
         ("tokens: {a: {role: ops, secrets: [{sha256: HASH, expires: 2027-02-30}]}}", ["1:119 bad-time"]),
         ("tokens: {a: {role: ops, secrets: [{sha256: HASH, expires: soon}]}}", ["1:119 bad-time"]),
+        ("sign_in: {wecom: {GOOD, grants: [{role: sales}]}}", ["1:112 token-member"]),
+        ("sign_in: {wecom: {GOOD, grants: [{role: sales, member: a, member_claim: b}]}}", ["1:112 token-member"]),
+        ("sign_in: {wecom: {GOOD, grants: [{role: ops, member_claim: b}]}}", ["1:112 token-member"]),
+        ("sign_in: {wecom: {GOOD, grants: []}}", ["1:111 empty"]),
+        ("sign_in: {wecom: {GOOD, grants: [{role: boss}]}}", ["1:119 value"]),
+        ("sign_in: {wecom: {GOOD, grants: [{role: ops, when: {userid: []}}]}}", ["1:139 empty"]),
+        ("sign_in: {idle: soon}", ["1:17 format"]),
         ('proxies: [""]', ["1:11 bad-network"]),
         ("proxies: [10.0.0.0/8, 网关]", ["1:23 bad-network"]),
         ('proxies: ["${NONE}"]', ["1:11 unset-variable"]),
@@ -115,7 +132,54 @@ tokens_file: "${STATE}/tokens.json"
 def test_mistakes_have_their_place(tmp_path: Path, text: str, expected: list[str]) -> None:
     """Whatever is wrong in server.yaml is said where it stands, once, and nothing else is."""
     environ = {"SITE": SECRET, "SHORT": "太短"}
-    assert findings(tmp_path, f"{text}\n", environ) == expected
+    assert findings(tmp_path, f"{text.replace('GOOD', GOOD)}\n", environ) == expected
+
+
+def test_sign_in(tmp_path: Path) -> None:
+    """Providers are typed, secrets come from the environment, `openid` is always asked for."""
+    text = f"""
+sign_in:
+  idle: 2h
+  oidc:
+    url: https://leads.example.cn
+    issuer: https://id.example.cn/realms/firm/
+    client_id: leadrules
+    client_secret: "${{SECRET}}"
+    scopes: [groups]
+    grants:
+      - {{when: {{groups: [boss, 老板], plan: [x]}}, role: admin}}
+      - {{role: sales, member_claim: email}}
+  wecom: {{{GOOD}, grants: [{{role: sales, member: li.na}}]}}
+"""
+    found = served(tmp_path, text, {"SECRET": "0042"}).serving.sign_in
+    assert (found.idle, found.lasts) == (2 * HOUR, 12 * HOUR)
+    assert found.oidc == Oidc(
+        url="https://leads.example.cn",
+        issuer="https://id.example.cn/realms/firm/",
+        client_id="leadrules",
+        client_secret="0042",
+        scopes=("openid", "groups"),
+        grants=(
+            Grant("admin", (("groups", ("boss", "老板")), ("plan", ("x",)))),
+            Grant("sales", member_claim="email"),
+        ),
+    )
+    assert found.wecom == WecomScan(
+        url="http://127.0.0.1",
+        corp_id="ww1",
+        agent_id="1000002",
+        secret="",
+        grants=(Grant("sales", member="li.na"),),
+    )
+
+
+def test_secrets_are_not_written_down(tmp_path: Path) -> None:
+    """A secret that stands in the file, and an address with a path, are refused."""
+    for bad in ("secret: geheim", "url: https://a.example/console"):
+        name = bad.split(":")[0]
+        lines = [each for each in GOOD.split(", ") if not each.startswith(f"{name}:")]
+        text = f"sign_in: {{wecom: {{{', '.join([*lines, bad])}, grants: [{{role: ops}}]}}}}\n"
+        assert [each.split()[1] for each in findings(tmp_path / name, text)] == ["format"]
 
 
 def test_a_later_file_wins_and_adds_its_tokens(tmp_path: Path) -> None:

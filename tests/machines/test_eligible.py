@@ -183,3 +183,20 @@ def test_comings_and_goings_do_not_matter(rotation: Ruleset, waits: list[int]) -
         had[answer.owner or ""] += 1
     there = [had[member] for member in ("甲", "乙", "丙", "丁") if member not in gone]
     assert max(there) - min(there) <= 1
+
+
+def test_a_limit_that_comes_later_today_counts_what_was_given_today(tmp_path: Path) -> None:
+    """Who gets a daily limit by a reload has had the leads of the whole day, not of the rest."""
+    text = "teams: {t: {members: [{id: 陈静%s}]}}\n" + (
+        "rules: [{id: all, assign: {team: t}}, {id: rest, assign: {pool: public}}]\n"
+        "pools: {public: {}}\n"
+    )
+    teams = Teams()
+    for _ in range(2):
+        teams, given = ask(rules(tmp_path / "before", routing=text % ""), teams, START, {})
+        assert given.owner == "陈静"
+    after = rules(tmp_path / "after", routing=text % ", per_day: 2")
+    teams, refused = ask(after, teams, START + HOUR, {})
+    assert refused.pool == "public"
+    assert refused.considered[0]["why_not"] == "had 2 of 2 leads today"
+    assert ask(after, teams, START + DAY, {})[1].owner == "陈静"

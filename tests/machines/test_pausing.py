@@ -120,6 +120,51 @@ def test_rules_without_the_pause_let_clocks_go_on(tmp_path: Path) -> None:
     assert (play.lead.clocks["accept"].status, due(play)) == ("running", 7 * HOUR)
 
 
+VISITS = "pause: {when: {count: {event: page_viewed, within: 2h, gte: 1}}}"
+
+
+def visited(folder: Path) -> Told:
+    """A lead whose clocks stand still for two hours after a visit; another rule stands before."""
+    text = ROUTING.format(span="5h").replace("pause: {when: {lead.need: 稍后联系}}", VISITS)
+    first = "sla:\n  - {id: 北京, when: {lead.city: 北京}, accept: 1h}\n"
+    return Told(rules(folder, routing=text.replace("sla:\n", first), journeys=ROUTE))
+
+
+def test_time_alone_ends_a_pause(tmp_path: Path) -> None:
+    """The window moves past the visit, and the clock goes on at that instant."""
+    play = visited(tmp_path)
+    play.event("0h", "trial_requested", {"city": "上海"})
+    play.event("1h", "page_viewed", page="pricing")
+    assert play.lead.timers["pause:hot"] == START + 3 * HOUR
+    play.clock("4h")
+    assert (play.lead.clocks["accept"].status, due(play)) == ("running", 7 * HOUR)
+    assert [told["due"] for told in play.happened("sla_resumed")] == [
+        {"accept": START + 7 * HOUR, "first_contact": START + 40 * DAY + 2 * HOUR}
+    ]
+
+
+def test_another_owner_ends_what_time_would_have_ended(tmp_path: Path) -> None:
+    """No timer of the pause is left where the lead lies in a pool."""
+    play = visited(tmp_path)
+    play.event("0h", "trial_requested", {"city": "上海"})
+    play.event("1h", "page_viewed", page="pricing")
+    instant = START + 2 * HOUR
+    play.take(Event("give", "lead_assigned", instant, properties={"pool": "public"}), instant)
+    assert "pause:hot" not in play.lead.timers
+
+
+def test_without_their_rule_clocks_go_on_by_the_time_that_passed(tmp_path: Path) -> None:
+    """A reload that drops the whole rule moves what was due by the pause, hour for hour."""
+    play = game(tmp_path / "old", "6 working_hours")
+    play.event("2h", "form_submitted", {"need": "稍后联系"})
+    text = ROUTING.format(span="6 working_hours")
+    start = text.index("sla:")
+    text = text[:start] + text[text.index("pools:") :]
+    play.ruleset = rules(tmp_path / "new", routing=text, journeys=ROUTE)
+    play.event("5d2h", "page_viewed", page="pricing")  # Saturday, when nobody works
+    assert (play.lead.clocks["accept"].status, due(play)) == ("running", 5 * DAY + 6 * HOUR)
+
+
 @pytest.fixture(scope="module")
 def calendars(tmp_path_factory: pytest.TempPathFactory) -> Ruleset:
     """A ruleset, for its calendars."""

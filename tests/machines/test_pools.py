@@ -296,3 +296,15 @@ def test_two_rules_at_one_instant_take_a_lead_back_once(tmp_path: Path) -> None:
     turn = game.event("10d", "timer_due")
     assert [entry.event.type for entry in turn.entries] == ["timer_due", "lead_released"]
     assert released(game)[0][1].endswith("-idle: nobody followed up")
+
+
+def test_a_lead_that_ends_where_it_is_put_is_nobodys_load(tmp_path: Path) -> None:
+    """The answer ends it: who got it is free again at once, and a pool has no load at all."""
+    stages = "stages: [{id: new}, {id: 无效, final: true, event: lead_assigned}]\n"
+    ruleset = rules(tmp_path, routing=ROUTING, journeys=ROUTE, lifecycle=stages)
+    for facts, loads in (({"city": "上海"}, {"li": 0}), ({}, None)):
+        game = Play(ruleset)
+        game.event("0d", "trial_requested", facts)
+        assert game.lead.facts["stage"] == "无效"
+        book = game.teams.books.get("east")
+        assert (book.loads if book is not None else None) == loads

@@ -1,4 +1,4 @@
-"""Every clock of REQUIREMENTS SLA on a simulated clock: weekends, Spring Festival, far years."""
+"""The whole ladder of an SLA on a simulated clock: weekends, Spring Festival, far years."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from engine.language.instants import parse_instant
-from engine.language.lint.running import lint
-from engine.language.load import load_folder
 from engine.machines.state import Event, Lead, Teams
 from engine.machines.turn import new_lead, take_turn
 from engine.network.ruleset import Ruleset
@@ -42,15 +40,20 @@ class Life:
         self.lead: Lead = new_lead(ruleset, "l", parse_instant(at))
         self.teams = Teams()
         self.breached: dict[str, int] = {}
+        self.tasks: dict[str, tuple[str | None, int]] = {}  # by title: whose, and since when
         self.event("trial_requested", at)
 
     def event(self, kind: str, at: str, **properties: Any) -> None:
         """Let something happen; deadlines before it are met in their time."""
-        instant = parse_instant(at)
-        self._until(instant)
-        self._take(Event(f"{kind}-{at}", kind, instant, properties=properties), instant)
+        self.event_at(kind, parse_instant(at), **properties)
 
-    def _until(self, instant: int) -> None:
+    def event_at(self, kind: str, instant: int, **properties: Any) -> None:
+        """The same, for an instant in milliseconds."""
+        self.until(instant)
+        self._take(Event(f"{kind}-{instant}", kind, instant, properties=properties), instant)
+
+    def until(self, instant: int) -> None:
+        """Let time pass; a deadline of that very instant is met."""
         while self.lead.wake_at is not None and self.lead.wake_at <= instant:
             due = self.lead.wake_at
             self._take(Event(f"wake:{due}", "timer_due", due), due)
@@ -59,13 +62,14 @@ class Life:
         turn = take_turn(self.ruleset, self.lead, self.teams, event, now)
         self.lead, self.teams = turn.lead, turn.teams
         for entry in turn.entries:
+            self.tasks |= {t.title: (t.owner, t.created_at) for t in entry.decision.tasks}
             for each in entry.decision.happenings:
                 if each.kind == "sla_breached":
                     self.breached[each.data["rung"]] = each.at
 
     def breaches(self, until: str) -> dict[str, int]:
         """Return when each clock ran out and each rung was reached up to an instant."""
-        self._until(parse_instant(until))
+        self.until(parse_instant(until))
         return self.breached
 
 
@@ -109,16 +113,6 @@ def test_every_clock_and_rung(tmp_path: Path, at: str) -> None:
     assert {rung: time for rung, time in found.items() if rung in expected} == expected
     assert (life.lead.facts.get("owner"), life.lead.facts["pool"]) == (None, "public")
     assert list(found)[-1] == "recycle"
-
-
-def test_days_that_nobody_announced_are_warned_of(tmp_path: Path) -> None:
-    """In a year without official data lint says that the days off are guessed."""
-    rules(tmp_path, routing=ROUTING, journeys=ROUTE)
-    loaded = load_folder(tmp_path)
-    assert loaded.definitions is not None
-    report = lint(loaded, loaded.definitions, parse_instant("2028-06-01T00:00:00+08:00"))
-    found = {each.diagnostic.code: each.diagnostic.severity for each in report.found}
-    assert found["unofficial-calendar"] == "warning"
 
 
 def test_contact_in_time_ends_all(tmp_path: Path) -> None:

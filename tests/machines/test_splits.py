@@ -89,6 +89,25 @@ def test_all_that_come_after_the_decision_get_the_winner(tmp_path: Path) -> None
     assert decided.version != definitions.version
 
 
+def test_who_is_on_the_losing_way_finishes_it(tmp_path: Path) -> None:
+    """The decision is a new version of the rules, and no reason to leave a journey."""
+    ways = (STEPS[0] % "", "{id: a, wait: 5d}", STEPS[2], "{id: c, send: welcome}")
+    definitions = rules(tmp_path, journeys=journey(*ways)).definitions
+    undecided = Ruleset(definitions)
+    finished = Counter[str]()
+    for number in range(20):
+        game = Play(undecided)
+        game.lead = new_lead(undecided, f"lead-{number}", START)
+        game.event("0d", "form_submitted", {"email": "a@b.cn"})
+        (dealt,) = game.happened("journey_split")
+        game.ruleset = Ruleset(definitions, winners={("care", "subject"): "证言"})
+        game.clock("6d")
+        assert [each.message for each in game.deliveries] == ["welcome"]
+        assert game.lead.journeys["care"].reason == "completed"
+        finished[dealt["variant"]] += 1
+    assert finished.keys() == {"案例", "证言"}
+
+
 @pytest.mark.parametrize("decided", [None, "b"])
 def test_a_persons_word_goes_before_the_figures(decided: str | None) -> None:
     """`winner:` in the file overrides what was decided, and what the lead had."""

@@ -69,6 +69,25 @@ def test_score_gives_points_with_the_step_as_their_rule(tmp_path: Path) -> None:
     assert game.lead.facts["score.default.behavior"] == 7
 
 
+def test_points_of_a_dimension_that_is_gone_are_told_and_not_given(tmp_path: Path) -> None:
+    """An old journey outlives its dimension: the step is skipped, visibly."""
+    old = journey(
+        "{id: pause, wait: 1d}",
+        "{id: bonus, score: {dimension: fit, points: 7}}",
+        "{id: last, set: {tags: {add: [完]}}}",
+    )
+    game = Play(rules(tmp_path / "old", journeys=old))
+    game.event("0d", "form_submitted", EMAIL)
+    entered = game.ruleset.definitions.journeys
+    models = "models: {default: {dimensions: {behavior: {}}, rules: [], grades: [{grade: A, from: 80}, {grade: C, from: 0}]}}"
+    new = rules(tmp_path / "new", journeys=journey("{id: other, wait: 3d}"), scoring=models)
+    game.ruleset = Ruleset(new.definitions, entered)
+    game.clock("1d")
+    (told,) = game.happened("rule_error")
+    assert (told["journey"], told["step"]) == ("care", "bonus")
+    assert (game.score, game.lead.facts["lead.tags"]) == (0, ["完"])
+
+
 def test_end_ends_it_and_nothing_after_it_runs(tmp_path: Path) -> None:
     """The steps below an end are reached by name only."""
     game = play(tmp_path, "{id: stop, end: true}", "{id: later, set: {tags: {add: [不]}}}")

@@ -192,6 +192,20 @@ def test_so_many_days_before_a_contract_ends(tmp_path: Path, ends: str, due: str
     assert (game.lead.facts.get("lead.tags") == ["不知道生日"]) == (due is None)
 
 
+def test_an_instant_is_waited_for_on_its_day_where_the_wait_is(tmp_path: Path) -> None:
+    """23:30 in Berlin is the next day in Shanghai."""
+    catalog = "fields:\n  demo_at: {type: datetime, label: 演示时间}\n"
+    step = '{id: day, wait: {date: lead.demo_at, at: "09:00", zone: %s}, else: none}'
+    for zone, due in (
+        ("Asia/Shanghai", "2026-05-02T01:00:00Z"),
+        ("Europe/Berlin", "2026-05-01T07:00:00Z"),
+    ):
+        text = journey(step % zone, *AFTER)
+        game = Play(rules(tmp_path / zone, journeys=text, catalog=catalog))
+        game.event("0d", "form_submitted", {"demo_at": "2026-05-01T23:30:00+02:00"})
+        assert over(game) == due
+
+
 CALL = (
     "{id: call, task: {title: 一对一沟通, to: zhang.wei, within: 3d}, then: good, else: late}",
     "{id: good, set: {tags: {add: [已沟通]}}, next: end}",

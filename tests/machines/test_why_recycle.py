@@ -8,6 +8,7 @@ import pytest
 
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import DAY
+from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from engine.workbench.casefile import read_cases
 from engine.workbench.coverage import measure
@@ -55,6 +56,27 @@ def test_a_condition_that_fails_is_told(ruleset: Ruleset) -> None:
     gone.event("1d", "trial_requested", {"city": "上海"})
     assert codes(gone.why("product-gone", 2 * DAY)) == ["held"]
     assert gone.lead.facts["owner"] == "li"
+
+
+def test_an_older_deed_and_the_end_of_a_lead_are_told(ruleset: Ruleset) -> None:
+    """What it took back once may have gone its way since; who has lost it has nothing to lose."""
+    told = Told(ruleset)
+    told.event("0d", "trial_requested", {"city": "上海"})
+    told.clock("10d")
+    instant = START + 11 * DAY
+    told.take(Event("认领", "lead_claimed", instant, by="wang"), instant)
+    found = told.why("c-idle", 11 * DAY)
+    assert (found.active, "much has happened since" in found.effect) == (False, True)
+    told.event("12d", "stage_changed", to="invalid", reason="空号")
+    assert "final" in codes(told.why("c-idle", 12 * DAY))
+
+
+def test_a_span_that_is_over_is_no_obstacle(ruleset: Ruleset) -> None:
+    """When only the condition is wanting, its span is not told of as if it stood in the way."""
+    told = Told(ruleset)
+    told.event("0d", "trial_requested", {"city": "上海", "title_level": "director"})
+    told.lead.facts["grade"] = "A"
+    assert codes(told.why("c-idle", 30 * DAY)) == ["condition"]
 
 
 def test_what_wakes_it_is_told(ruleset: Ruleset) -> None:

@@ -3,12 +3,17 @@
     python tests/mutants/network.py
     python tests/mutants/network.py --module wake --module pivot
     python tests/mutants/network.py --sample 200 --seed 7
+    python tests/mutants/network.py --folder /tmp/mutants --minutes 60
 
-Works on a copy in a temporary folder, so that nothing is left here. Ends with a table of the
-modules, every survivor with its place and change, and exit code 1 when fewer than 90 % are
-killed or one survives that accepted.txt gives no reason for. What is not mutated: code outside
-of functions (the tables of operators in predicates.py), docstrings and annotations, and the
-adapter to durable-rules, which the differential test judges.
+Works on a copy in a temporary folder, so that nothing is left here. A --folder is kept instead:
+called again, the program goes on where it stopped, and asks once more only about functions that
+were edited meanwhile; with --anew also about what survived, for there may be new tests, and what
+timed out, for the machine may have been busy.
+
+Ends with a table of the modules, every survivor with its place and change, and exit code 1 when
+fewer than 90 % are killed or one survives that accepted.txt gives no reason for. What is not
+mutated: code outside of functions (the tables of operators in predicates.py), docstrings and
+annotations, and the adapter to durable-rules, which the differential test judges.
 """
 
 from __future__ import annotations
@@ -25,8 +30,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCEPTED = Path(__file__).with_name("accepted.txt")
@@ -95,9 +101,10 @@ def main() -> int:
     """Break, test, report; the exit code says whether enough was noticed."""
     options = _options()
     modules = options.module or _modules()
-    with tempfile.TemporaryDirectory(prefix="leadrules-mutants-") as folder:
-        tree = Path(folder)
+    with _tree(options.folder) as tree:
         _copy(tree, modules)
+        if options.anew:
+            _forget(tree, modules)
         names = _sample(tree, modules, options.sample, options.seed)
         began = time.monotonic()
         _run(tree, names, options.jobs, options.minutes)
@@ -120,8 +127,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, help="only so many mutants, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
+    parser.add_argument("--folder", type=Path, help="keep the results there, and go on with them")
+    parser.add_argument("--anew", action="store_true", help="survivors and timeouts once more")
     parser.add_argument("--minutes", type=float, default=60, help="then report what there is")
     return parser.parse_args()
+
+
+@contextmanager
+def _tree(kept: Path | None) -> Iterator[Path]:
+    """Yield the folder to work in: the one that is kept, or one that is gone afterwards."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="leadrules-mutants-") as folder:
+        yield Path(folder)
 
 
 def _modules() -> list[str]:
@@ -136,9 +156,13 @@ def _copy(tree: Path, modules: Iterable[str]) -> None:
         source, target = ROOT / name, tree / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    for path in (tree / "mutants").rglob("*"):  # copied and broken anew; results stay
+        if path.is_file() and (tree / path.relative_to(tree / "mutants")).is_file():
+            path.unlink()
     (tree / "tests/__init__.py").touch()
     (tree / "conftest.py").write_text(CONFTEST)
     arguments = ["-p", "no:xdist", "-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
@@ -192,16 +216,27 @@ def _progress(tree: Path) -> None:
 
 
 def _results(tree: Path, modules: Iterable[str]) -> list[Mutant]:
-    found = []
+    return [
+        Mutant(name, module, _outcome(code))
+        for module, _, meta in _metas(tree, modules)
+        for name, code in meta["exit_code_by_key"].items()
+    ]
+
+
+def _forget(tree: Path, modules: Iterable[str]) -> None:
+    """Take away what is known of mutants that were not killed outright."""
+    for _, path, meta in _metas(tree, modules):
+        codes = meta["exit_code_by_key"]
+        codes.update((name, None) for name, code in codes.items() if _outcome(code) != "killed")
+        path.write_text(json.dumps(meta), encoding="utf-8")
+
+
+def _metas(tree: Path, modules: Iterable[str]) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    """Yield what mutmut has noted about each module, and where."""
     for module in modules:
         path = tree / "mutants" / ROOM / f"{module}.py.meta"
-        codes = (
-            json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
-            if path.exists()
-            else {}
-        )
-        found += [Mutant(name, module, _outcome(code)) for name, code in codes.items()]
-    return found
+        if path.exists():
+            yield module, path, json.loads(path.read_text(encoding="utf-8"))
 
 
 def _outcome(code: int | None) -> str:

@@ -286,6 +286,9 @@ def test_a_guard_shows_the_time_of_day_in_its_zone() -> None:
     there = explained(w.guard(540, 1080, zone="UTC"), view)
     assert (there.holds, there.actual) == (False, "mon 01:05")
     assert there.next_change == NOW + 8 * HOUR
+    west = w.view(now=w.parse_instant("2026-03-02T21:00:00-05:00"))  # already Tuesday in UTC
+    late = explained(w.guard(540, 1320, zone="America/New_York"), west)
+    assert (late.actual, late.next_change) == ("mon 21:00", west.now + HOUR)
 
 
 def test_a_guard_flips_at_midnight_or_at_its_bounds() -> None:
@@ -297,6 +300,8 @@ def test_a_guard_flips_at_midnight_or_at_its_bounds() -> None:
     at_bound = w.view(now=NOW + 9 * HOUR)
     assert explained(w.guard(540, 1080), at_bound).next_change == NOW + DAY
     assert explained(w.guard(1320, 360), w.view()).next_change == NOW + 13 * HOUR
+    monday_night = w.view(now=NOW + 14 * HOUR)
+    assert explained(w.guard(1320, 360, days=(0,)), monday_night).next_change == NOW + 15 * HOUR
     assert explained(w.guard(), w.view()).next_change is None
     holiday = explained(
         w.guard(calendar="cn"), w.view(now=w.parse_instant("2026-10-01T12:00:00+08:00"))

@@ -186,6 +186,7 @@ def test_the_smallest_range_is_named() -> None:
         ("av", "avx", False),
         ("av", "xav", False),
         ("av", "av1", False),
+        ("av", "avx片", False),
         ("av", "av-x", True),
         ("av", "x-av", True),
         ("av", "片av片", True),

@@ -22,6 +22,7 @@ from engine.plugin import (
     OutgoingDelivery,
     Result,
     Retry,
+    settled,
 )
 from engine.testing import ActionContract, Peer, PeerAnswer, Seen, delivery
 from plugins.actions.dingtalk import DingtalkAction
@@ -55,7 +56,7 @@ def perform(action: Action, settings: Mapping[str, Any], *notes: OutgoingDeliver
 
     async def one(outgoing: OutgoingDelivery) -> Result:
         try:
-            return await action.perform(outgoing, context)
+            return await settled(action.perform(outgoing, context))
         except OSError as error:
             return Retry(f"{type(error).__name__}: {error}")
 
@@ -338,7 +339,7 @@ def test_the_check_fetches_a_token(dingtalk: DingTalk, gives: int, kind: type) -
 
     async def check(peer: Peer) -> Result | None:
         try:
-            return await action.check(ActionContext(connection=at(peer, APP), now=0))
+            return await settled(action.check(ActionContext(connection=at(peer, APP), now=0)))
         finally:
             await action.close()
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from engine.plugin import Delivered, Failed, Misconfigured, Result, Retry
+from engine.plugin import (
+    ActionContext,
+    Delivered,
+    Failed,
+    Misconfigured,
+    Result,
+    Retry,
+    settled,
+)
 from engine.testing import ActionContract, Peer, PeerAnswer, Seen
 from plugins.actions.crm import CrmAction
 from plugins.actions.crm_hubspot import HubspotAction
@@ -107,13 +117,27 @@ class TestSalesforce(ActionContract):
         told = {"fields": {"lead": "Lead_Id__c"}, "allow_private": True}
         return {"instance": address, **account, **told}
 
+    def perform_after(self, address: str, *changes: Callable[[], object]) -> list[Result]:
+        """Return what comes of one delivery after each change, between which nothing is closed."""
+        context = ActionContext(connection=self.settings(address), now=0)
+
+        async def story() -> list[Result]:
+            results = []
+            for change in changes:
+                change()
+                results.append(await settled(self.action.perform(self.delivery(), context)))
+            await self.action.close()
+            return results
+
+        return asyncio.run(story())
+
     def test_it_delivers(self) -> None:
         """Made at the first time and brought up to date at the second, with one token."""
         service = Salesforce()
         with Peer() as peer:
             peer.handler = service
-            assert self.perform(peer.url) == Delivered("00Q1")
-            assert self.perform(peer.url) == Delivered("")
+            made, updated = self.perform_after(peer.url, lambda: None, lambda: None)
+        assert (made, updated) == (Delivered("00Q1"), Delivered(""))
         assert service.issued == 1
         ((path, record),) = service.records.items()
         assert peer.seen[1].path == path
@@ -128,17 +152,25 @@ class TestSalesforce(ActionContract):
     def test_a_token_that_ended_early(self) -> None:
         """A token that the service does not know any more is fetched anew, once."""
         service = Salesforce()
+
+        def forgets() -> None:
+            service.good = "none"
+
         with Peer() as peer:
             peer.handler = service
-            self.perform(peer.url)
-            service.good = "none"
-            assert isinstance(self.perform(peer.url), Delivered)
-            assert service.issued == 2
+            results = self.perform_after(peer.url, lambda: None, forgets)
+        assert [type(result) for result in results] == [Delivered, Delivered]
+        assert service.issued == 2
+
+    def test_no_token_is_good(self) -> None:
+        """A service that gives tokens and takes none is asked twice, and stops the connection."""
+        service = Salesforce()
+        with Peer() as peer:
             peer.handler = lambda seen: (
                 service(seen) if "oauth2" in seen.path else PeerAnswer(401, [])
             )
             assert type(self.perform(peer.url)) is Misconfigured
-        assert service.issued == 3
+        assert service.issued == 2
 
     def test_a_wrong_secret(self) -> None:
         """A client that Salesforce does not know stops the connection, and the secret is not told."""
@@ -271,3 +303,18 @@ class TestCrm(ActionContract):
         """A token service that answers 200 without a token is the configuration's fault."""
         with Peer(PeerAnswer(200, {"errorCode": 10001})) as peer:
             assert type(self.perform(peer.url)) is Misconfigured
+
+
+@pytest.mark.parametrize("kind", [TestHubspot, TestSalesforce, TestCrm])
+def test_silence_is_tried_again(kind: type[TestHubspot | TestSalesforce | TestCrm]) -> None:
+    """A CRM that takes the call and never answers is asked again later."""
+
+    class Hasty(kind):  # type: ignore[misc, valid-type]
+        def settings(self, address: str) -> dict[str, Any]:
+            return {**super().settings(address), "timeout_s": 0.2}
+
+    one = Hasty()
+    if hasattr(one, "setup_method"):
+        one.setup_method()
+    with Peer(PeerAnswer(delay_s=20)) as peer:
+        assert type(one.perform(peer.url)) is Retry

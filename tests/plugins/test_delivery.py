@@ -14,7 +14,17 @@ from engine.host.delivery import Deliverer
 from engine.host.limits import ATTEMPTS, backoff
 from engine.host.plugins import Plugins
 from engine.host.runtime import Runtime
-from engine.plugin import Action, ActionContext, Delivered, OutgoingDelivery, Result, Retry
+from engine.plugin import (
+    Action,
+    ActionContext,
+    Delivered,
+    Failed,
+    ForbiddenTarget,
+    OutgoingDelivery,
+    Result,
+    Retry,
+    Trouble,
+)
 from tests.plugins.test_registry import registering
 from tests.serving import Mailbox, form, start_runtime, write_config
 
@@ -238,6 +248,34 @@ def test_bad_plugin_costs_its_own_delivery(
     with caplog.at_level(logging.INFO):
         run(story)
     assert "13800138000" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "attempts", "reason"),
+    [
+        (Trouble(Failed("没有令牌")), "failed", 1, "没有令牌"),
+        (Trouble(Retry("令牌服务忙", after=3_600_000)), "queued", 1, "令牌服务忙"),
+        (ForbiddenTarget("the address names no machine"), "queued", 0, "names no machine"),
+    ],
+    ids=["failed", "retry", "forbidden"],
+)
+def test_an_attempt_ends_from_where_it_stands(
+    tmp_path: Path, ends: Exception, status: str, attempts: int, reason: str
+) -> None:
+    """A Trouble is its result; an address that must not be called costs no attempt."""
+
+    async def end() -> Result:
+        raise ends
+
+    async def story() -> None:
+        async with house(tmp_path) as h:
+            h.notes.behave = end
+            await h.post(form(company="阀门厂"))
+            told = h.runtime.reader.deliveries
+            ended = await until(lambda: [i for i in told().items if reason in (i["reason"] or "")])
+        assert [(i["status"], i["attempts"]) for i in ended] == [(status, attempts)]
+
+    run(story)
 
 
 def test_lost_connections_are_tried_again(tmp_path: Path) -> None:

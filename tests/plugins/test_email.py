@@ -120,6 +120,26 @@ def test_refused_recipient(
     assert not mailbox.messages
 
 
+@pytest.mark.parametrize(
+    ("answer", "event", "said"),
+    [
+        ("550 5.1.1 查无此人 no such user", "email_bounced", {"hard": True}),
+        ("551 user not local", "email_bounced", {"hard": True}),
+        ("552 5.2.2 mailbox full", "email_bounced", {"hard": False}),
+        ("554 5.7.1 blocked by policy", "email_bounced", {"hard": False}),
+        ("554 5.7.1 Relay access denied", "message_failed", {}),
+    ],
+)
+def test_a_recipient_refused_for_good_is_a_bounce(
+    smtp_port: int, mailbox: Mailbox, answer: str, event: str, said: dict[str, bool]
+) -> None:
+    """Hard where the address is no good; a server that does not relay for us is our trouble."""
+    mailbox.refuse = {"wang@acme.cn": answer}
+    result = send(smtp_port)
+    assert isinstance(result, Failed)
+    assert (result.event, result.properties) == (event, said)
+
+
 def test_no_server_is_tried_again() -> None:
     """An unreachable server is no fault of the message."""
     with socket.socket() as free:
@@ -208,6 +228,51 @@ def test_starttls_and_login(
     assert isinstance(result, kind), result
     assert len(mailbox.messages) == (kind is Delivered)
     assert ("refused the login" in repr(result)) == (password == "wrong")
+
+
+@pytest.mark.parametrize(("password", "kind"), [("secret", Delivered), ("wrong", Misconfigured)])
+def test_the_check_logs_in_and_sends_nothing(
+    mailbox: Mailbox, certificate: tuple[Path, Path], password: str, kind: type[Result]
+) -> None:
+    """What `doctor` asks: the server takes our certificate and login, and gets no message."""
+    options = {"tls_context": tls_context(certificate), "require_starttls": True}
+    with mail_server(mailbox, authenticator=login, auth_required=True, **options) as port:
+        settings = {"tls": "starttls", "username": "news", "password": password}
+        result = checked(port, {**settings, "ca_file": str(certificate[1])})
+    assert type(result) is kind, result
+    assert not mailbox.messages
+    assert not mailbox.seen
+
+
+def test_the_check_of_a_server_that_is_away() -> None:
+    """Nobody listens: that may pass."""
+    assert type(checked(9, {})) is Retry
+
+
+def checked(port: int, settings: dict[str, Any]) -> Result | None:
+    """Return what the check of a connection to this port says."""
+
+    async def once() -> Result | None:
+        action = EmailAction()
+        told = {"host": "127.0.0.1", "port": port, "from": "news@acme.cn", **settings}
+        try:
+            return await action.check(ActionContext(connection=told, now=0))
+        finally:
+            await action.close()
+
+    return asyncio.run(once())
+
+
+@pytest.mark.parametrize(("ca", "kind"), [(True, Delivered), (False, Misconfigured)])
+def test_tls_from_the_first_byte(
+    mailbox: Mailbox, certificate: tuple[Path, Path], ca: bool, kind: type[Result]
+) -> None:
+    """A server that speaks nothing but TLS gets the message, if we trust its certificate."""
+    with mail_server(mailbox, ssl_context=tls_context(certificate)) as port:
+        trust = {"ca_file": str(certificate[1])} if ca else {}
+        result = send(port, connection={"tls": "implicit", **trust})
+    assert isinstance(result, kind), result
+    assert len(mailbox.messages) == (kind is Delivered)
 
 
 def test_required_starttls_is_never_given_up(smtp_port: int, mailbox: Mailbox) -> None:

@@ -306,12 +306,3 @@ def test_nobody_is_named(client: TestClient, send: Send, caplog: pytest.LogCaptu
     assert leads_of(client) == 0
     assert "no-identity (1)" in caplog.text
     assert "王芳" not in caplog.text
-
-
-@pytest.mark.parametrize("path", ["typeform", "tally", "jotform/x"])
-def test_no_settings_no_channel(tmp_path: Path, path: str) -> None:
-    """A channel that server.yaml does not speak of takes nothing, whatever it is signed with."""
-    with listening(tmp_path, "") as client:
-        signed = {"typeform-signature": f"sha256={in_base64(signature(b'{}', ''))}"}
-        answer = client.post(f"/channels/{path}", content=b"{}", headers=signed)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not-set-up")

@@ -19,6 +19,7 @@ from engine.plugin import (
     OutgoingDelivery,
     Result,
     Retry,
+    settled,
 )
 from engine.testing import ActionContract, Peer, PeerAnswer, Seen, delivery
 from plugins.actions import sms
@@ -63,7 +64,8 @@ def perform(action: Action, settings: Mapping[str, Any], outgoing: OutgoingDeliv
 
     async def once() -> Result:
         try:
-            return await action.perform(outgoing, ActionContext(connection=settings, now=now))
+            context = ActionContext(connection=settings, now=now)
+            return await settled(action.perform(outgoing, context))
         except OSError as error:
             return Retry(f"{type(error).__name__}: {error}")
         finally:
@@ -77,7 +79,7 @@ def check(action: Action, settings: Mapping[str, Any]) -> Result | None:
 
     async def once() -> Result | None:
         try:
-            return await action.check(ActionContext(connection=settings, now=0))
+            return await settled(action.check(ActionContext(connection=settings, now=0)))
         finally:
             await action.close()
 
@@ -425,9 +427,9 @@ def test_a_connection_keeps_its_caller() -> None:
         async def twice() -> None:
             for _ in range(2):
                 await action.perform(message(BY_NAME), context)
-                addresses.add(id(action._callers.of(context)))
+                addresses.add(id(action.callers.of(context)))
             other = ActionContext(connection=at(peer, ALIYUN, timeout_s=5), now=0)
-            addresses.add(id(action._callers.of(other)))
+            addresses.add(id(action.callers.of(other)))
             await action.close()
 
         asyncio.run(twice())

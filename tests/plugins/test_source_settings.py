@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,22 @@ def test_ids() -> None:
     assert len(long) <= 200
     assert long == id_of("typeform", "漢" * 500)
     assert id_of("typeform", "a\n") == "typeform:a"
+
+
+def test_no_settings_no_channel(tmp_path: Path) -> None:
+    """A channel that needs settings takes nothing at any of its addresses while there are none."""
+    needy = {
+        name: channel
+        for name, channel in Plugins(entry_points=False).channels.items()
+        if channel.config_schema.get("required") and channel.routes()
+    }
+    assert {"typeform", "tally", "jotform", "segment", "hubspot", "meta_leads"} <= needy.keys()
+    with listening(tmp_path, "") as client:
+        for name, channel in needy.items():
+            for route in channel.routes():
+                for path in (f"/channels/{name}{route.path}", *route.also):
+                    for method in route.methods:
+                        answer = client.request(method, re.sub(r"\{.*?\}", "track", path))
+                        told = (answer.status_code, answer.json()["error"]["code"])
+                        assert told == (404, "not-set-up"), (method, path)
+        assert leads_of(client) == 0

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import threading
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from engine.plugin import Delivered, Failed, Misconfigured, Retry
-from engine.testing import ActionContract, Peer, PeerAnswer, delivery
+from engine.plugin import (
+    ActionContext,
+    Delivered,
+    Failed,
+    Misconfigured,
+    Result,
+    Retry,
+    settled,
+)
+from engine.testing import ActionContract, Peer, PeerAnswer, Seen, delivery
 from plugins.actions.webhook import SETTINGS, WebhookAction, delivery_id, keys_of, signed
+from tests.plugins.node_peers import node_package, run_node
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(32)).decode()
@@ -39,6 +51,29 @@ class TestWebhook(ActionContract):
             Webhook(OLD).verify(seen.body, dict(seen.headers))
         with pytest.raises(WebhookVerificationError):
             Webhook(SECRET).verify(seen.body + b" ", dict(seen.headers))
+
+    def test_the_library_for_node_believes_it(self) -> None:
+        """The package of npm takes what arrives, and nothing that was changed on the way."""
+        modules = node_package("standardwebhooks", "1.1.1")
+        script = """
+          const { Webhook } = require('standardwebhooks')
+          const given = JSON.parse(require('fs').readFileSync(0))
+          const told = new Webhook(given.secret).verify(given.body, given.headers)
+          let refused = 0
+          for (const [secret, body] of [[given.secret, given.body + ' '], [given.old, given.body]])
+            try { new Webhook(secret).verify(body, given.headers) } catch { refused += 1 }
+          console.log(JSON.stringify({ text: told.data.text, refused }))
+        """
+        with Peer() as peer:
+            self.perform(peer.url)
+        (seen,) = peer.seen
+        given = {
+            "secret": SECRET,
+            "old": OLD,
+            "body": seen.body.decode(),
+            "headers": dict(seen.headers),
+        }
+        assert run_node(modules, script, given) == {"text": "王芳，您好！", "refused": 2}
 
     def test_an_attempt_repeated_has_the_same_id(self) -> None:
         """A receiver knows a message that comes again by its id; another delivery has another."""
@@ -103,6 +138,39 @@ class TestWebhook(ActionContract):
         with Peer(PeerAnswer(delay_s=5)) as peer:
             result = Hasty().perform(peer.url)
         assert type(result) is Retry
+
+
+def test_a_slow_address_holds_no_socket_of_another() -> None:
+    """Two connections to one host: while one waits with all its sockets, the other delivers."""
+    reached, over = threading.Event(), threading.Event()
+
+    def answer(seen: Seen) -> PeerAnswer:
+        if seen.path == "/slow":
+            reached.set()
+            over.wait(20)
+        return PeerAnswer()
+
+    async def story(url: str) -> list[Result]:
+        action = WebhookAction()
+        settings = {"secret": SECRET, "allow_private": True}
+
+        def told(path: str) -> Awaitable[Result]:
+            context = ActionContext(connection={**settings, "url": f"{url}/{path}"}, now=0)
+            return settled(action.perform(delivery(), context))
+
+        slow = asyncio.ensure_future(told("slow"))
+        await asyncio.to_thread(reached.wait, 20)
+        quick = await told("quick")
+        waiting = not slow.done()
+        over.set()
+        results = [quick, await slow]
+        await action.close()
+        return results if waiting else []
+
+    with Peer() as peer:
+        peer.handler = answer
+        results = asyncio.run(story(peer.url))
+    assert [type(result) for result in results] == [Delivered, Delivered]
 
 
 def test_the_public_example() -> None:

@@ -20,6 +20,7 @@ from engine.plugin import (
     OutgoingDelivery,
     Result,
     Retry,
+    settled,
 )
 from engine.testing import ActionContract, FakeClock, Peer, PeerAnswer, delivery
 from plugins.actions.wecom import AppMessage, ContactWay, Robot, Tag, Welcome
@@ -122,7 +123,7 @@ class House:
             connection=settings(action, self.url, **more), now=NOW, concurrency=8
         )
         try:
-            calls = [action.perform(each, context) for each in outgoing]
+            calls = [settled(action.perform(each, context)) for each in outgoing]
             return list(await asyncio.gather(*calls)) if at_once else [await c for c in calls]
         finally:
             await action.close()
@@ -290,7 +291,7 @@ def test_tokens_that_end_together_are_fetched_once(house: House) -> None:
         context = ActionContext(connection=settings(action, house.url), now=NOW, concurrency=10)
         await action.perform(note(), context)
         house.wecom.expire()
-        calls = (action.perform(note(key=f"d{n}"), context) for n in range(10))
+        calls = (settled(action.perform(note(key=f"d{n}"), context)) for n in range(10))
         results = await asyncio.gather(*calls)
         await action.close()
         return list(results)
@@ -505,7 +506,7 @@ def test_doctor_fetches_a_token_and_sends_nothing(house: House, kind: type[Any])
     async def check(**more: Any) -> Result | None:
         action = kind(Apis())
         context = ActionContext(connection=settings(action, house.url, **more), now=NOW)
-        result: Result | None = await action.check(context)
+        result: Result | None = await settled(action.check(context))
         await action.close()
         return result
 
@@ -566,13 +567,16 @@ def test_a_wecom_of_ones_own_is_not_called_unasked() -> None:
     """Without allow_private no address of the own network is called."""
     action = AppMessage(Apis())
 
-    async def story(url: str) -> None:
+    async def story(url: str) -> Result:
         connection = {**settings(action, url), "allow_private": False}
         try:
-            await action.perform(note(), ActionContext(connection=connection, now=NOW))
+            context = ActionContext(connection=connection, now=NOW)
+            return await settled(action.perform(note(), context))
         finally:
             await action.close()
 
-    with Peer() as server, pytest.raises(Exception, match="this machine itself"):
-        asyncio.run(story(server.url))
+    with Peer() as server:
+        result = asyncio.run(story(server.url))
+    assert isinstance(result, Misconfigured)
+    assert "this machine itself" in result.reason
     assert server.seen == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from engine.machines.merging import MERGED
 from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from engine.reports.index import REPORTS
-from engine.store.exporting import Filter, export
+from engine.store.exporting import KINDS, Filter, export
 from engine.store.reading import Reader
 from examples.leadforge.stream import read, shifted
 
@@ -31,30 +31,56 @@ costs:
   - {source: 百度SEM, from: 2026-07-01, to: 2026-09-30, amount: 98765.4}
   - {source: 官网表单, per_lead: 12.5}
   - {source: 知乎白皮书, per_lead: 150, from: 2026-07-25, to: 2026-07-31}
+  - {source: 官网表单, campaign: 2026秋季, from: 2026-07-26, to: 2026-08-04, amount: 777.77}
   - {from: 2026-08-01, to: 2026-08-31, amount: 10000}
 goals:
   - {id: more, label: 转化率提升 20%, measure: won, from: 2026-09-01, to: 2026-09-30, change: 0.2}
   - {id: many, measure: leads, from: 2026-07-20, to: 2026-08-20, target: 250}
+  - {id: less, measure: cycle_days, from: 2026-09-01, to: 2026-10-31, change_by: -2}
+  - {id: dear, measure: cac, from: 2026-08-01, to: 2026-12-31, target: 900}
+  - {id: rate, measure: mql_to_sql, from: 2026-08-01, to: 2026-12-31, target: 0.5}
 """
+JOURNEY = """
+journeys:
+  - id: subject-test
+    enter: {event: webinar_registered}
+    steps:
+      - id: ab
+        split:
+          variants: [{name: 短标题, weight: 1, next: short}, {name: 长标题, weight: 1, next: long}]
+          holdout: {share: 0.1}
+      - {id: short, send: welcome, next: end}
+      - {id: long, send: case-study}
+"""
+# After the split and the messages, what comes of them; also from those who were not asked.
+ANSWERS = (
+    *("email_sent", "email_delivered", "email_opened", "email_clicked", "email_replied"),
+    *("unsubscribed", "email_bounced", "email_complained", "email_opened", "email_clicked"),
+    *("sms_sent", "sms_delivered", "sms_failed", "sms_replied", "wecom_message_received"),
+    "message_blocked",
+)
+MEMBERS = ("li.na", "chen.jing", "wang.lei")
 
 
 class World:
     """The database, its rules, and everything that it exports."""
 
-    def __init__(self, database: Path, ruleset: Ruleset) -> None:
+    def __init__(self, database: Path, ruleset: Ruleset, earlier: dict[str, Any]) -> None:
         self.database, self.ruleset = database, ruleset
+        self.config = Path(ruleset.definitions.folder)
         self.reader = Reader(database, ruleset.default_model)
-        kinds = ("leads", "forgotten", "events", "transitions", "assignments", "tasks")
         self.exported: dict[str, list[dict[str, Any]]] = {
-            kind: list(export(database, kind, Filter(), ruleset.default_model)) for kind in kinds
+            kind: list(export(database, kind, Filter(), ruleset.default_model)) for kind in KINDS
         }
+        # What those who were forgotten hit counts on, and was exported before.
+        self.exported |= {f"{kind} before": rows for kind, rows in earlier.items()}
 
     def report(self, name: str, **query: str) -> Any:
         """Return a report."""
         return REPORTS[name](self.reader, self.ruleset, query, NOW)
 
 
-async def _play(config: Path, database: Path) -> Ruleset:
+async def _play(config: Path, database: Path) -> tuple[Ruleset, dict[str, Any]]:
     events = shifted(read(), datetime(2026, 11, 20, tzinfo=UTC))
     known = list(dict.fromkeys(e["lead"]["user_id"] for e in events))[:LEADS]
     events = [e for e in events if e["lead"]["user_id"] in set(known)]
@@ -76,11 +102,48 @@ async def _play(config: Path, database: Path) -> Ruleset:
         for to in ("contacted", "qualified", "proposal", "negotiation", "proposal"):
             said = {"to": to, "reason": "来回"}
             await runtime.submit([_by_hand("stage_changed", id, last, said, f"{n}{to}")])
+    await _answered(runtime, [id for id in ids if id is not None], last)
+    await _taken_up(runtime, [id for id in ids if id is not None], last)
+    model = runtime.ruleset.default_model
+    earlier = {k: list(export(database, k, Filter(), model)) for k in ("journeys", "events")}
     for id in (ids[0], ids[50], ids[51], ids[52], ids[60]):
         if id is not None:
             await runtime.forget(id)
+    await runtime.keep_hits()
     await runtime.stop()
-    return runtime.ruleset
+    return runtime.ruleset, earlier
+
+
+async def _answered(runtime: Runtime, ids: list[str], last: str) -> None:
+    """Let leads get and answer messages, in journeys and outside, once and again, and late."""
+    for n, id in enumerate(ids[20:140]):
+        at = datetime.fromisoformat(last) - timedelta(days=n, hours=n)
+        events = []
+        for k in range(n % 6 + 1):
+            type = ANSWERS[(n + k) % len(ANSWERS)]
+            said = {"message": ("welcome", "case-study")[n % 2]}
+            if n % 3:
+                said |= {"journey": "subject-test", "step": ("short", "long")[n // 2 % 2]}
+            when = (at + timedelta(minutes=40 * k)).isoformat()
+            events.append(_by_hand(type, id, when, said, f"{n}-{k}"))
+        campaign = {"source": {"utm_campaign": f"2026{'春夏秋冬'[n % 4]}季"}}
+        event = _by_hand("form_submitted", id, at.isoformat(), {"form": "contact"}, n)
+        await runtime.submit([*events, {**event, "lead": {**event["lead"], **campaign}}])
+
+
+async def _taken_up(runtime: Runtime, ids: list[str], last: str) -> None:
+    """Let salespeople accept, decline and claim leads; some claims are refused."""
+    for n, id in enumerate(ids[150:200]):
+        to = {"owner": MEMBERS[n % 3], "reason": "手工分配"}
+        await runtime.submit([_by_hand("lead_assigned", id, last, to, n)])
+        type = "lead_declined" if n % 4 == 1 else "lead_accepted"
+        await runtime.submit([{**_by_hand(type, id, last, {}, n), "by": MEMBERS[n % 3]}])
+        if n % 5 == 0:
+            later = (datetime.fromisoformat(last) + timedelta(hours=2)).isoformat()
+            await runtime.submit([_by_hand("lead_released", id, last, {"reason": "放弃"}, n)])
+            for member in MEMBERS[1:]:  # the second finds it taken
+                claimed = _by_hand("lead_claimed", id, later, {}, f"{n}-{member}")
+                await runtime.submit([{**claimed, "by": member}])
 
 
 def _by_hand(type: str, lead: str | None, at: str, said: dict[str, Any], n: Any) -> dict[str, Any]:
@@ -101,8 +164,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     config = folder / "config"
     _copy(ROOT / "config", config)
     (config / "reports.yaml").write_text(REPORTS_YAML, encoding="utf-8")
+    (config / "journeys").mkdir()
+    (config / "journeys" / "subject.yaml").write_text(JOURNEY, encoding="utf-8")
     database = folder / "leads.db"
-    found = World(database, asyncio.run(_play(config, database)))
+    found = World(database, *asyncio.run(_play(config, database)))
     yield found
     found.reader.close()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 
 import pytest
 
 from engine.reports.index import BUILDERS, REPORTS, NotYours
+from engine.reports.paper import NoPaper, nothing, to_pdf
 from engine.reports.printing import to_html
 from engine.reports.shape import Column, Report, Row, Table, Words
 from engine.reports.tables import to_csv
@@ -64,6 +66,27 @@ def test_every_report_has_every_form(world: World, name: str) -> None:
             assert keys
         for row in table.rows:
             assert {*row.cells} <= {column.key for column in table.columns}, table.key
+
+
+def test_the_weekly_review_is_a_pdf(world: World) -> None:
+    """It is a real PDF of numbered pages; without the library who asks is told what to install."""
+    pytest.importorskip("weasyprint")
+    made = world.report("weekly", **{"from": "2026-09-01", "to": "2026-09-30", "format": "pdf"})
+    assert made.startswith(b"%PDF-")
+    assert len(made) > 10_000
+
+
+def test_a_missing_library_is_a_clear_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PDF cannot be made, the message names what to install."""
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(NoPaper, match=r"leadrules\[pdf\]"):
+        to_pdf("<p>周报</p>")
+
+
+def test_a_page_fetches_nothing() -> None:
+    """What a page names elsewhere is not asked for."""
+    with pytest.raises(ValueError, match="fetches nothing"):
+        nothing("http://127.0.0.1/secret.png")
 
 
 def test_what_is_of_everybody_is_refused_to_one(world: World) -> None:

@@ -23,6 +23,16 @@ TABLE: dict[str, set[str]] = {
     "GET /-/healthy": EVERYBODY,
     "GET /-/ready": EVERYBODY,
     "GET /console/static/{name}": EVERYBODY,
+    "GET /console/sign-in/{how}": EVERYBODY,
+    "GET /console/sign-in/{how}/back": EVERYBODY,
+    "POST /console/password": EVERYBODY,
+    "GET /console/account": set(ROLES),
+    "POST /console/users": {"admin"},
+    "POST /console/users/{name}/{verb}": {"admin"},
+    "GET /v1/users": {"admin"},
+    "POST /v1/users": {"admin"},
+    "POST /v1/users/{name}": {"admin"},
+    "POST /v1/users/{name}/sign-out": {"admin"},
     "GET /console/sign-in": EVERYBODY,
     "POST /console/sign-in": EVERYBODY,
     "POST /console/sign-out": EVERYBODY,
@@ -103,6 +113,12 @@ TABLE: dict[str, set[str]] = {
     "POST /v1/leads/{id}/merge": {"sales", "ops", "admin"},
     "POST /v1/leads/{id}/unmerge": {"sales", "ops", "admin"},
     "GET /v1/tasks": {"read", "sales", "ops", "admin"},
+    "GET /v1/inbox": {"read", "sales", "ops", "admin"},
+    "POST /v1/inbox/read": {"sales", "ops", "admin"},
+    "POST /v1/inbox/{id}/read": {"sales", "ops", "admin"},
+    "GET /console/bell": {"sales", "ops", "admin"},
+    "POST /console/inbox/read": {"sales", "ops", "admin"},
+    "POST /console/inbox/{id}/read": {"sales", "ops", "admin"},
     "POST /v1/leads/{id}/accept": {"sales", "ops", "admin"},
     "POST /v1/leads/{id}/note": {"sales", "ops", "admin"},
     "POST /v1/leads/{id}/stage": {"sales", "ops", "admin"},
@@ -208,7 +224,7 @@ def test_scopes_are_known(guarded: TestClient) -> None:
 def test_every_route_for_every_role(guarded: TestClient, route: str, role: str) -> None:
     """A role reaches the routes of its row in the table and is refused at all others."""
     method, _, path = route.partition(" ")
-    filled = path.replace("{id}", "nobody-has-this").replace("{name}", "funnel")
+    filled = path.replace("{id}", "nobody-has-this").replace("{name}", "sources")
     answer = guarded.request(
         method, filled.replace("{form}", "contact"), json={"x": 1}, headers=bearer(role)
     )

@@ -134,6 +134,8 @@ def test_rules_of_every_kind_can_be_expected(default_rules: Ruleset) -> None:
         "      - {at: 0d, fired: [fast-conversion, by-city, mql, 'stage:mql', 'sla:follow-up']}\n"
         "      - {at: 0d, fired: {by-city: true, rest: false, 'stage:nurturing': false}}\n"
         "      - {at: 0d, not_fired: {by-city: false, rest: true}}\n"
+        # The answer to a journey's `route` leads to this one, by its own rule.
+        "      - {at: 0d, stage: assigned, fired: [assigned]}\n"
     )
     assert run(hot + body, default_rules).passed
 

@@ -10,6 +10,7 @@ from engine.language.lint.context import Context
 from engine.language.lint.sites import walk
 from engine.language.rules import Guard
 
+_NOTICES: Final = ("notify",)
 STEPS: Final = "cn"  # the calendar by which waits and to-dos count working time
 
 
@@ -35,12 +36,18 @@ def uses(context: Context) -> Iterator[tuple[str, Source, str]]:
 
 
 def _of_people(context: Context) -> Iterator[tuple[str, Source, str]]:
-    """Yield the calendars of shifts, and of leads that are taken back."""
+    """Yield the calendars of shifts, of what people are told, and of leads that are taken back."""
     routing = context.definitions.routing
+    for document in context.of_kind("routing"):
+        if (own := document.values.get((*_NOTICES, "calendar"))) is not None:
+            yield routing.notices.calendar, own, _NOTICES[0]
     for team in routing.teams.values():
         for member in team.members:
             if member.calendar is not None:
                 yield member.calendar, context.below(member.source, "calendar"), member.id
+            place = context.below(member.source, *_NOTICES, "calendar")
+            if place != member.source:
+                yield member.notices.calendar, place, member.id
     for pool in routing.pools.values():
         for rule in pool.recycle:
             if rule.idle is not None and rule.idle.is_working:

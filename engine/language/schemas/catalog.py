@@ -14,6 +14,7 @@ from engine.language.schemas.forms import (
     ref,
     text,
 )
+from engine.language.taxonomy import ORIGINS
 
 # `consent` is built in and cannot be declared.
 _TYPES = tuple(t for t in TYPES if t != "consent")
@@ -26,6 +27,9 @@ def structure() -> Schema:
         "properties": {
             "fields": mapping(record(_field(), ["type"]), "Fields of a lead (字段), by name."),
             "events": mapping(nullable(_event()), "Event types (事件), by name."),
+            "sources": mapping(
+                _source("channel", ("kind", "detail")), "Sources (线索来源): channels."
+            ),
         },
     }
 
@@ -40,6 +44,29 @@ def _field() -> dict[str, Schema]:
         "currency": text("What the amounts of a money field are counted in, such as CNY."),
         "pii": flag("Personal data: kept out of logs and metrics."),
     }
+
+
+def _source(level: str, below: tuple[str, ...]) -> Schema:
+    """Return the schema of one node of the tree of sources, with what may stand below it."""
+    deeper = (
+        {f"{below[0]}s": mapping(_source(below[0], below[1:]), f"The {below[0]}s of the {level}.")}
+        if below
+        else {}
+    )
+    return nullable(
+        record(
+            {
+                "label": ref("label"),
+                "en": text("What people call it in English."),
+                "origin": choice(ORIGINS, "Whose work it is (来源性质): 内部, 外部 or 转化."),
+                "free": flag("Whether no media is paid for there (免费渠道)."),
+                "names": listing(text(), "What source, category, utm_source and codes call it."),
+                "mediums": listing(text(), "The utm_medium that mean it."),
+                "events": listing(text(), "Events that are touches by themselves."),
+                **deeper,
+            }
+        )
+    )
 
 
 def _event() -> Schema:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.language.catalogue import MESSAGE_PROPERTIES, EventType
+from engine.language.notices import KINDS
 from engine.language.schemas.conditions import alike, facts, suggested
 from engine.language.schemas.fields import either, shown, value
 from engine.language.schemas.forms import (
@@ -127,7 +128,13 @@ def _lists() -> dict[str, dict[str, Schema]]:
     priority = either([choice(("low", "normal", "high")), _ROW])
     return {
         "sends": {"message": message, "connection": connection, **place},
-        "does": {"do": connection, "to": typed(["string", "null"]), **place},
+        "does": {
+            "do": connection,
+            "to": typed(["string", "null"]),
+            "kind": either([choice(KINDS), _ROW]),
+            "reason": text(),
+            **place,
+        },
         "blocked": {"message": message, "reason": text(), **place},
         "tasks": {
             "title": text(),

@@ -101,6 +101,7 @@ def _task() -> Schema:
             "to": ref("to", "owner (default), or a person by id."),
             "due": ref("span", "How long there is."),
             "priority": choice(("low", "normal", "high"), "By default normal."),
+            "remind": flag("Whether a note tells who has it that it is due; by default false."),
             "within": ref("span", "Wait so long for it to be done; by default as long as due."),
         },
         ["title"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.language.notices import DIGESTED, KINDS
 from engine.language.schemas.forms import (
     Schema,
     choice,
@@ -14,6 +15,7 @@ from engine.language.schemas.forms import (
     text,
     typed,
 )
+from engine.language.schemas.sending import quiet_hours
 from engine.language.strategies import BUILT_IN
 
 _AREAS = {
@@ -36,6 +38,7 @@ def structure() -> Schema:
             ),
             "sla": listing(_sla(), "Clocks (时限): the first whose condition holds runs."),
             "pools": mapping(nullable(_pool()), "Public pools (公海池), by name."),
+            "notify": _notices("How people are told (通知方式); a member's own keys go before."),
         },
         "required": ["rules"],
     }
@@ -66,9 +69,29 @@ def _member() -> Schema:
             "level": text("How senior they are (级别), in a word of your own."),
             "languages": listing(text(), "Languages that they speak (语言)."),
             "away": listing(_away(), "Absences (休假), in which nothing is assigned."),
+            "notify": _notices("How this person is told (通知方式), where it differs."),
         },
         ["id"],
     )
+
+
+def _notices(description: str) -> Schema:
+    digest = {
+        "at": ref("clock_time", "When, on working days."),
+        "kinds": listing(choice(DIGESTED), "What is gathered in it.", 1),
+    }
+    keys = {
+        "quiet_hours": listing(
+            quiet_hours({}), "When nobody is disturbed (免打扰时段); days off are quiet, too."
+        ),
+        "urgent": listing(choice(KINDS), "What comes all the same; default remind, escalate."),
+        "digest": nullable(
+            record(digest, ["at", "kinds"], "One message a day (每日汇总); null for none.")
+        ),
+        "calendar": ref("calendar"),
+        "zone": ref("zone"),
+    }
+    return record(keys, description=description)
 
 
 def _away() -> Schema:

@@ -57,14 +57,21 @@ def _topic() -> Schema:
 
 
 def _quiet() -> Schema:
+    keys = {
+        "channels": listing(text(), "email, sms, wecom ...; by default all.", 1),
+        "transactional": flag("Whether transactional messages wait, too."),
+    }
+    return quiet_hours(keys)
+
+
+def quiet_hours(more: dict[str, Schema]) -> Schema:
+    """Return hours of quiet, with further keys."""
     hours = listing(ref("clock_time"), 'Such as ["21:00", "08:00"]; past midnight is fine.', 2)
     keys = {
         "between": {**hours, "maxItems": 2},
         "days": listing(choice(DAYS), "The days on which it begins; by default every day.", 1),
-        "channels": listing(text(), "email, sms, wecom ...; by default all.", 1),
-        "transactional": flag("Whether transactional messages wait, too."),
     }
-    return record(keys, ["between"], "Hours of quiet.")
+    return record({**keys, **more}, ["between"], "Hours of quiet.")
 
 
 def _cap() -> Schema:

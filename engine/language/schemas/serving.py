@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.language.schemas.forms import (
     Schema,
     choice,
+    flag,
     listing,
     mapping,
     record,
@@ -13,6 +14,10 @@ from engine.language.schemas.forms import (
     typed,
 )
 from engine.language.serving import ROLES
+
+_SECRET = r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"
+_ORIGIN = {"pattern": r"^(https?://[^/?#\s]+|\$\{.+\})$"}
+_URL = {"pattern": r"^(https?://[^?#\s]+|\$\{.+\})$"}
 
 
 def serving() -> dict[str, Schema]:
@@ -35,6 +40,7 @@ def serving() -> dict[str, Schema]:
             text(pattern=r"^(\*|https?://[^/*\s]+)$"),
             "Web origins whose pages may post to capture routes (CORS), or *.",
         ),
+        "sign_in": _sign_in(),
         "logs": choice(("text", "json"), "The form of the server's log, one line an entry."),
     }
 
@@ -76,4 +82,73 @@ def _rate(description: str) -> Schema:
         },
         required=["requests"],
         description=description,
+    )
+
+
+def _sign_in() -> Schema:
+    return record(
+        {
+            "idle": ref("duration", "A session ends when nobody used it for so long; default 4h."),
+            "lasts": ref("duration", "A session ends so long after it began; default 12h."),
+            "oidc": _oidc(),
+            "wecom": _wecom(),
+        },
+        description="How people come into the console (登录), beside tokens and passwords.",
+    )
+
+
+def _oidc() -> Schema:
+    return record(
+        {
+            **_shared(),
+            "issuer": text("The provider's address, as its discovery document gives it.", **_URL),
+            "client_id": text("What the provider calls this server."),
+            "client_secret": text("What it shares with this server, as ${NAME}.", pattern=_SECRET),
+            "scopes": listing(text(), "What is asked for; by default openid, profile, email."),
+            "name_claim": text("The claim that is a person's name in the audit; default email."),
+        },
+        required=["url", "issuer", "client_id", "client_secret", "grants"],
+        description="Sign-in by an OpenID Connect provider.",
+    )
+
+
+def _wecom() -> Schema:
+    return record(
+        {
+            **_shared(),
+            "corp_id": text("The corporation (企业 ID)."),
+            "agent_id": text("The app (AgentId), as text.", pattern=r"^([0-9]+|\$\{.+\})$"),
+            "secret": text("The app's secret, as ${NAME}.", pattern=_SECRET),
+            "login": text("The site of the page with the code; by default Tencent's.", **_ORIGIN),
+            "endpoint": text("WeCom's interface; by default Tencent's.", **_ORIGIN),
+        },
+        required=["url", "corp_id", "agent_id", "secret", "grants"],
+        description="Sign-in by scanning a code with WeCom (企业微信扫码登录).",
+    )
+
+
+def _shared() -> dict[str, Schema]:
+    return {
+        "url": text(
+            "Where browsers reach this server, such as https://leads.example.cn.", **_ORIGIN
+        ),
+        "label": text("What the button says."),
+        "grants": listing(_grant(), "Who may do what; the first that fits counts.", 1),
+        "allow_private": flag("Whether it may stand in the own network; by default not."),
+    }
+
+
+def _grant() -> Schema:
+    return record(
+        {
+            "when": mapping(
+                listing(text(), least=1),
+                "For those of whom the provider says this: a claim, and the values that count.",
+            ),
+            "role": choice(ROLES, "What they may do (角色)."),
+            "member": text("The salesperson (销售) they are; for the role sales."),
+            "member_claim": text("The claim that is the salesperson's id or e-mail instead."),
+        },
+        required=["role"],
+        description="A role for those whom claims single out; without when, for everybody.",
     )

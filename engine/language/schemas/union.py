@@ -12,6 +12,7 @@ from engine.errors import LeadrulesError
 from engine.language.catalogue import Catalogue, EventType, Field
 from engine.language.schemas.vocabulary import Vocabulary
 from engine.language.scope import Scope
+from engine.language.taxonomy import Taxonomy
 
 K = TypeVar("K")
 
@@ -55,7 +56,8 @@ def _catalogue(a: Catalogue, b: Catalogue) -> Catalogue:
     events = {**a.events, **b.events}
     for name in a.events.keys() & b.events.keys():
         events[name] = _event(a.events[name], b.events[name])
-    return Catalogue(_fields(a.fields, b.fields, "lead"), events)
+    sources = Taxonomy([*{**a.sources.nodes, **b.sources.nodes}.values()])
+    return Catalogue(_fields(a.fields, b.fields, "lead"), events, sources)
 
 
 def _event(a: EventType, b: EventType) -> EventType:

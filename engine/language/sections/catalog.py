@@ -1,4 +1,4 @@
-"""``catalog.yaml``: fields and events of this company, on top of the built-in ones."""
+"""``catalog.yaml``: fields, events and sources of this company, on top of the built-in ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from engine.language.catalogue import Catalogue, EventType, Field
 from engine.language.diagnostic import Diagnostics
 from engine.language.reader import read_document
+from engine.language.sections import sources
 from engine.language.sections.part import Part
 
 
@@ -20,10 +21,10 @@ def builtin() -> Catalogue:
     document = read_document(file.read_bytes(), str(file), Diagnostics())
     assert document is not None
     part = Part(document, document.data)
+    tree = sources.build([part])
     fields = {name: _field(name, p.data) for name, p in part.entries("fields")}
-    return Catalogue(
-        fields, {name: _event(name, p.data or {}) for name, p in part.entries("events")}
-    )
+    events = {name: _event(name, p.data or {}) for name, p in part.entries("events")}
+    return Catalogue(sources.completed(fields, tree), events, tree)
 
 
 def build(
@@ -31,10 +32,10 @@ def build(
 ) -> Catalogue:
     """Return the built-in catalogue with what plugins (``added``) and then ``parts`` add."""
     base = builtin()
+    tree = sources.build([part for _, part in _whole(parts, added)], base.sources)
     fields, events = dict(base.fields), dict(base.events)
     owners = dict.fromkeys(fields, "is a built-in field")
-    whole = [*(added or {}).items(), *((None, part) for part in parts)]
-    for plugin, part in whole:
+    for plugin, part in _whole(parts, added):
         for name, member in part.entries("fields"):
             field = _field(name, member.data)
             _check_type(field, fields.get(name), owners.get(name), member, found)
@@ -46,7 +47,15 @@ def build(
             event = _event(name, member.data or {})
             _check_event(event, events.get(name), member, found)
             events[name] = _merged(event, events.get(name))
-    return Catalogue(fields, events)
+    sources.check(parts, events, found)
+    return Catalogue(sources.completed(fields, tree), events, tree)
+
+
+def _whole(
+    parts: Sequence[Part], added: Mapping[str, Part] | None
+) -> list[tuple[str | None, Part]]:
+    """Return what plugins add, by plugin, and then what the company's files do."""
+    return [*(added or {}).items(), *((None, part) for part in parts)]
 
 
 def _field(name: str, data: Any) -> Field:

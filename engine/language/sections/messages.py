@@ -170,9 +170,10 @@ class ServerBuilder:
         if not isinstance(data, str):
             return data
         filled = _VARIABLE.sub(lambda match: self._variable(match, part), data)
-        # A value that is one variable and nothing else may be a number, such as a port.
+        # A value that is one variable and nothing else may be a number, such as a port; what
+        # begins with 0, such as a secret, is none.
         whole = _VARIABLE.fullmatch(data) is not None and filled.isdecimal()
-        return int(filled) if whole else filled
+        return int(filled) if whole and str(int(filled)) == filled else filled
 
     def _variable(self, match: re.Match[str], part: Part) -> str:
         name, default = match[1], match[2]

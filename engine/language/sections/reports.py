@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import parse_duration
 from engine.language.nearest import did_you_mean
 from engine.language.reporting import MILESTONES, REVENUE, Cost, Goal, Reporting
+from engine.language.sections.costs import CostsBuilder
 from engine.language.sections.part import Part
+from engine.language.taxonomy import Taxonomy
 from engine.language.zones import is_zone, zone_hint
 
+Costs = Iterator[Cost]
+ReadFile = Callable[[Part, str], tuple[str, str] | None]
 _AIMS = ("target", "change", "change_by")
 
 
 class ReportsBuilder:
-    """Builds the settings of reports; ``stages`` are those of the lifecycle, in their order."""
+    """Builds the settings of reports; ``stages`` are those of the lifecycle, in their order.
 
-    def __init__(self, found: Diagnostics, stages: Sequence[str]) -> None:
+    ``read_file`` gives the path to show and the text of a file of the configuration.
+    """
+
+    def __init__(
+        self, found: Diagnostics, stages: Sequence[str], tree: Taxonomy, read_file: ReadFile
+    ) -> None:
         self.found = found
         self.stages = stages
+        self.tree = tree
+        self.read_file = read_file
 
     def build(self, parts: Sequence[Part]) -> Reporting:
         """Return what all files say together; of single settings the last one counts."""
@@ -28,13 +39,14 @@ class ReportsBuilder:
         given = {key: each.data for key, each in said.items() if each.sound}
         stuck = parse_duration(given["stuck_after"]) if "stuck_after" in given else None
         plain = Reporting()
+        currency = given.get("currency", plain.currency)
         return Reporting(
             zone=self._zone(said["zone"]) if "zone" in given else plain.zone,
-            currency=given.get("currency", plain.currency),
+            currency=currency,
             revenue=tuple(given.get("revenue", REVENUE)),
             stuck_after=plain.stuck_after if stuck is None else stuck,
             milestones=dict(self._milestones(said.get("stages"))),
-            costs=tuple(self._cost(each) for each in _members(parts, "costs")),
+            costs=tuple(self._costs(parts, currency, given.get("rates", {}))),
             goals=tuple(self._goals(parts)),
         )
 
@@ -60,21 +72,13 @@ class ReportsBuilder:
             if stage is not None:
                 yield name, stage
 
-    def _cost(self, part: Part) -> Cost:
-        amount, per_lead = part.get("amount"), part.get("per_lead")
-        first, last = self._day(part, "from"), self._day(part, "to")
-        if (amount is None) == (per_lead is None):
-            self._error(
-                part, "a cost has either an amount or a price per_lead", "write one of both"
-            )
-        elif amount is not None and not (part.get("from") and part.get("to")):
-            hint = "add from: and to:, the days over which it is spread"
-            self._error(part, "an amount needs its days", hint)
-        self._ordered(part, first, last)
-        return Cost(
-            *(part.get("source"), part.get("campaign"), amount, per_lead),
-            *(first, last, part.get("label"), part.source),
-        )
+    def _costs(self, parts: Sequence[Part], currency: str, rates: Mapping[str, float]) -> Costs:
+        builder = CostsBuilder(self.found, self.tree, currency, rates)
+        yield from (builder.written(each) for each in _members(parts, "costs"))
+        for file in _members(parts, "cost_files"):
+            read = self.read_file(file, file.data)
+            if read is not None:
+                yield from builder.listed(*read)
 
     def _goals(self, parts: Sequence[Part]) -> Iterator[Goal]:
         seen: dict[str, Part] = {}

@@ -7,12 +7,14 @@ from collections.abc import Collection, Sequence
 from engine.language.calendars import ALWAYS
 from engine.language.handling import Away, Member, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
+from engine.language.sections.notices import NoticesBuilder
 from engine.language.sections.part import Part, ids, span
 from engine.language.sections.pools import PoolBuilder
 from engine.language.strategies import BUILT_IN
 
 _AREAS = ("cities", "provinces", "industries", "products", "skills")
 _CLOCKS = ("notify", "accept", "first_contact", "next_contact")
+_CHOOSING = ("strategy", "weight", "by", "member", "skills", "levels", "languages", "exclude")
 _OWN = ("id", "when", "calendar", "pause", *_CLOCKS)
 
 
@@ -23,6 +25,7 @@ class RoutingBuilder(PoolBuilder):
 
     def build(self, parts: Sequence[Part]) -> Routing:
         """Return the routing of all files."""
+        self.notices = NoticesBuilder(self.scope, self.found, parts)
         teams = {
             n: self._team(n, p)
             for whole in parts
@@ -47,7 +50,11 @@ class RoutingBuilder(PoolBuilder):
         slas = [p for whole in parts for p in whole.items("sla", _OWN, ("on_breach",))]
         self.unique(slas, "SLA")
         return Routing(
-            teams=teams, rules=routes, slas=tuple(self._sla(p) for p in slas), pools=pools
+            teams=teams,
+            rules=routes,
+            slas=tuple(self._sla(p) for p in slas),
+            pools=pools,
+            notices=self.notices.common,
         )
 
     def _team(self, name: str, part: Part) -> Team:
@@ -77,6 +84,7 @@ class RoutingBuilder(PoolBuilder):
             calendar=self._shift(part, id),
             level=part.get("level"),
             languages=tuple(part.get("languages", ())),
+            notices=self.notices.of_member(part),
         )
 
     def _shift(self, part: Part, id: str) -> str | None:
@@ -117,6 +125,8 @@ class RoutingBuilder(PoolBuilder):
             self._strategy(assign, team, id)
         if pool is not None:
             self.known(assign.child("pool"), pool, self.names["pools"], "pool", id)
+            if team is None:
+                self._of_teams_only(assign, id)
         by = assign.get("by")
         resolved = self.scope.resolve(by) if by else None
         if by and resolved is None:
@@ -137,6 +147,14 @@ class RoutingBuilder(PoolBuilder):
             weight=assign.get("weight"),
             sticky=assign.get("sticky", True),
         )
+
+    def _of_teams_only(self, assign: Part, id: str) -> None:
+        """A pool has no members to choose from: what chooses them would have no effect."""
+        for key in _CHOOSING:
+            if assign.get(key) is not None:
+                text = f'the rule "{id}" assigns to a pool, where {key} has no effect'
+                hint = f"remove {key}:, or assign to a team"
+                self.error("assign", assign.child(key), text, id, hint)
 
     def _excluded(self, assign: Part, team: str | None, id: str) -> tuple[str, ...]:
         names = tuple(assign.get("exclude", ()))

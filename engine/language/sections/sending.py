@@ -45,25 +45,7 @@ class SendingBuilder(Builder):
     def _quiet(self, part: Part) -> Iterator[QuietHours]:
         for item in part.items("quiet_hours"):
             self._known(item)
-            start, end = (minute_of_day(text) for text in item.data["between"])
-            if start == end:
-                self.error(
-                    "quiet-for-ever",
-                    item.child("between"),
-                    f"from {item.data['between'][0]} to the same time is no part of a day",
-                    None,
-                    'write two times, such as ["21:00", "08:00"]; the whole day is '
-                    '["00:00", "24:00"]',
-                )
-                continue
-            yield QuietHours(
-                start=start,
-                end=end,
-                days=tuple(DAYS.index(day) for day in item.get("days", ())),
-                channels=tuple(item.get("channels", ())),
-                transactional=item.get("transactional", False),
-                source=item.source,
-            )
+            yield from quiet_hours(self, item)
 
     def _caps(self, part: Part) -> Iterator[Cap]:
         for item in part.items("frequency"):
@@ -84,6 +66,28 @@ class SendingBuilder(Builder):
         for index, name in enumerate(item.get("topics", ())):
             place = item.child("topics").child(index)
             self.known(place, name, sorted(self.topics), "topic", None)
+
+
+def quiet_hours(builder: Builder, item: Part) -> Iterator[QuietHours]:
+    """Yield the hours of quiet that ``item`` says, or write a finding."""
+    start, end = (minute_of_day(text) for text in item.data["between"])
+    if start == end:
+        builder.error(
+            "quiet-for-ever",
+            item.child("between"),
+            f"from {item.data['between'][0]} to the same time is no part of a day",
+            None,
+            'write two times, such as ["21:00", "08:00"]; the whole day is ["00:00", "24:00"]',
+        )
+        return
+    yield QuietHours(
+        start=start,
+        end=end,
+        days=tuple(DAYS.index(day) for day in item.get("days", ())),
+        channels=tuple(item.get("channels", ())),
+        transactional=item.get("transactional", False),
+        source=item.source,
+    )
 
 
 def _topics(part: Part) -> Iterator[Topic]:

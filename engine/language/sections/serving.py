@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from engine.language.instants import BadTime, parse_duration, parse_instant
 from engine.language.sections.part import Part
-from engine.language.serving import CAPTURE, Rate, Secret, Serving, Token
+from engine.language.sections.signing_in import SignInBuilder
+from engine.language.serving import CAPTURE, Rate, Secret, Serving, SignIn, Token
 
 LEAST_SECRET: Final = 20
 _VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
@@ -29,6 +30,7 @@ class ServingBuilder:
         tokens: dict[str, Token] = {}
         rates = {"capture": CAPTURE}
         last: dict[str, Any] = {}
+        sign_in = SignIn()
         for part in parts:
             for name, member in part.entries("tokens"):
                 tokens[name] = self._token(name, member)
@@ -38,6 +40,8 @@ class ServingBuilder:
                 if name in ("tokens_file", "proxies", "origins", "logs"):
                     last[name] = self.fill(member)
             self._check_proxies(part)
+            if part.get("sign_in") is not None and part.child("sign_in").sound:
+                sign_in = SignInBuilder(self.found, self.fill).build(part.child("sign_in"))
         return Serving(
             tokens=tuple(tokens.values()),
             tokens_file=last.get("tokens_file"),
@@ -45,6 +49,7 @@ class ServingBuilder:
             proxies=tuple(str(each) for each in last.get("proxies") or () if each),
             origins=tuple(str(each).lower() for each in last.get("origins") or ()),
             logs=last.get("logs") or "text",
+            sign_in=sign_in,
         )
 
     def _token(self, name: str, part: Part) -> Token:

@@ -26,7 +26,8 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     _left(work, owner)
     work.set_fact("owner", owner)
     work.set_fact("team", team)
-    work.set_fact("pool", properties.get("pool"))
+    pool, before = properties.get("pool"), work.facts.get("pool")
+    work.set_fact("pool", pool)
     work.lead.assignment = Assignment(
         work.now,
         owner,
@@ -42,6 +43,8 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     else:
         clocks.stop(work, properties.get("reason") or "nobody has the lead")
     recycling.assigned(work)
+    if pool is not None and pool != before and work.news:
+        notes.pooled(work, pool)
     journeys.answered(work)
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.language.instants import BadTime, parse_instant
-from engine.machines.people import notes
+from engine.language.instants import MINUTE, BadTime, parse_instant
+from engine.machines.people import notes, telling
 from engine.machines.state import Task
 from engine.machines.work import Work
 
+_KIND: Final = "task"
+_EARLY: Final = MINUTE  # before the digest, which takes up what is there when it goes out
 _REMINDER: Final = "待办到期 / a to-do is due"
 
 
 def give(work: Work, task: Task) -> None:
-    """Make a to-do, and remind its owner when it is due."""
+    """Make a to-do, and remind its owner: in the last digest before it is due, else then."""
     work.give_task(task)
     if task.due is not None:
-        work.lead.todos = {**work.lead.todos, task.id: [task.title, task.owner]}
-        work.arm(_timer(task.id), max(task.due, work.now))
+        _remind(work, task.id, task.title, task.owner, task.due)
+
+
+def _remind(work: Work, id: str, title: str, owner: str | None, due: int) -> None:
+    work.lead.todos = {**work.lead.todos, id: [title, owner, due]}
+    to, at = owner or work.facts.get("owner"), None
+    if to is not None:
+        at = telling.last_digest_before(work.ruleset, to, _KIND, work.now, due)
+    work.arm(_timer(id), max(due if at is None else at - _EARLY, work.now))
 
 
 def given(work: Work, properties: dict[str, Any]) -> None:
@@ -38,8 +47,7 @@ def snoozed(work: Work, properties: dict[str, Any]) -> None:
     if until is None or not work.news:
         return
     known = work.lead.todos.get(id, [properties.get("title", ""), properties.get("owner")])
-    work.lead.todos = {**work.lead.todos, id: known}
-    work.arm(_timer(id), max(until, work.now))
+    _remind(work, id, known[0], known[1], until)
     work.happen("task_snoozed", task=id, until=properties.get("until"))
 
 
@@ -54,12 +62,20 @@ def timer_due(work: Work, id: str) -> None:
     known = work.lead.todos.get(id)
     if known is None:
         return
-    title, owner = known
-    _forget(work, id)
+    title, owner, *more = known
+    due = more[0] if more else work.now
     to = owner or work.facts.get("owner")
+    if work.now < due and not _is_collected(work, to, due):
+        work.arm(_timer(id), due)  # the digest that it was meant for is none any more
+        return
+    _forget(work, id)
     work.happen("task_reminded", task=id, owner=to)
     key = f"{work.lead.id}:reminder:{id}:{work.now}"
-    notes.tell(work, key, to, "task", f"{_REMINDER}: {title}")
+    notes.tell(work, key, to, _KIND, f"{_REMINDER}: {title}", due)
+
+
+def _is_collected(work: Work, to: str | None, due: int) -> bool:
+    return to is not None and telling.plan(work.ruleset, to, _KIND, work.present, due).collected
 
 
 def _forget(work: Work, id: str) -> None:

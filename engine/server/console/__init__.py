@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.server.console import (
+    accounts,
     audit,
     day,
     deeds,
@@ -12,6 +13,7 @@ from engine.server.console import (
     entering,
     experiments,
     files,
+    inbox,
     journeys,
     lead,
     leads,
@@ -26,6 +28,6 @@ from engine.server.endpoint import Endpoint
 
 _PAGES: Final = (
     *(overview, day, leads, lead, deeds, journeys, experiments, reports),
-    *(routing, people, deliveries, rules, audit, live, entering, files),
+    *(routing, people, deliveries, rules, audit, live, inbox, entering, accounts, files),
 )
 ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(e for each in _PAGES for e in each.ENDPOINTS)

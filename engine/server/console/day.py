@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from engine.machines.people.claiming import book_of, obstacles, on_day
 from engine.machines.state import TeamBook
+from engine.server.console import inbox
 from engine.server.console.leads import members, who_acts
 from engine.server.console.pages import get
 from engine.server.console.room import page, room_of
@@ -44,6 +45,7 @@ def _read(request: Request, member: str | None) -> dict[str, Any]:
         "more_tasks": tasks.next is not None,
         "to_accept": [c for c in clocks if c["clock"] == "accept"],
         "clocks": [c for c in clocks if c["clock"] != "accept"],
+        **inbox.read(request, member),
         "pools": [_pool(request, id, member) for id in sorted(own_pools(request))],
         "stage_labels": {s.id: s.label for s in ruleset.definitions.lifecycle.stages},
     }

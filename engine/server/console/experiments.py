@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.host.experiments import judged
+from engine.host.runtime import Runtime
 from engine.language.definitions import Journey, Step
+from engine.machines.sequential import Arm
 from engine.server.console.intervals import wilson
 from engine.server.console.pages import get
-from engine.server.console.room import page
+from engine.server.console.room import page, room_of
 from engine.server.endpoint import reading, services
 
 
@@ -32,13 +34,13 @@ def _all(request: Request) -> list[dict[str, Any]]:
 
 def _split(request: Request, journey: Journey, step: Step) -> dict[str, Any]:
     runtime = services(request).runtime
-    boards, split = runtime.reader.boards(), step.split
+    split, won = step.split, runtime.reader.boards().winner(journey.id, step.id)
     assert split is not None
-    given, won = boards.split(journey.id, step.id), boards.winner(journey.id, step.id)
-    auto, arms, verdict = split.auto, {}, None
-    if auto is not None:
-        arms = runtime.reader.arms(journey.id, step.id, auto, runtime.clock.now())
-        verdict = judged(split, auto, arms)
+    given, arms = room_of(request).figures.get(
+        f"split:{journey.id}:{step.id}", lambda: _counted(runtime, journey, step)
+    )
+    auto = split.auto
+    verdict = None if auto is None else judged(split, auto, arms)
     total = sum(given.values()) or 1
     variants = []
     for each in split.variants:
@@ -65,6 +67,16 @@ def _split(request: Request, journey: Journey, step: Step) -> dict[str, Any]:
         "verdict": verdict,
         "place": runtime.ruleset.definitions.place(step.source),
     }
+
+
+def _counted(
+    runtime: Runtime, journey: Journey, step: Step
+) -> tuple[dict[str, int], dict[str, Arm]]:
+    """Return how many leads each variant was given, and what its metric says of them."""
+    given, auto = runtime.reader.boards().split(journey.id, step.id), step.split and step.split.auto
+    if not auto:
+        return given, {}
+    return given, runtime.reader.arms(journey.id, step.id, auto, runtime.clock.now())
 
 
 ENDPOINTS: Final = (get("/console/experiments", experiments, "Experiments"),)

@@ -1,6 +1,7 @@
 """Figures that many pages show and that take long to count: counted once, shown to all.
 
 A figure that has grown old is still shown while one thread counts anew, so no page waits for it.
+What takes long to count is counted the more seldom, so that open pages cost little.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 FRESH_S: Final = 3.0
+_REST: Final = 30  # times as long as the counting took, before the next
 
 
 class Figures:
@@ -20,7 +22,7 @@ class Figures:
 
     def __init__(self, fresh_s: float = FRESH_S) -> None:
         self._fresh_s = fresh_s
-        self._known: dict[str, tuple[float, Any]] = {}
+        self._known: dict[str, tuple[float, Any]] = {}  # until when it is fresh, and what it is
         self._counting: set[str] = set()
         self._lock = threading.Lock()
         # One thread for all: a reader keeps a connection for every thread that it has seen.
@@ -31,8 +33,7 @@ class Figures:
         """Return ``count()`` of a moment ago, or of now when there is none."""
         with self._lock:
             known = self._known.get(name)
-            age = time.monotonic() - known[0] if known else 0.0
-            old = known is not None and age > self._fresh_s
+            old = known is not None and time.monotonic() > known[0]
             due = self._open and old and name not in self._counting
             if due:
                 self._counting.add(name)
@@ -54,9 +55,11 @@ class Figures:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _count(self, name: str, count: Callable[[], T]) -> T:
+        began = time.monotonic()
         value = count()
+        took = time.monotonic() - began
         with self._lock:
-            self._known[name] = time.monotonic(), value
+            self._known[name] = began + took + max(self._fresh_s, _REST * took), value
         return value
 
     def _again(self, name: str, count: Callable[[], T]) -> None:

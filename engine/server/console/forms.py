@@ -111,7 +111,7 @@ async def done(request: Request, doing: Any, back: str, key: str) -> Response:
         problem = as_problem(error)
         if problem.status in {401, 403}:
             raise
-        text, good = words.say("said.refused", why=problem), False
+        text, good = words.say("said.refused", why=words.why(problem)), False
     room_of(request).figures.forget()
     answer = RedirectResponse(back, 303)
     secure = request.url.scheme == "https"

@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.host.explaining import explain_lead
+from engine.language.catalogue import Field
+from engine.machines import lifecycle
 from engine.machines.people.claiming import obstacles
 from engine.server.console import charts
 from engine.server.console.leads import members, who_acts
 from engine.server.console.pages import get
-from engine.server.console.room import page, words_of
+from engine.server.console.room import formats_of, page, words_of
 from engine.server.console.telling import told
 from engine.server.endpoint import TEXT, reading, services
 from engine.server.leads import lead_id
@@ -56,16 +58,24 @@ def _read(request: Request, id: str, cursor: str | None) -> dict[str, Any]:
     }
 
 
-def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, str | None, Any]]:
-    """Return the lead's fields as (name, label, value), in the order of the catalogue."""
+def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, str | None, str]]:
+    """Return the lead's fields as (name, label, value as read), in the order of the catalogue."""
     fields = services(request).runtime.ruleset.catalogue.fields
     given = record["fields"]
     order = [name for name in fields if name in given] + sorted(given.keys() - fields.keys())
     return [
-        (name, fields[name].label if name in fields else None, given[name])
+        (name, fields[name].label if name in fields else None, _written(request, fields.get(name), given[name]))
         for name in order
         if name not in _HIDDEN and not name.startswith("consent.") and given[name] not in (None, "")
     ]
+
+
+def _written(request: Request, field: Field | None, value: Any) -> str:
+    if field is not None and field.type == "datetime":
+        return formats_of(request).moment(value)
+    if isinstance(value, str):
+        return words_of(request).name("value", value)
+    return formats_of(request).value(value)
 
 
 def _possible(request: Request, id: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +90,11 @@ def _possible(request: Request, id: str, record: dict[str, Any]) -> dict[str, An
         against = [w for w, _ in obstacles(ruleset, runtime.reader.teams(), state, me, now)]
     leads_others = me is None or len(mates(request)) > 1
     whom = [each for each in members(request) if me is None or each[0] in mates(request)]
-    stages = [s for s in ruleset.definitions.lifecycle.stages if s.id != record["stage"]]
+    stages = [
+        s.definition
+        for s in ruleset.stages.values()
+        if lifecycle.barred(ruleset, record["stage"], s) is None
+    ]
     clocks = state.clocks.values() if state else ()
     return {
         "acts": acts,

@@ -1,4 +1,4 @@
-"""People and tokens: who sells, what each has, and which programs and browsers may come in."""
+"""People, accounts and tokens: who sells, what each has, and who may come in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.language.serving import ROLES
 from engine.server.console.pages import get
 from engine.server.console.room import page
 from engine.server.endpoint import reading, services
 from engine.server.ownership import principal
+from engine.server.sign_in.users import desk_of, item
 
 
 async def people(request: Request) -> Response:
@@ -41,10 +43,12 @@ def _read(request: Request) -> dict[str, Any]:
     ]
     sees = principal(request).may("admin")
     tokens = request.app.state.policies.tokens() if sees else []
-    wall = runtime.clock.wall()
+    wall, desk = runtime.clock.wall(), desk_of(request)
     return {
         "rows": rows,
         "sees_tokens": sees,
+        "accounts": [item(desk, each) for each in desk.accounts.all()] if sees else [],
+        "roles": ROLES,
         "tokens": [
             {
                 "token": token,

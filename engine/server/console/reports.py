@@ -12,8 +12,8 @@ from engine.errors import NotFound
 from engine.language.nearest import did_you_mean
 from engine.server.console.forms import ask
 from engine.server.console.pages import get
-from engine.server.console.room import formats_of, page
-from engine.server.console.words import language_of
+from engine.server.console.room import formats_of, page, words_of
+from engine.server.console.words import Words, language_of
 from engine.server.endpoint import services
 
 PERIODS: Final = (
@@ -57,6 +57,7 @@ async def report(request: Request) -> Response:
         cell=lambda value, kind, unit=None: shown(request, value, kind, unit),
         plot=plot,
         widest=widest,
+        named_by=named_by,
     )
 
 
@@ -68,7 +69,7 @@ def shown(request: Request, value: Any, kind: str, unit: str | None = None) -> A
     if kind == "share":
         return formats.share(value)
     if kind == "duration":
-        return span(value)
+        return span(value, words_of(request))
     if kind == "instant":
         return formats.moment(value)
     if kind == "money":
@@ -76,19 +77,27 @@ def shown(request: Request, value: Any, kind: str, unit: str | None = None) -> A
     return formats.value(value)
 
 
-def span(ms: float) -> str:
-    """Return a duration in its largest two units."""
+def span(ms: float, words: Words) -> str:
+    """Return a duration in its largest unit."""
     if ms >= 2 * _DAY_MS:
-        return f"{ms / _DAY_MS:.1f} d"
+        return words.say("span.days", n=f"{ms / _DAY_MS:.1f}")
     if ms >= _HOUR_MS:
-        return f"{ms / _HOUR_MS:.1f} h"
-    return f"{ms / _MINUTE_MS:.0f} min"
+        return words.say("span.hours", n=f"{ms / _HOUR_MS:.1f}")
+    return words.say("span.minutes", n=f"{ms / _MINUTE_MS:.0f}")
 
 
 def widest(table: dict[str, Any], column: str) -> float:
     """Return the largest figure of a column, for bars; never 0."""
     values = [row["cells"].get(column) for row in table["rows"]]
     return max((v for v in values if isinstance(v, (int, float))), default=0) or 1
+
+
+def named_by(table: dict[str, Any]) -> str:
+    """Return the column to name a table's bars by: the first that tells its rows apart."""
+    keys: list[str] = [c["key"] for c in table["columns"] if c["kind"] == "text"]
+    rows = [row["cells"] for row in table["rows"]]
+    apart = (key for key in keys if len({cells.get(key) for cells in rows}) == len(rows))
+    return next(apart, table["columns"][0]["key"])
 
 
 def plot(series: dict[str, Any], language: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 import jinja2
 import msgspec
@@ -17,13 +17,13 @@ import engine
 from engine.server.console.figures import Figures
 from engine.server.console.formats import Formats
 from engine.server.console.menu import menu_of
-from engine.server.console.sessions import COOKIE as SESSION
-from engine.server.console.sessions import Sessions
 from engine.server.console.words import Words, catalogues, language_of
 from engine.server.endpoint import services
 from engine.server.ownership import principal
 from engine.server.problems import Problem
 from engine.server.roles import STRANGER, Principal
+from engine.server.sign_in.sessions import COOKIE as SESSION
+from engine.server.sign_in.users import desk_of
 
 HERE: Final = Path(__file__).parent
 THEMES: Final = ("auto", "light", "dark")
@@ -46,7 +46,6 @@ class Room:
 
     def __init__(self) -> None:
         self.words = catalogues()
-        self.sessions = Sessions()
         self.figures = Figures()
         self.files: Mapping[str, str] = msgspec.json.decode(
             (HERE / "static" / "manifest.json").read_bytes(), type=dict[str, str]
@@ -140,7 +139,7 @@ def here(request: Request) -> str:
 
 def proof_of(request: Request) -> str:
     """Return what a form of this browser's session must carry."""
-    return room_of(request).sessions.proof(request.cookies.get(SESSION))
+    return desk_of(request).sessions.proof(request.cookies.get(SESSION))
 
 
 def saying(text: str, good: bool = True) -> str:
@@ -156,10 +155,30 @@ def _said(request: Request) -> tuple[bool, str] | None:
     return bool(good), str(text)
 
 
+def sign_in_page(
+    request: Request, code: int, back: str, why: str | None = None, name: str = ""
+) -> HTMLResponse:
+    """Return the sign-in with the ways that there are; ``why`` it did not work the last time."""
+    desk = desk_of(request)
+    settings = desk.settings
+    ways = {"oidc": settings.oidc, "wecom": settings.wecom}
+    return page(
+        request,
+        "sign_in.html",
+        code=code,
+        back=back,
+        why=why,
+        name_given=name,
+        has_accounts=bool(desk.accounts),
+        ways=[(how, each.label) for how, each in ways.items() if each is not None],
+        query=urlencode({"back": back}),
+    )
+
+
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """Return an error as a page; without a session it is the sign-in."""
     if problem.status == 401:
-        answer = page(request, "sign_in.html", code=401, back=here(request), failed=False)
+        answer = sign_in_page(request, 401, here(request))
         # Not Basic: the browser would put its own window over the page.
         answer.headers["www-authenticate"] = "Bearer"
         return answer

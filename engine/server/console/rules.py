@@ -1,4 +1,4 @@
-"""Rules: the YAML as it was loaded, how often each rule has fired, and which never did."""
+"""Rules: the YAML as it was loaded, what fired how often, and what a later version changed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+import yaml
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.errors import NotFound
+from engine.language.comparing import differences
 from engine.language.diagnostic import Source
 from engine.server.console.forms import ask, done, form_of
 from engine.server.console.pages import get, post
 from engine.server.console.room import page
 from engine.server.endpoint import TEXT, reading, services
+
+_TWO: Final = {"from": TEXT, "to": TEXT}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -90,6 +94,37 @@ async def file(request: Request) -> Response:
     return page(request, "file.html", "rules", file=name, lines=known[name])
 
 
+async def compare(request: Request) -> Response:
+    """What differs between two configurations that were in use here."""
+    return page(request, "compare.html", "rules", **await reading(_compared, request))
+
+
+def _compared(request: Request) -> dict[str, Any]:
+    runtime, query = services(request).runtime, request.query_params
+    kept = runtime.reader.configurations()
+    versions = [each.version for each in kept]
+    after = query.get("to") or next(iter(versions), "")
+    before = query.get("from") or next((v for v in versions if v != after), after)
+    old, new = (runtime.reader.configuration(version) for version in (before, after))
+    if old is None or new is None:
+        wanted = before if old is None else after
+        raise NotFound(f"no configuration {wanted[:80]!r} is kept")
+    return {
+        "kept": kept,
+        "before": before,
+        "after": after,
+        "found": differences(old, new),
+        "present": runtime.ruleset.definitions.version,
+        "as_yaml": _as_yaml,
+    }
+
+
+def _as_yaml(value: Any) -> str:
+    """Return a value as people write it."""
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=None, sort_keys=False)
+    return text.removesuffix("...\n").rstrip()
+
+
 async def reload(request: Request) -> Response:
     """Load the rules anew, all or nothing."""
     await form_of(request)
@@ -99,6 +134,7 @@ async def reload(request: Request) -> Response:
 
 ENDPOINTS: Final = (
     get("/console/rules", rules, "The rules in use", query={"kind": TEXT, "never": TEXT}),
+    get("/console/rules/compare", compare, "Two versions side by side", query=_TWO),
     get("/console/rules/{name:path}", file, "A file of the rules"),
     post("/console/rules/reload", reload, "Load the rules anew", scope="operate"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -45,9 +46,9 @@ class Words:
         own = self.texts.get(f"fact.{name}")
         if own is not None:
             return own
-        if self.language == "zh" or not name.isascii():
+        if self.language == "zh" or not name.isascii() or not name[:1].isalpha():
             return given or name
-        plain = name.replace("_", " ").replace("-", " ")
+        plain = re.sub(r"[_.-]", " ", name)
         return self.texts.get(f"name.{name}") or plain[:1].upper() + plain[1:]
 
 

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from engine.errors import NotFound
 from engine.host.ids import new_id
 from engine.language.nearest import did_you_mean
 from engine.machines.people.claiming import place_of
 from engine.server.endpoint import TEXT, Endpoint, Schema, object_of, reading, services
 from engine.server.events import count, refuse_if_all_bad, result_of
-from engine.server.leads import act, body, lead_id, verb
-from engine.server.ownership import acting, check_lead, mates, own_pools, principal
+from engine.server.leads import act, body, lead_id, verb, visible
+from engine.server.ownership import acting, mates, own_pools, principal
 from engine.server.problems import Json, Problem
 
 MOST: Final = 1_000
@@ -94,16 +95,12 @@ async def assign_many(request: Request) -> Json:
 
 
 async def _known(request: Request, named: Any) -> str:
-    """Return the id of a lead; raises Problem and NotFound."""
-    reader = services(request).runtime.reader
-    found = await reading(reader.find, named) if isinstance(named, str) else None
-    if found is None:
-        raise Problem(
-            422, "unknown-lead", f"there is no lead {str(named)[:200]!r}; nothing is done"
-        )
-    if principal(request).member is not None:
-        check_lead(request, str(named), await reading(reader.lead, found))
-    return str(found)
+    """Return the id of a lead that who asks may see; raises Problem."""
+    try:
+        return await visible(request, str(named))
+    except NotFound as error:
+        text = f"there is no lead {str(named)[:200]!r}; nothing is done"
+        raise Problem(422, "unknown-lead", text) from error
 
 
 def _whom(request: Request, data: dict[str, Any], owner: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.reports.index import REPORTS
-from engine.server.auth import Access
-from engine.server.console.sessions import COOKIE, Sessions
+from engine.server.auth import Access, digest_of
+from engine.server.sign_in.sessions import COOKIE
 from tests.server.console.visiting import HTML, look, send
 from tests.server.test_roles import SECRETS, tokens_yaml
 from tests.serving import form, served, write_config
@@ -108,13 +109,16 @@ def test_a_session_outlives_a_restart(tmp_path: Path) -> None:
 
 
 def test_nobody_makes_a_session(guarded: TestClient) -> None:
-    """A cookie signed with another key, cut short or made up is none, also with a known hash."""
-    from engine.server.auth import digest_of
-
-    forged = Sessions().open(digest_of(ADMIN))
-    for cookie in (forged, forged[:-2], "x", '"', ""):
+    """A cookie that is cut short, made up, or a hash that somebody has read, opens nothing."""
+    enter(guarded, ADMIN)
+    good = str(guarded.cookies.get(COOKIE))
+    key = hashlib.sha256(good.encode()).hexdigest()
+    guarded.cookies.clear()
+    for cookie in (good[:-2], key, digest_of(ADMIN).hex(), "x", '"', ""):
         guarded.cookies.set(COOKIE, cookie)
         look(guarded, "/console/", 401)
+    guarded.cookies.set(COOKIE, good)
+    look(guarded, "/console/")
 
 
 def test_forms_need_their_proof(guarded: TestClient) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 
 from engine.reports.index import REPORTS
 from tests.server.console.visiting import Page, look
-from tests.serving import form, served, wait_for, write_config
+from tests.serving import SCORING, form, served, wait_for, write_config
 
 NASTY = "<script>alert(1)</script>"
 # Right-to-left override, zero-width space and joiner.
@@ -48,6 +49,7 @@ PAGES = {
     "/console/deliveries?status=dead": "消息投递|Deliveries",
     "/console/rules": "每条规则|Every rule",
     "/console/rules?never=1": "每条规则|Every rule",
+    "/console/rules/compare": "版本对比|Compare versions",
     "/console/rules/scoring.yaml": "scoring.yaml",
     "/console/audit": "审计日志|Audit log",
     "/console/sign-in": "登录|Sign in",
@@ -191,6 +193,28 @@ def test_rules_that_never_fired(company: TestClient) -> None:
     never = look(company, "/console/rules?never=1").text
     assert "rest" in never
     assert "has-company" not in never
+
+
+def test_versions_side_by_side(tmp_path: Path) -> None:
+    """Two loaded versions are compared rule by rule, each with the commit that it came from."""
+    config = write_config(tmp_path / "config")
+    git = ("git", "-C", str(config), "-c", "user.name=t", "-c", "user.email=t@example.com")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "规则")):
+        subprocess.run((*git, *command), check=True)
+    head = subprocess.run((*git, "rev-parse", "HEAD"), check=True, capture_output=True, text=True)
+    commit = head.stdout[:12]
+    with served(config, tmp_path / "leads.db") as client:
+        before = client.app.state.services.runtime.ruleset.definitions.version  # type: ignore[attr-defined]
+        assert "两个版本的含义相同" in look(client, "/console/rules/compare").text
+        scoring = config / "scoring.yaml"
+        scoring.write_text(SCORING.replace("points: 30", "points: 45"), encoding="utf-8")
+        assert client.post("/-/reload").status_code == 200
+        page = look(client, "/console/rules/compare").text
+        assert "scoring.yaml:7 models.default.rules[asked].points 修改 30 45" in page
+        assert f"{commit}+" in page
+        back = look(client, f"/console/rules/compare?to={before}").text
+        assert "rules[asked].points 修改 45 30" in back
+        assert client.get("/console/rules/compare?from=nope").status_code == 404
 
 
 def test_files_are_kept_by_browsers(company: TestClient) -> None:

@@ -1,7 +1,7 @@
 """A connection through which nothing is sent.
 
 No message names it as its `action`, no step as its `do`, and it is not the `notify` through which
-SLAs remind.
+SLAs remind and digests go out.
 
 ## Bad
 
@@ -43,6 +43,9 @@ def check(context: Context) -> Iterator[Finding]:
     used = {s.with_["connection"] for s in steps}
     used |= {m.action for m in definitions.messages.values()}
     if any(r.do in ("remind", "escalate") for s in definitions.routing.slas for r in s.rungs):
+        used.add(NOTIFY)
+    people = [m for t in definitions.routing.teams.values() for m in t.members]
+    if any(m.notices.digest is not None for m in people):
         used.add(NOTIFY)
     for connection in definitions.server.connections.values():
         if connection.name not in used:

@@ -1,6 +1,8 @@
 // Series over time, drawn by uPlot from the table that stands beside them.
 import uPlot from "uplot";
 
+const DAY_S = 86400;
+
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -16,7 +18,7 @@ function draw(box) {
     legend: { live: true },
     scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.15)] } },
     axes: [
-      { ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toISOString().slice(5, 10)), space: 64 },
+      { ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toISOString().slice(5, 10)), space: 64, incrs: [1, 2, 3, 7, 14, 28, 91, 182, 364].map((days) => days * DAY_S) },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 50000] },
     ],
     series: [

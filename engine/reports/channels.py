@@ -1,0 +1,118 @@
+"""The sources by the tree of catalog.yaml: kinds, whose work they are, and what is free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from engine.language.taxonomy import ORIGINS, UNCLASSIFIED, Taxonomy
+from engine.reports import outcomes, sources
+from engine.reports.context import Context, figure, number, share_figure, text
+from engine.reports.costs import Key
+from engine.reports.outcomes import Line, Measured, grouped, together
+from engine.reports.shape import Figure, Report, Table, Words
+
+TITLE: Final = Words("渠道", "Channels")
+_K = TypeVar("_K")
+Path = tuple[str, ...]
+_SHARE: Final = number(
+    "share", "share", ("占比", "share"), ("线索 / 全部线索", "leads / all leads")
+)
+_FREE: Final = number(
+    "free",
+    "count",
+    ("免费渠道线索", "free leads"),
+    ("不付媒体费的渠道的线索", "leads of kinds where no media is paid for"),
+)
+_FREE_SHARE: Final = number(
+    "free_share",
+    "share",
+    ("占免费线索", "share of free leads"),
+    ("线索 / 免费渠道的全部线索", "leads / the leads of all free kinds"),
+)
+_NAMED: Final = (
+    text("channel", "渠道", "channel"),
+    text("kind", "类型", "kind"),
+    text("called", "名称", "name"),
+)
+_ORIGINS: Final = {
+    **dict(zip(ORIGINS, ("内部 internal", "外部 external", "转化 conversion"), strict=True)),
+    UNCLASSIFIED: "未归类 unclassified",
+}
+
+
+def build(context: Context) -> Report:
+    """Return the report without its head."""
+    tree = context.definitions.catalogue.sources
+    found = outcomes.measured(context)
+    whole, free = found.whole.leads, _free(tree, found.lines)
+    kinds = _by(found, _kind)
+    by_kind = []
+    for path, each in _largest(kinds):
+        shares = {"share": (each.leads, whole)}
+        if tree.is_free(path):
+            shares["free_share"] = (each.leads, free)
+        by_kind.append(sources.row(context, _named(tree, path), each, None, shares))
+    by_origin = [
+        sources.row(context, {"origin": _ORIGINS[name]}, each, None, {"share": (each.leads, whole)})
+        for name, each in _largest(_by(found, lambda placed: _origin(tree, placed)))
+    ]
+    columns = sources.columns_of(context)
+    origin = text("origin", "来源性质", "origin")
+    tables = [
+        Table(
+            *("kinds", Words("按渠道类型", "By kind")),
+            [*_NAMED, *columns, _SHARE, _FREE_SHARE],
+            by_kind,
+            None,
+            "bar",
+        ),
+        Table("origins", Words("按来源性质", "By origin"), [origin, *columns, _SHARE], by_origin),
+    ]
+    return Report("channels", TITLE, "", {}, _figures(tree, kinds, free), tables)
+
+
+def _figures(tree: Taxonomy, kinds: Mapping[Path, Line], free: int) -> list[Figure]:
+    """Return how many leads came free, and which part of them each free kind brought."""
+    found = [figure(_FREE, free)]
+    for path, each in _largest(kinds):
+        if each.leads and tree.is_free(path):
+            zh, en = tree.label(path)
+            label = f"{zh}占免费线索", f"{en}, share of free leads"
+            formula = f"{zh}的线索 / 免费渠道的全部线索", "its leads / those of all free kinds"
+            column = number(f"free_share.{path[-1]}", "share", label, formula)
+            found.append(share_figure(column, each.leads, free))
+    return found
+
+
+def _kind(placed: str) -> Path:
+    path = tuple(placed.split("/")[:2])
+    return (UNCLASSIFIED,) if path[0] in ("", UNCLASSIFIED) else path
+
+
+def _origin(tree: Taxonomy, placed: str) -> str:
+    return tree.origin(placed.split("/")) or UNCLASSIFIED
+
+
+def _free(tree: Taxonomy, lines: Mapping[Key, Line]) -> int:
+    return sum(each.leads for key, each in lines.items() if tree.is_free(_kind(key[2])))
+
+
+def _by(found: Measured, by: Callable[[str], _K]) -> dict[_K, Line]:
+    """Return the lines of each kind or origin, with the costs that name a place and no source."""
+    lines = grouped(found.lines, lambda key: by(key[2]))
+    for placed, cost in found.shared.items():
+        if placed:
+            lines[by(placed)] = together([lines.get(by(placed), Line())], cost)
+    return lines
+
+
+def _named(tree: Taxonomy, path: Path) -> dict[str, str | None]:
+    if path[0] == UNCLASSIFIED:
+        return {"channel": UNCLASSIFIED, "kind": None, "called": _ORIGINS[UNCLASSIFIED]}
+    kind = path[1] if len(path) > 1 else None
+    return {"channel": path[0], "kind": kind, "called": " ".join(dict.fromkeys(tree.label(path)))}
+
+
+def _largest(lines: Mapping[_K, Line]) -> list[tuple[_K, Line]]:
+    return sorted(lines.items(), key=lambda each: (-each[1].leads, str(each[0])))

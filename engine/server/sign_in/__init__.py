@@ -1,0 +1,1 @@
+"""How people get in: passwords, OpenID Connect, WeCom, and the sessions that these open."""
