@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,8 +28,8 @@ import _root  # noqa: F401 - before the engine
 from _feed import GUIDE, Arrival, Host, arrivals, hosting, rules
 from msgspec import Struct
 
+from engine.host.process import settle
 from engine.network.ruleset import Ruleset
-from engine.server.run import SWITCH_S
 from engine.store.database import Store
 
 Statement = tuple[str, tuple[Any, ...]]  # with the values of one or more rows
@@ -172,7 +171,7 @@ def main() -> None:
     parser.add_argument("--lone", type=int, default=500)
     parser.add_argument("--config", type=Path, default=GUIDE)
     options = parser.parse_args()
-    sys.setswitchinterval(SWITCH_S)  # as `leadrules serve` does
+    settle()
     ruleset, load = rules(options.config), os.getloadavg()[0]
     events = arrivals(options.leads, options.events)
     parts = batches(events, options.batch)

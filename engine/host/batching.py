@@ -1,4 +1,4 @@
-"""How much one transaction takes on: as much as fits into a tenth of a second.
+"""How much one transaction takes on: as much as fits into eighty milliseconds.
 
 Together, events share the cost of a commit; but whoever comes during a transaction waits for its
 end. So a batch is what waits, up to what the machine does in that time by its latest pace: under
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-LONGEST_S: Final = 0.1
+LONGEST_S: Final = 0.08
 MOST_EVENTS: Final = 1_000
 LEAST: Final = 50  # even a machine that stalls gets on
 _FEW: Final = 5  # turns; a transaction of so few tells what a commit costs by itself

@@ -17,6 +17,7 @@ import uvicorn
 from engine.errors import LeadrulesError
 from engine.host.clock import Clock, StreamClock, SystemClock
 from engine.host.plugins import Plugins
+from engine.host.process import settle
 from engine.host.runtime import Runtime
 from engine.host.tracing import configured
 from engine.language.diagnostic import Diagnostic
@@ -31,9 +32,6 @@ from engine.server.reloading import Watch, reload
 
 CLOCKS: Final[Mapping[str, Callable[[], Clock]]] = {"system": SystemClock, "stream": StreamClock}
 GRACE_S: Final = 15
-# SQLite lets go of the interpreter at every row, and the writer waits this long to get it back
-# from a busy event loop; with Python's own 5 ms a batch took twice as long to commit.
-SWITCH_S: Final = 0.0002
 _BACKLOG: Final = 2_048
 
 
@@ -84,9 +82,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one place where everything comes together
         return found
     out = notes or sys.stderr
     log_to(out, runtime.ruleset.definitions.server.serving.logs)
-    sys.setswitchinterval(SWITCH_S)
     with _listen(host, port) as listening:
         runtime.start()
+        settle()
         traces = runtime.telemetry.traces = configured(os.environ)
         place = _Place(listening, host, reports or {}, out, watch)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

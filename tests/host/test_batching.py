@@ -18,7 +18,7 @@ def settled(commit: float, turn: float) -> Batching:
 
 
 def test_a_batch_lasts_as_long_as_whoever_comes_may_wait() -> None:
-    """At 0.5 ms a turn and 10 ms a commit, a full batch takes a tenth of a second."""
+    """At 0.5 ms a turn and 10 ms a commit, a full batch takes what it may."""
     batching = settled(0.010, 0.0005)
     assert 0.8 * LONGEST_S <= 0.010 + 0.0005 * batching.events <= LONGEST_S
 

@@ -64,7 +64,11 @@ def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, str | 
     given = record["fields"]
     order = [name for name in fields if name in given] + sorted(given.keys() - fields.keys())
     return [
-        (name, fields[name].label if name in fields else None, _written(request, fields.get(name), given[name]))
+        (
+            name,
+            fields[name].label if name in fields else None,
+            _written(request, fields.get(name), given[name]),
+        )
         for name in order
         if name not in _HIDDEN and not name.startswith("consent.") and given[name] not in (None, "")
     ]

@@ -13,7 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.routing import compile_path
 
+from engine.reports.index import REPORTS
+from engine.server.console import ENDPOINTS
+from engine.server.console.words import catalogues
 from tests.server.console.test_pages import NASTY, PAGES, SPLIT
 from tests.serving import form, write_config
 
@@ -22,6 +26,16 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Where `npm ci` of the console's assets has put it; a server needs none of it.
 AXE = ROOT / "engine/server/console/assets/node_modules/axe-core/axe.min.js"
 WIDTHS = {"desktop": (1360, 850), "phone": (375, 812)}
+
+VISITS = ("/", *PAGES, "/console/reports", *(f"/console/reports/{name}" for name in REPORTS))
+# A piece of a page that my day fetches, and ways to other sites: test_sign_in_browser goes there.
+NO_VISIT = {"/console/bell", "/console/sign-in/{how}", "/console/sign-in/{how}/back"}
+KEYS = {key for words in catalogues().values() for key in words.texts}
+DRAWN = """[...document.querySelectorAll("[data-series], [data-graph]")]
+    .every(box => box.querySelector("canvas"))"""
+READ = """[document.body.innerText, ...[...document.querySelectorAll(
+    "details, [title], [aria-label], [placeholder]")].flatMap(each => [each.textContent,
+    each.title, each.ariaLabel, each.placeholder])].join(" ")"""
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
@@ -92,23 +106,31 @@ class Visit:
     def open(self, path: str) -> Any:
         """Open a page and let its drawings finish."""
         self.page.goto(self.site + path, wait_until="load")
-        self.page.wait_for_timeout(250)
+        self.page.wait_for_function(DRAWN)
         return self.page
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_page_fits_and_is_quiet(chromium: Any, site: str, language: str, width: str) -> None:
-    """No page is wider than the window, says an error, asks another host, or has an empty chart."""
+    """No page is too wide, says an error, asks another host, or has an empty chart or a bare key."""
     visit = Visit(chromium, site, language, width)
-    for path in PAGES:
+    for path in VISITS:
         page = visit.open(path)
         over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert over <= 0, f"{path} is {over} px too wide"
-        for box in page.query_selector_all("[data-series], [data-graph]"):
-            assert box.query_selector("canvas") is not None, path
+        assert KEYS.isdisjoint(re.findall(r"[a-z_]+(?:\.[\w-]+)+", page.evaluate(READ))), path
         assert visit.bad == [], path
     visit.context.close()
+
+
+def test_no_page_is_left_out() -> None:
+    """Each page of the console's own table of routes is visited above."""
+    pages = [e.path for e in ENDPOINTS if e.method == "GET" and e.media == "text/html"]
+    patterns = {path: compile_path(path)[0] for path in pages}
+    plain = [visit.partition("?")[0] for visit in VISITS]
+    visited = {next(path for path in pages if patterns[path].match(visit)) for visit in plain}
+    assert set(pages) - visited == NO_VISIT
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
