@@ -14,6 +14,7 @@ from engine.cli.common import format_option, server_options
 if TYPE_CHECKING:
     from engine.cli.client import Client
 
+_OPPORTUNITIES: Final = "opportunities"
 # What can be done, and which options say more about it.
 _DEEDS: Final = {
     "accept": (),
@@ -25,6 +26,7 @@ _DEEDS: Final = {
     "stage": ("to", "reason"),
     "grade": ("grade", "reason"),
     "follow-up": ("type", "properties"),
+    _OPPORTUNITIES: None,  # nothing is done: they are shown
 }
 
 
@@ -48,8 +50,9 @@ def command(
 ) -> int:
     """Do DEED with LEADS, each named by id or identity, at a running server.
 
-    DEED is accept, claim, release, decline, assign, note, stage, grade or follow-up. Nothing
-    is done with those behind one that is refused; assign begins when all of them are known.
+    DEED is accept, claim, release, decline, assign, note, stage, grade or follow-up; or
+    opportunities, which shows them. Nothing is done with those behind one that is refused;
+    assign begins when all of them are known.
     """
     from engine.cli.client import Client
 
@@ -67,7 +70,8 @@ def _data(deed: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return the body; raises UsageError for an option that is about another deed."""
     data = {name: value for name, value in said.items() if value not in (None, ())}
     for name in data:
-        if name not in ("by", *_DEEDS[deed]):
+        given = _DEEDS[deed]
+        if given is None or name not in ("by", *given):
             option = "set" if name == "properties" else name
             raise click.UsageError(f"--{option} says nothing about {deed}")
     if "owner" in data:
@@ -94,11 +98,27 @@ def _done(client: Client, deed: str, leads: tuple[str, ...], data: dict[str, Any
         yield from client.post("/v1/leads/assign", {**data, "leads": list(leads)})["results"]
         return
     for lead in leads:
-        yield client.post(f"/v1/leads/{quote(lead, safe='')}/{deed}", data)
+        path = f"/v1/leads/{quote(lead, safe='')}/{deed}"
+        if deed == _OPPORTUNITIES:
+            yield from ({"lead": lead, **each} for each in client.get(path)["items"])
+        else:
+            yield client.post(path, data)
 
 
 def _line(result: dict[str, Any]) -> str:
     if "error" in result:
         return f"not done: {result['error']['message']}"
+    if "opened_at" in result:
+        return _opportunity(result)
     where = result["owner"] or "nobody"
     return f"{result['lead']}: stage {result['stage']}, grade {result['grade']}, owner {where}"
+
+
+def _opportunity(result: dict[str, Any]) -> str:
+    """Return such as ``w1@acme.cn: open, amount 50000, close on 2026-12-01, opened ...``."""
+    shown = [("amount", "amount"), ("close_on", "close on"), ("reason", "reason")]
+    parts = [f"{text} {result[name]}" for name, text in shown if result[name] is not None]
+    parts.append(f"opened {result['opened_at']}")
+    if result["closed_at"]:
+        parts.append(f"closed {result['closed_at']}")
+    return f"{result['lead']}: {', '.join([result['status'], *parts])}"

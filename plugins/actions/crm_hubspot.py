@@ -8,9 +8,11 @@ from typing import Any, Final
 from engine.plugin import (
     Action,
     ActionContext,
+    Answer,
     Delivered,
     Failed,
     Limits,
+    Misconfigured,
     OutgoingDelivery,
     Result,
     Retry,
@@ -33,6 +35,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
         **callers.SETTINGS,
     },
 }
+_UNKNOWN: Final = (400, 404)
 FIELDS: Final = {"name": "lastname", "title": "jobtitle"}
 
 
@@ -51,11 +54,22 @@ class HubspotAction(ServiceAction):
             return Failed(f'the step gives no "{key}", by which HubSpot finds the record')
         texts = {name: _text(value) for name, value in record.items()}
         what = settings.get("object", "contacts")
-        url = f"{settings.get('endpoint', ENDPOINT)}/crm/v3/objects/{what}/batch/upsert"
         body = {"inputs": [{"idProperty": key, "id": texts[key], "properties": texts}]}
-        headers = {"authorization": f"Bearer {settings['token']}"}
-        answer = await self.callers.of(context).call("POST", url, headers=headers, json=body)
+        answer = await self._post(context, f"/crm/v3/objects/{what}/batch/upsert", body)
         return by_status(answer, "HubSpot") or _said(answer.data)
+
+    async def check(self, context: ActionContext) -> Result | None:
+        """Ask whose the token is: that needs no scope."""
+        path = "/oauth/v2/private-apps/get/access-token-info"
+        answer = await self._post(context, path, {"tokenKey": context.connection["token"]})
+        if answer.status in _UNKNOWN:
+            return Misconfigured("HubSpot does not know the token")
+        return by_status(answer, "HubSpot") or Delivered()
+
+    async def _post(self, context: ActionContext, path: str, body: Mapping[str, Any]) -> Answer:
+        url = f"{context.connection.get('endpoint', ENDPOINT)}{path}"
+        headers = {"authorization": f"Bearer {context.connection['token']}"}
+        return await self.callers.of(context).call("POST", url, headers=headers, json=body)
 
 
 def _text(value: Any) -> str:

@@ -87,6 +87,27 @@ def test_a_day_of_work(url: str, leadrules: Command) -> None:
     assert declined.code == 0
 
 
+def test_opportunities(url: str, leadrules: Command) -> None:
+    """What was opened and won is listed with amount, expected close and reason."""
+    at = ("--url", url)
+    opened = (
+        "--type",
+        "opportunity_opened",
+        "--set",
+        "amount=50000",
+        "--set",
+        "close_on=2027-01-31",
+    )
+    won = ("--type", "opportunity_won", "--set", "amount=48000", "--set", "reason=价格合适")
+    assert leadrules("lead", "opportunities", "w4@acme.cn", *at).out == ""
+    for said in (opened, won):
+        assert leadrules("lead", "follow-up", "w4@acme.cn", *said, *at).code == 0
+    (line,) = leadrules("lead", "opportunities", "w4@acme.cn", *at).out.splitlines()
+    assert line.startswith("w4@acme.cn: won, amount 48000, close on 2027-01-31, reason 价格合适")
+    (deal,) = told(leadrules("lead", "opportunities", "w4@acme.cn", "--format=json", *at))
+    assert (deal["status"], deal["amount"]) == ("won", 48000)
+
+
 def test_to_dos(url: str, leadrules: Command) -> None:
     """Given, listed, put off and done."""
     at = ("--url", url, "--format", "json")

@@ -73,6 +73,33 @@ class TestHubspot(ActionContract):
         assert word in result.reason
         assert "wang" not in result.reason
 
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            (PeerAnswer(200, {"hubId": 62515, "scopes": ["crm.objects.contacts.write"]}), Delivered),
+            (PeerAnswer(401, {"category": "INVALID_AUTHENTICATION"}), Misconfigured),
+            (PeerAnswer(404, {"category": "OBJECT_NOT_FOUND"}), Misconfigured),
+            (PeerAnswer(503, {}), Retry),
+        ],
+    )
+    def test_the_check_asks_whose_the_token_is(
+        self, answer: PeerAnswer, kind: type[Result]
+    ) -> None:
+        """Doctor learns whether the token is good, and nothing of customers is asked or sent."""
+        with Peer(answer) as peer:
+            context = ActionContext(connection=self.settings(peer.url), now=0)
+
+            async def checked() -> Result | None:
+                try:
+                    return await settled(self.action.check(context))
+                finally:
+                    await self.action.close()
+
+            assert type(asyncio.run(checked())) is kind
+        (seen,) = peer.seen
+        assert seen.path == "/oauth/v2/private-apps/get/access-token-info"
+        assert seen.data == {"tokenKey": "pat-1"}
+
     def test_nobody_to_find(self) -> None:
         """Without the property by which it is found nothing is sent."""
         with Peer() as peer:

@@ -13,6 +13,7 @@ from engine.machines import profile
 from engine.network.ruleset import Ruleset
 from engine.server.logs import JsonLines, Lines, redacted
 from engine.server.requests import REQUEST_ID
+from engine.store import checks
 from tests.server.test_events import error_of
 from tests.serving import form, served, wait_for, write_config
 
@@ -80,6 +81,9 @@ def test_forget(config: Path, tmp_path: Path) -> None:
         assert "forgotten:" in audit
         wait_for(lambda: not traces(folder), 5)
     assert traces(folder) == set()
+    # What stays stands under another name, and is nothing that was left behind.
+    found = checks.deep(folder / "leads.db", "default")
+    assert [each for each in found if each.level != "ok"] == []
 
 
 def test_replay_after_forgetting(config: Path, tmp_path: Path) -> None:

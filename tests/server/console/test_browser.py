@@ -141,7 +141,7 @@ def test_axe_finds_nothing_serious(chromium: Any, site: str, theme: str) -> None
     visit = Visit(chromium, site)
     cookie = {"name": "leadrules_theme", "value": theme, "url": site}
     visit.context.add_cookies([cookie])
-    for path in PAGES:
+    for path in VISITS:
         page = visit.open(path)
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})")

@@ -52,7 +52,7 @@ PAGES = {
     "/console/rules/compare": "版本对比|Compare versions",
     "/console/rules/scoring.yaml": "scoring.yaml",
     "/console/audit": "审计日志|Audit log",
-    "/console/account": "登录|Sign",
+    "/console/account": "登录|Sessions",
     "/console/sign-in": "登录|Sign in",
 }
 
