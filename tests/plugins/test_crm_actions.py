@@ -76,7 +76,10 @@ class TestHubspot(ActionContract):
     @pytest.mark.parametrize(
         ("answer", "kind"),
         [
-            (PeerAnswer(200, {"hubId": 62515, "scopes": ["crm.objects.contacts.write"]}), Delivered),
+            (
+                PeerAnswer(200, {"hubId": 62515, "scopes": ["crm.objects.contacts.write"]}),
+                Delivered,
+            ),
             (PeerAnswer(401, {"category": "INVALID_AUTHENTICATION"}), Misconfigured),
             (PeerAnswer(404, {"category": "OBJECT_NOT_FOUND"}), Misconfigured),
             (PeerAnswer(503, {}), Retry),
