@@ -112,7 +112,7 @@ def form(n: int = 1, **lead: Any) -> dict[str, Any]:
     }
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Return what ``condition`` gives once it is true; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -169,6 +169,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     good = "202" if endpoint.tag == "channels" else "200"
     content = {endpoint.media: {"schema": endpoint.gives}}
     responses: dict[str, Any] = {good: {"description": endpoint.summary, "content": content}}
+    if endpoint.tag == "channels":
+        responses["200"] = {"description": "What the source wants to hear, or a page, or a file"}
     error: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     if endpoint.path.startswith("/console/"):  # browsers get a page
         error["text/html"] = {"schema": {"type": "string"}}

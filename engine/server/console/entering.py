@@ -32,6 +32,7 @@ _log: Final = logging.getLogger("leadrules.server")
 _YEAR_S: Final = 365 * 24 * 3600
 _NOBODY: Final = Principal("", "")
 _BY_FORM: Final = f"POST {SIGN_IN}"
+_NOT_VOUCHED: Final = (404, 422, 429)
 _BY_PROVIDER: Final = f"GET {SIGN_IN}/{{how}}/back"
 _OWN_PASSWORD: Final = "POST /console/password"
 
@@ -235,6 +236,7 @@ ENDPOINTS: Final = (
         "Sign in at a provider",
         scope="free",
         query={BACK: TEXT},
+        fails=_NOT_VOUCHED,
     ),
     get(
         f"{SIGN_IN}/{{how}}/back",
@@ -242,6 +244,7 @@ ENDPOINTS: Final = (
         "Come back from a provider",
         scope="free",
         query={"state": TEXT, "code": TEXT},
+        fails=_NOT_VOUCHED,
     ),
     post("/console/password", change_own, "Change one's own password", scope="free"),
     post("/console/sign-out", leave, "End the session, or all of one's own", scope="free"),

@@ -19,6 +19,7 @@ def get(
     scope: str = "read",
     media: str = "text/html",
     query: Mapping[str, Schema] | None = None,
+    fails: tuple[int, ...] = _FAILS,
 ) -> Endpoint:
     """Return the route of a page."""
     return Endpoint(
@@ -31,7 +32,7 @@ def get(
         scope=scope,
         query=query or {},
         gives=TEXT if media != EVENTS else {},  # what is in an event is no text of its own
-        fails=_FAILS,
+        fails=fails,
     )
 
 
