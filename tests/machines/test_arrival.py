@@ -312,3 +312,15 @@ def test_a_silence_of_no_points_fires_and_writes_no_line() -> None:
     life.take("page_viewed", START)
     assert life.take("timer_due", START + 30 * DAY) == []
     assert list(life.lead.truths.values()) == [START + 30 * DAY]
+
+
+def test_an_event_from_before_its_lead_lets_a_silence_begin_earlier_the_long_way() -> None:
+    """A silence is counted from it, so more is to be done than one pass does."""
+    life = Arriving(RULES)
+    life.take("note_added", START, by="zhang.wei")
+    early = Event("early", "page_viewed", START + 1, {"city": "上海"})
+    assert _takes(life.ruleset, life.lead, early, START + 1)
+    earlier = Event("earlier", "page_viewed", START - DAY, {"city": "上海"})
+    assert not _takes(life.ruleset, life.lead, earlier, START + 1)
+    due = both_ways(life.ruleset, life.lead, earlier, START + 1).lead.wake_at
+    assert due == START + 29 * DAY
