@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
 
+from engine.errors import LeadrulesError
 from engine.store.database import may_go_later
 
 
@@ -17,7 +18,7 @@ class Rounds(ABC):
     after a round that failed.
     """
 
-    name: ClassVar[str]
+    name: str
     again_s: float
     _loop: asyncio.Task[None] | None = None
 
@@ -40,6 +41,9 @@ class Rounds(ABC):
         log = logging.getLogger(f"leadrules.{self.name}")
         try:
             return await self.round()
+        except LeadrulesError as error:
+            log.warning("%s goes on: %s", self.name, error)
+            return self.again_s
         except Exception as error:
             if may_go_later(error):
                 log.error("%s waits for the disk: %s", self.name, error)
@@ -50,3 +54,26 @@ class Rounds(ABC):
     @abstractmethod
     async def round(self) -> float:
         """Do what is to be done now; return the seconds until the next round."""
+
+
+class Keeper(Rounds):
+    """Writes something down every ``again_s`` seconds, and once more at the end."""
+
+    def __init__(self, name: str, keep: Callable[[], Awaitable[None]], again_s: float) -> None:
+        self.name = name
+        self.again_s = again_s
+        self._keep = keep
+
+    async def stop(self) -> None:
+        """Write it a last time; where that fails the end is orderly all the same."""
+        await super().stop()
+        await self._guarded()
+
+    async def _run(self) -> None:
+        await asyncio.sleep(self.again_s)  # at the beginning there is nothing yet
+        await super()._run()
+
+    async def round(self) -> float:
+        """Write it."""
+        await self._keep()
+        return self.again_s

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from engine.host.experiments import Experimenter
 from engine.host.housekeeping import Housekeeper
 from engine.host.plugins import Plugins
 from engine.host.polling import Polling
+from engine.host.rounds import Keeper
 from engine.host.runtime import Runtime
 from engine.server import (
     accountability,
@@ -94,6 +94,16 @@ class House(Starlette):
         return Shell(inner, services=self._services, policies=self._policies, present=present)
 
 
+class Working(Protocol):
+    """What works in the background while the server runs."""
+
+    def start(self) -> None:
+        """Begin in the running event loop."""
+
+    async def stop(self) -> None:
+        """Finish or leave for the next start what has begun."""
+
+
 def create_app(
     runtime: Runtime,
     access: Access,
@@ -117,29 +127,25 @@ def create_app(
     open_paths = channels.open_paths(mounted, own)
     endpoints = own + mounted
 
+    hits = Keeper("hits", runtime.keep_hits, _HITS_S)
+    background = (Enriching(runtime, found), polling, Housekeeper(runtime), Experimenter(runtime))
+    at_work: tuple[Working, ...] = (hits, desk, deliverer, *background)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await desk.keep()
         await remember(runtime)
-        deliverer.start()
-        others = (Enriching(runtime, found), polling, Housekeeper(runtime), Experimenter(runtime))
-        for each in others:
+        for each in at_work:
             each.start()
-        desk.start()
-        remembering = asyncio.create_task(_remember_hits(runtime))
         if on_ready is not None:
             on_ready()
         try:
             yield
         finally:
-            remembering.cancel()
             await asyncio.to_thread(room.figures.close)
-            for each in reversed(others):
+            for each in reversed(at_work):
                 await each.stop()
-            await deliverer.stop()
             await channels.close(found)
-            await desk.stop()
-            await _last_hits(runtime)
             await runtime.stop()
 
     made = Services(runtime, found, metrics, dict(reports or {}), deliverer, polling, max_body)
@@ -155,20 +161,6 @@ def create_app(
     app.state.endpoints = endpoints
     app.state.pages, app.state.policies, app.state.desk = room, policies, desk
     return app
-
-
-async def _remember_hits(runtime: Runtime) -> None:
-    while True:
-        await asyncio.sleep(_HITS_S)
-        await _last_hits(runtime)
-
-
-async def _last_hits(runtime: Runtime) -> None:
-    """Counts are worth less than an orderly end: where they can't be kept, so be it."""
-    try:
-        await runtime.keep_hits()
-    except (LeadrulesError, sqlite3.Error) as error:
-        logger.warning("the hits of rules could not be kept: %s", type(error).__name__)
 
 
 def _route(endpoint: Endpoint) -> Route:

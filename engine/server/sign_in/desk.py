@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import ipaddress
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from engine.errors import LeadrulesError
+from engine.host.rounds import Keeper
 from engine.host.runtime import Runtime
 from engine.language.serving import Oidc, SignIn, WecomScan
 from engine.server.auth import Access
@@ -57,7 +55,7 @@ class Desk:
         self._by_account = Attempts(FREE, LONGEST_S)
         self._by_address = Attempts(FREE_HERE, LONGEST_HERE_S)
         self._providers: dict[Oidc | WecomScan, Provider] = {}
-        self._tending: asyncio.Task[None] | None = None
+        self._tending = Keeper("sessions", self.sessions.tend, _TEND_S)
 
     @property
     def settings(self) -> SignIn:
@@ -78,26 +76,13 @@ class Desk:
 
     def start(self) -> None:
         """Write now and then which sessions are used."""
-        self._tending = asyncio.create_task(self._tend())
+        self._tending.start()
 
     async def stop(self) -> None:
         """Write it a last time, and close what is open."""
-        if self._tending is not None:
-            self._tending.cancel()
-        await self._tend_once()
+        await self._tending.stop()
         for provider in self._providers.values():
             await provider.close()
-
-    async def _tend(self) -> None:
-        while True:
-            await asyncio.sleep(_TEND_S)
-            await self._tend_once()
-
-    async def _tend_once(self) -> None:
-        try:
-            await self.sessions.tend()
-        except (LeadrulesError, sqlite3.Error) as error:
-            _log.warning("the use of sessions could not be kept: %s", type(error).__name__)
 
     # --- who is signed in ---------------------------------------------------------------------
 
