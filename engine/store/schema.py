@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
 from typing import Final
 
@@ -30,6 +31,7 @@ DROP INDEX assignments_lead;
 CREATE INDEX leads_pool ON leads (pool, updated_at, id) WHERE pool IS NOT NULL;
 CREATE INDEX arrivals_stage ON arrivals (stage)
 """
+Fill = Callable[[sqlite3.Connection], None]
 _END_OF_STATEMENT: Final = re.compile(r";\n(?=\n*(?:CREATE|ALTER|DROP|UPDATE|\Z))")
 
 
@@ -39,74 +41,39 @@ def migrations() -> Migrations:
     A released step never changes; a new one is added below it.
     """
     steps = Migrations("leadrules")
-
-    @steps()
-    def first(db: Database) -> None:
-        _run(db, tables.FIRST)
-
-    @steps()
-    def projections(db: Database) -> None:
-        _run(db, tables.PROJECTIONS)
-        backfill.projections(db.conn)
-
-    @steps()
-    def search(db: Database) -> None:
-        _run(db, tables.SEARCH)
-        backfill.search(db.conn)
-
-    @steps()
-    def lists(db: Database) -> None:
-        _run(db, tables.LISTS)
-
-    @steps()
-    def retention(db: Database) -> None:
-        _run(db, tables.RETENTION)
-
-    @steps()
-    def delivery_lanes(db: Database) -> None:
-        _run(db, tables.LANES)
-
-    @steps()
-    def intake(db: Database) -> None:
-        _run(db, holding.SCHEMA)
-
-    @steps()
-    def accountability(db: Database) -> None:
-        _run(db, audit.SCHEMA)
-
-    @steps()
-    def merging(db: Database) -> None:
-        _run(db, tables.MERGING)
-
-    @steps()
-    def company_links(db: Database) -> None:
-        _run(db, companies.SCHEMA)
-        backfill.companies(db.conn)
-
-    @steps()
-    def journey_versions(db: Database) -> None:
-        _run(db, versions.SCHEMA)
-
-    @steps()
-    def figures(db: Database) -> None:
-        _run(db, arrivals.SCHEMA)
-        backfill.arrivals(db.conn)
-
-    for name, script in (
-        ("provider_ids", tables.PROVIDER_IDS),
-        ("sign_in", accounts.SCHEMA),
-        ("placed_sources", arrivals.PLACED),
-        ("inboxes", inbox.SCHEMA),
-        ("configuration_texts", configurations.SCHEMA),
-        ("report_indexes", _FOR_REPORTS),
+    for name, script, fill in (
+        ("first", tables.FIRST, None),
+        ("projections", tables.PROJECTIONS, backfill.projections),
+        ("search", tables.SEARCH, backfill.search),
+        ("lists", tables.LISTS, None),
+        ("retention", tables.RETENTION, None),
+        ("delivery_lanes", tables.LANES, None),
+        ("intake", holding.SCHEMA, None),
+        ("accountability", audit.SCHEMA, None),
+        ("merging", tables.MERGING, None),
+        ("company_links", companies.SCHEMA, backfill.companies),
+        ("journey_versions", versions.SCHEMA, None),
+        ("figures", arrivals.SCHEMA, backfill.arrivals),
+        ("provider_ids", tables.PROVIDER_IDS, None),
+        ("sign_in", accounts.SCHEMA, None),
+        ("placed_sources", arrivals.PLACED, None),
+        ("inboxes", inbox.SCHEMA, None),
+        ("configuration_texts", configurations.SCHEMA, None),
+        ("report_indexes", _FOR_REPORTS, None),
     ):
-        steps(name=name)(_step(script))
-
+        steps(name=name)(_step(script, fill))
     return steps
 
 
-def _step(script: str) -> Callable[[Database], None]:
-    return lambda db: _run(db, script)
+def _step(script: str, fill: Fill | None) -> Callable[[Database], None]:
+    """Return a step: the statements of ``script``, then what older rows give the new tables."""
+
+    def step(db: Database) -> None:
+        _run(db, script)
+        if fill is not None:
+            fill(db.conn)
+
+    return step
 
 
 def _run(db: Database, script: str) -> None:
