@@ -23,14 +23,6 @@ from engine.store import (
     versions,
 )
 
-# What reports and pages read without the tables: stays, who had a lead when, pools in order.
-_FOR_REPORTS: Final = """
-CREATE INDEX transitions_stays ON transitions ("from", at, stayed, lead) WHERE stayed IS NOT NULL;
-CREATE INDEX assignments_turns ON assignments (lead, number, at, owner, team);
-DROP INDEX assignments_lead;
-CREATE INDEX leads_pool ON leads (pool, updated_at, id) WHERE pool IS NOT NULL;
-CREATE INDEX arrivals_stage ON arrivals (stage)
-"""
 Fill = Callable[[sqlite3.Connection], None]
 _END_OF_STATEMENT: Final = re.compile(r";\n(?=\n*(?:CREATE|ALTER|DROP|UPDATE|\Z))")
 
@@ -59,7 +51,7 @@ def migrations() -> Migrations:
         ("placed_sources", arrivals.PLACED, None),
         ("inboxes", inbox.SCHEMA, None),
         ("configuration_texts", configurations.SCHEMA, None),
-        ("report_indexes", _FOR_REPORTS, None),
+        ("report_indexes", tables.FOR_REPORTS, None),
     ):
         steps(name=name)(_step(script, fill))
     return steps

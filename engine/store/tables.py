@@ -306,3 +306,11 @@ CREATE INDEX merges_pair ON merges (absorbed, survivor)
 PROVIDER_IDS: Final = """
 CREATE INDEX deliveries_provider ON deliveries (provider_id) WHERE provider_id > '';
 """
+# What reports and pages read without the tables: stays, who had a lead when, pools in order.
+FOR_REPORTS: Final = """
+CREATE INDEX transitions_stays ON transitions ("from", at, stayed, lead) WHERE stayed IS NOT NULL;
+CREATE INDEX assignments_turns ON assignments (lead, number, at, owner, team);
+DROP INDEX assignments_lead;
+CREATE INDEX leads_pool ON leads (pool, updated_at, id) WHERE pool IS NOT NULL;
+CREATE INDEX arrivals_stage ON arrivals (stage)
+"""
