@@ -563,7 +563,7 @@ def test_a_server_runs_its_enrichers(folder: Path) -> None:
         enriching = Enriching(runtime, plugins)
         enriching.start()
         (outcome,) = await runtime.submit([form("e1", user_id="u1", company="甲")])
-        for _ in range(100):
+        for _ in range(600):
             lead = runtime.reader.state(str(outcome.lead))
             if lead is not None and lead.facts.get("lead.employees") == 600:
                 break
