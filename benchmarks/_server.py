@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from _client import Body
 
@@ -19,9 +20,28 @@ HERE = Path(__file__).parent
 PAGES = ("pricing", "solution", "home", "cases", "blog")
 
 
+class Server(NamedTuple):
+    """A running server: where it listens, and which process it is."""
+
+    port: int
+    pid: int
+
+    def processor_ms(self) -> float:
+        """Return how long its threads have been at work until now."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(each.read_text().split()[0]) for each in tasks) / 1e6
+
+
 @contextmanager
 def running(command: list[str], folder: Path) -> Iterator[int]:
     """Run a server until the end of the block; yields its port."""
+    with serving(command, folder) as server:
+        yield server.port
+
+
+@contextmanager
+def serving(command: list[str], folder: Path) -> Iterator[Server]:
+    """Run a server until the end of the block."""
     log = folder / f"server.{time.monotonic_ns()}.log"
     environ = {**os.environ, "LEADRULES_TOKEN": "", "PYTHONUNBUFFERED": "1"}
     with log.open("w") as out:
@@ -29,7 +49,7 @@ def running(command: list[str], folder: Path) -> Iterator[int]:
             command, stdout=out, stderr=subprocess.STDOUT, env=environ, cwd=HERE.parent
         )
         try:
-            yield _port(server, log)
+            yield Server(_port(server, log), server.pid)
         finally:
             server.terminate()
             server.wait(30)

@@ -19,6 +19,7 @@ import _root  # noqa: F401 - before the engine
 from search import leads as people
 
 from engine.machines.state import Lead
+from engine.store import arrivals, entries, turns
 from engine.store.database import Store
 from engine.store.writing import Rows, write_leads
 
@@ -142,6 +143,9 @@ def fill(path: Path, leads: int) -> float:
     for statement in ROWS:
         with store.transaction():
             connection.execute(statement, {"end": end} if ":end" in statement else {})
+    with store.transaction():  # as the commit path would have: it saw neither stages nor clocks
+        for statement in (entries.FILL, arrivals.FILL_SINCE, turns.FILL):
+            connection.execute(statement)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     return perf_counter() - began

@@ -19,6 +19,9 @@ from engine.calls import BadAnswer as BadAnswer
 from engine.calls import Caller as Caller
 from engine.calls import Tokens as Tokens
 from engine.language.definitions import Limits as Limits
+from engine.language.label import LANGUAGES as LANGUAGES
+from engine.language.label import in_language as in_language
+from engine.language.label import label_of as label_of
 from engine.language.strategies import Candidate as Candidate
 from engine.language.strategies import Routed as Routed
 from engine.language.strategies import Strategy as Strategy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.common import DEFAULT_URL
+from engine.cli.common import DEFAULT_URL, language
 from engine.errors import LeadrulesError
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Client:
         import httpx
 
         self.url = (url or DEFAULT_URL).rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"accept-language": language()}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_TIMEOUT)
 
     def __enter__(self) -> Client:

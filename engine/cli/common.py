@@ -82,6 +82,12 @@ def server_options(function: F) -> F:
     )(function)
 
 
+def language() -> str:
+    """Return the language of whoever sits at the terminal, by LC_ALL, LC_MESSAGES or LANG."""
+    told = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "en" if next(filter(None, told), "").startswith("en") else "zh"
+
+
 def format_option(*formats: str) -> Callable[[F], F]:
     """Add ``--format``; on GitHub's runners the default is ``github`` where there is one."""
 

@@ -17,6 +17,7 @@ from engine.cli.common import (
     db_option,
     definitions_of,
     format_option,
+    language,
     out,
     server_options,
 )
@@ -72,6 +73,7 @@ def _offline(lead: str, asked: Asked, config: Path, db: Path) -> dict[str, Any]:
     from engine.errors import NotFound
     from engine.host.clock import SystemClock
     from engine.host.explaining import explain_lead, question
+    from engine.language.label import localised
     from engine.network.ruleset import Ruleset
     from engine.store.reading import Reader
 
@@ -82,7 +84,8 @@ def _offline(lead: str, asked: Asked, config: Path, db: Path) -> dict[str, Any]:
         if id is None:
             raise NotFound(f'no lead in "{db}" is called {lead!r}; give its id, e-mail or phone')
         wanted = question(SystemClock().now(), asked) if asked else None
-        return explain_lead(reader, ruleset, id, wanted)
+        found: dict[str, Any] = localised(explain_lead(reader, ruleset, id, wanted), language())
+        return found
     finally:
         reader.close()
 

@@ -132,11 +132,9 @@ def _table(console: Console, table: Table, lang: str) -> None:
 
 
 def _cell(row: Row, column: Column) -> str:
-    from rich.markup import escape
-
     from engine.reports.wording import shown
 
-    text = escape(shown(row.cells.get(column.key), column.kind, column.unit))
+    text = shown(row.text(column.key), column.kind, column.unit)
     few = "*" if column.key in row.small and row.cells.get(column.key) is not None else ""
     before = row.before.get(column.key)
     return text + few + ("" if before is None else f" ({shown(before, column.kind, column.unit)})")

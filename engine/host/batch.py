@@ -7,7 +7,7 @@ Only the alarms are moved at once; after a rollback they are read anew.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -98,8 +98,16 @@ class Batch:
         """Return a lead as the database has it, if it was read before."""
         return self._read.get(id) or self._memory.cache.get(id)
 
-    def _fetch(self, ids: Any) -> None:
-        wanted = list(ids)
+    def _fetch(self, ids: Iterable[str]) -> None:
+        """Have these leads at hand as the database has them; what is not in memory is read."""
+        wanted = []
+        for id in ids:
+            if id not in self._read:
+                lead = self._memory.cache.get(id)
+                if lead is None:
+                    wanted.append(id)
+                else:
+                    self._read[id] = lead
         if wanted:
             self._read.update(lookup.leads(self._connection, wanted))
 

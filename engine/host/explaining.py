@@ -10,6 +10,7 @@ import msgspec
 from engine.errors import NotFound
 from engine.host.accounts import account_item
 from engine.language.instants import BadTime, format_instant, parse_instant
+from engine.language.label import Text
 from engine.machines.account import Past
 from engine.machines.replay import replay
 from engine.machines.state import Assignment, Clock, Enrolment, Lead, LedgerLine
@@ -160,7 +161,7 @@ def _total(lead: Lead, model: str) -> Any:
     return lead.facts.get(f"score.{model}.total", 0)
 
 
-def _label(ruleset: Ruleset, line: Mapping[str, Any]) -> str | None:
+def _label(ruleset: Ruleset, line: Mapping[str, Any]) -> Text | None:
     rule = ruleset.rules.get(f"{line['model']}.{line['dimension']}.{line['rule']}")
     return rule.definition.label if rule else None
 

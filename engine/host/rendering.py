@@ -13,6 +13,7 @@ import msgspec
 from engine.host.templates.press import Press
 from engine.host.templates.typesetting import BETWEEN, BadTemplate, Job, Typesetter
 from engine.language.definitions import Attached, Member, Message
+from engine.language.label import in_language
 from engine.language.templates import choose
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
@@ -105,7 +106,8 @@ class Renderer:
             name, own = message.id, message.params
             forms = self._forms(message, language)
             more["message.id"] = message.id
-            more["message.label"] = message.label or message.id
+            label = in_language(message.label, str(language)[:2])
+            more["message.label"] = label or message.id
         member = find_member(self.ruleset, lead.facts.get("owner"))
         return Job(
             plates=self.ruleset.definitions.version,

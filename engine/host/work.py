@@ -58,9 +58,8 @@ class Work(Batch):
         past = {i for a in arrivals if a.event.history for i in a.identities} - self._known.keys()
         if past:
             self._buried = forgetting.buried(self._connection, past)
-        wanted = {*self._known.values(), *(a.lead for a in arrivals if a.lead)}
         self._gate.prepare(arrivals)
-        self._fetch(id for id in wanted if self._memory.cache.get(id) is None)
+        self._fetch({*self._known.values(), *(a.lead for a in arrivals if a.lead)})
         if self._memory.clock.driven:
             self._fetch_due(max(a.event.at for a in arrivals), len(arrivals))
 
@@ -102,10 +101,11 @@ class Work(Batch):
     def _take(self, arrival: Arrival) -> Outcome:
         if self._is_buried(arrival):
             return refused(arrival.event.id, "forgotten", _FORGOTTEN)
-        turned = self._gate.turn_away(arrival, self._is_known(arrival))
+        is_known = self._is_known(arrival)
+        turned = self._gate.turn_away(arrival, is_known)
         if turned is not None:
             return turned
-        found = self._whose(arrival)
+        found = self._whose(arrival) if is_known else self._newcomer(arrival)
         self._pass_time(arrival.event.at)
         if arrival.event.type in merging.BY_HAND:
             return self._by_hand(arrival, found.lead)
@@ -116,7 +116,8 @@ class Work(Batch):
         turn = take_turn(self._ruleset, lead, self._teams, event, self._now)
         self._record(lead, turn)
         self._gate.enrich(event, lead, turn.lead)
-        self._newest = max(event.at, event.at if self._newest is None else self._newest)
+        if self._newest is None or event.at > self._newest:
+            self._newest = event.at
         for identity in found.links:
             self._known[identity] = found.lead
         self._rows.link(found.links, found.lead)
@@ -128,22 +129,15 @@ class Work(Batch):
         return buried and not self._is_known(arrival)
 
     def _is_known(self, arrival: Arrival) -> bool:
-        return arrival.lead is not None or any(i in self._known for i in arrival.identities)
+        return arrival.lead is not None or not self._known.keys().isdisjoint(arrival.identities)
+
+    def _newcomer(self, arrival: Arrival) -> Resolution:
+        return resolve({}, arrival.identities, self._new_lead_id(arrival.event))
 
     def _whose(self, arrival: Arrival) -> Resolution:
         """Find the lead an event means; one named by its id counts more than any identity."""
         if arrival.lead is None:
-            is_known = any(i in self._known for i in arrival.identities)
-            if not is_known:
-                return resolve({}, arrival.identities, self._new_lead_id(arrival.event))
-            rule = self._ruleset.definitions.intake.merge
-            other = merging.is_somebody_else(self._connection, rule, arrival, self._known)
-            if other is not None:
-                new = self._new_lead_id(arrival.event)
-                self._conflict(new, arrival.event, Conflict(other, uniting.SHARED))
-                links = tuple(i for i in arrival.identities if i not in self._known)
-                return Resolution(new, True, links, ())
-            return resolve(self._known, arrival.identities, "")
+            return self._named(arrival)
         lead = self._present(arrival.lead)
         if self._lead(lead) is None:
             raise NotFound(f"there is no lead {arrival.lead!r}")
@@ -151,6 +145,21 @@ class Work(Batch):
         known = {i: self._known[i] for i in arrival.identities if i in self._known}
         known[named] = lead
         return resolve(known, (named, *arrival.identities), lead)
+
+    def _named(self, arrival: Arrival) -> Resolution:
+        """Find the lead that identities mean of which some are known."""
+        leads = {self._known.get(identity) for identity in arrival.identities}
+        only = leads.pop() if len(leads) == 1 else None
+        if only is not None:  # most events bring nothing that is new
+            return Resolution(only, False, (), ())
+        rule = self._ruleset.definitions.intake.merge
+        other = merging.is_somebody_else(self._connection, rule, arrival, self._known)
+        if other is None:
+            return resolve(self._known, arrival.identities, "")
+        new = self._new_lead_id(arrival.event)
+        self._conflict(new, arrival.event, Conflict(other, uniting.SHARED))
+        links = tuple(i for i in arrival.identities if i not in self._known)
+        return Resolution(new, True, links, ())
 
     def _new_lead_id(self, event: Event) -> str:
         return lead_id(event.id, min(event.at, self._now))
@@ -228,8 +237,7 @@ class Work(Batch):
     def _fetch_due(self, target: int, most: int) -> None:
         """Read in one go the leads that are about to be woken."""
         alarms = self._memory.alarms
-        due = alarms.soonest(min(target, alarms.horizon - 1), most)
-        self._fetch(id for id in due if self._stored(id) is None)
+        self._fetch(alarms.soonest(min(target, alarms.horizon - 1), most))
 
     def _alarm(self, target: int) -> tuple[int, str] | None:
         alarms = self._memory.alarms

@@ -6,11 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from engine.language.instants import BadTime, parse_instant
+from engine.language.label import Text
 from engine.language.places import place
 from engine.language.taxonomy import Taxonomy
 
@@ -38,17 +40,21 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A lead field or an event property. ``of`` is the type of a list's items."""
+    """A lead field or an event property. ``of`` is the type of a list's items.
+
+    ``called`` has what people read for values of an enum, where it is given.
+    """
 
     name: str
     type: str
-    label: str | None = None
+    label: Text | None = None
     values: tuple[str, ...] = ()
     ordered: bool = False
     of: str = "string"
     currency: str | None = None
     pii: bool = False
     derived: bool = False
+    called: Mapping[str, Text] = MappingProxyType({})
 
     @property
     def family(self) -> str:
@@ -67,7 +73,7 @@ class EventType(msgspec.Struct, frozen=True):
     properties: Mapping[str, Field]
     group: str = "behaviour"
     behaviour: bool = True
-    label: str | None = None
+    label: Text | None = None
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.language.aggregates import parse_absence, parse_aggregate, parse_guard
-from engine.language.catalogue import UNHEARD, BadValue
+from engine.language.catalogue import UNHEARD, BadValue, Field
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, parse_duration
 from engine.language.nearest import did_you_mean, nearest
@@ -24,6 +24,8 @@ from engine.language.rules import All, AnyOf, Condition, FieldRef, Not, Test
 from engine.language.scope import ANY, Resolved, Scope
 
 AGGREGATES: Final = ("count", "sum", "max", "last")
+_JOINING: Final = ("all", "any", "not", "use")
+_OF_LEADS: Final = (*AGGREGATES, "absent", "time")  # what only a condition about a lead may have
 # What the operators take whose operand is not of the field's type.
 _FORMS: Final = {
     "exists": "exists: true, or exists: false",
@@ -169,6 +171,7 @@ class ConditionParser:
         known = self.scope.paths(self.events)
         if prefix:
             known = [p.removeprefix(prefix) for p in known if p.startswith(prefix)]
+        known = [*known, *_JOINING, *(() if prefix else _OF_LEADS)]
         what = f"property of {' or '.join(self.events)}" if prefix else "field"
         hint = did_you_mean(key, known)
         if key == "lead.consent":
@@ -244,13 +247,14 @@ class ConditionParser:
             hint = did_you_mean(str(name), self.scope.paths(self.events))
             self.error("unknown-field", path, f"{data!r} names no known field; {hint}", hint=hint)
             return None
-        if other.field.family != resolved.field.family or op not in COMPARING:
+        if not _alike(resolved.field, other.field) or op not in COMPARING:
             self.error(
                 "operand",
                 path,
-                f"{resolved.fact} {op} cannot be compared with {other.fact} "
-                f"({resolved.field.type} and {other.field.type})",
-                hint="compare fields of one type with eq, ne, gt, gte, lt, lte, at_least, at_most",
+                f"{resolved.fact} {op} cannot be compared with {other.fact}: "
+                f"{_told(resolved.field)} and {_told(other.field)}",
+                hint="compare fields of one type, currency or enum, by eq, ne, gt, gte, lt, lte, "
+                "at_least or at_most",
             )
             return None
         return FieldRef(fact=other.fact)
@@ -336,6 +340,22 @@ def _operators(resolved: Resolved) -> tuple[str, ...]:
     if not resolved.fact.startswith("event."):
         return every
     return tuple(op for op in every if op not in EDGES)
+
+
+def _alike(one: Field, other: Field) -> bool:
+    """Whether the values of two fields may be compared: not those of two currencies or enums."""
+    currencies = {one.currency, other.currency} - {None}
+    return (
+        one.family == other.family
+        and len(currencies) <= 1
+        and (one.family != "enum" or one.values == other.values)
+    )
+
+
+def _told(field: Field) -> str:
+    """Say of what type a field is, and what its values are values of."""
+    more = field.currency or ", ".join(field.values)
+    return f"{field.type} ({more})" if more else field.type
 
 
 def _dig(data: Any, path: Path) -> Any:

@@ -36,9 +36,9 @@ def clean(text: str, lines: bool = False) -> str:
     # Whatever is taken out or made a blank below is not printable.
     if text.isprintable() and unicodedata.is_normalized("NFC", text):
         return text.strip()
-    text = _UNSEEN.sub("", unicodedata.normalize("NFC", text))
-    text = _STRAY_JOINER.sub("", text)
-    return (text if lines else _LINES.sub(" ", text)).strip()
+    text = _STRAY_JOINER.sub("", _UNSEEN.sub("", unicodedata.normalize("NFC", text)))
+    # Once more: what stood on both sides of a thing taken out may belong together.
+    return unicodedata.normalize("NFC", text if lines else _LINES.sub(" ", text)).strip()
 
 
 def half_width(text: str) -> str:

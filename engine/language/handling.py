@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.language.diagnostic import Source
+from engine.language.label import Text
 from engine.language.notices import Notices
 from engine.language.rules import Condition, Span, Struct
 from engine.language.sending import MARKETING, Linking
@@ -44,7 +45,7 @@ class Team(Struct, frozen=True, kw_only=True):
     """A sales team; its supervisor hears of escalations."""
 
     id: str
-    label: str | None
+    label: Text | None
     supervisor: str | None
     members: tuple[Member, ...]
     source: Source
@@ -116,7 +117,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     """A public pool (公海) of leads without an owner. ``teams`` may claim, none: all of them."""
 
     id: str
-    label: str | None
+    label: Text | None
     source: Source
     teams: tuple[str, ...] = ()
     claim: Claim = Claim()
@@ -237,7 +238,7 @@ class Journey(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    label: str | None
+    label: Text | None
     when: Condition | None
     events: tuple[str, ...]
     where: Condition | None
@@ -293,7 +294,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    label: str | None
+    label: Text | None
     action: str
     topic: str | None
     subject: str | None

@@ -19,7 +19,7 @@ from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic, Diagnostics, Source
 from engine.language.intake import Intake
 from engine.language.lists import lines, read_text
-from engine.language.nearest import did_you_mean
+from engine.language.nearest import did_you_mean, nearest
 from engine.language.reader import Document, read_document
 from engine.language.reader import Path as YamlPath
 from engine.language.schema import check_structure
@@ -312,7 +312,10 @@ class _Loader:
             self.found.error("list-outside", text, part.source, hint=hint)
             return None
         if not path.is_file():
-            text = f'there is no file "{file}" in the configuration'
+            beside = self.folder.glob("*/*")
+            near = nearest(file, (p.relative_to(self.folder).as_posix() for p in beside))
+            meant = f'; did you mean "{near}"?' if near else ""
+            text = f'there is no file "{file}" in the configuration{meant}'
             self.found.error("missing-list", text, part.source, hint="add it, or correct the name")
             return None
         text_of = read_text(path, str(path), self.found)

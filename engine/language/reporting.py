@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from engine.language.diagnostic import Source
+from engine.language.label import Text
 
 # Events that can bring money, and those that do unless a configuration says otherwise.
 SALES: Final = ("opportunity_won", "order_placed", "contract_signed", "payment_received")
@@ -42,7 +43,7 @@ class Cost(msgspec.Struct, frozen=True):
     per_lead: int | float | None
     first: date | None
     last: date | None
-    label: str | None
+    label: Text | None
     place: Source
     kind: tuple[str, ...] = ()
     rate: int | float = 1
@@ -54,7 +55,7 @@ class Goal(msgspec.Struct, frozen=True):
     """
 
     id: str
-    label: str | None
+    label: Text | None
     measure: str
     first: date
     last: date

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.language.diagnostic import Source
+from engine.language.label import Text
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +130,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
     """A part of a score; its total is kept between ``min`` and ``max``."""
 
     id: str
-    label: str | None
+    label: Text | None
     weight: float
     max: float | None
     min: float | None
@@ -142,7 +143,7 @@ class ScoreRule(Struct, frozen=True, kw_only=True):
     id: str
     model: str
     dimension: str
-    label: str | None
+    label: Text | None
     events: tuple[str, ...]
     where: Condition | None
     when: Condition | None
@@ -181,7 +182,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     """A stage of the funnel: from where it is entered, by what, and what it requires."""
 
     id: str
-    label: str | None
+    label: Text | None
     enter_from: tuple[str, ...] | None  # None: from any stage that is not final
     when: Condition | None
     events: tuple[str, ...]
@@ -195,3 +196,8 @@ class Lifecycle(Struct, frozen=True, kw_only=True):
     """The stages in order; a lead starts in the first."""
 
     stages: tuple[Stage, ...]
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The stages at which a lead is done: won, lost."""
+        return tuple(stage.id for stage in self.stages if stage.final)

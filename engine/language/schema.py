@@ -79,7 +79,9 @@ def _findings(error: ValidationError) -> Iterator[tuple[Path, Say]]:
     schema: Any = error.schema
     value: Any = error.instance
     required: Any = error.validator_value
-    if error.validator == "additionalProperties":
+    if "propertyNames" in error.absolute_schema_path:
+        yield (*path, value), _misnamed((*path, value), error)
+    elif error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
         for key in value:
             if key not in known:
@@ -113,6 +115,15 @@ def _missing(path: Path, parent: Path, key: str) -> Say:
             rule=owner(document, path),
             hint=f"add {key}:",
         )
+
+    return say
+
+
+def _misnamed(path: Path, error: ValidationError) -> Say:
+    code, text, hint = explain(error)
+
+    def say(document: Document, found: Diagnostics) -> None:
+        found.error(code, text, document.key(path), rule=owner(document, path), hint=hint)
 
     return say
 
@@ -152,6 +163,8 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
     if error.validator in ("minItems", "maxItems") and given:
         number, limit = len(given), _LIMITS[error.validator]
         return "value", f"{number} given, {limit} {wanted} needed", f"write it thus: {described}"
+    if error.validator == "minLength":
+        return "empty", "this must not be empty", f"write it thus: {described}"
     if error.validator in ("minItems", "minProperties"):
         return "empty", "this must not be empty", "add at least one entry"
     if error.validator in _BOUNDS:

@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.language.diagnostic import Source
 from engine.language.instants import DAY
+from engine.language.label import Text
 from engine.language.rules import Struct
 
 MARKETING: Final = "marketing"
@@ -28,8 +29,7 @@ class Topic(Struct, frozen=True, kw_only=True):
     """What messages are about. ``asked``: only for who has given consent to it."""
 
     id: str
-    label: str | None
-    label_en: str | None
+    label: Text | None
     asked: bool
     source: Source
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from engine.language.instants import HOUR, SECOND
+from engine.language.label import Text
 
 # What a holder of a token may do, least first; what each means is in engine/server/roles.py.
 ROLES: Final = ("ingest", "read", "sales", "ops", "admin")
@@ -73,7 +74,7 @@ class Oidc(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: str
     grants: tuple[Grant, ...]
-    label: str | None = None
+    label: Text | None = None
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     name_claim: str = "email"
     allow_private: bool = False
@@ -90,7 +91,7 @@ class WecomScan(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str
     secret: str
     grants: tuple[Grant, ...]
-    label: str | None = None
+    label: Text | None = None
     login: str = "https://login.work.weixin.qq.com"
     endpoint: str = "https://qyapi.weixin.qq.com"
     allow_private: bool = False

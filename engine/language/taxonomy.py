@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from engine.language.label import Text, texts_of
+
 UNCLASSIFIED: Final = "unclassified"
 ORIGINS: Final = ("internal", "external", "conversion")
 PATH: Final = ("source.channel", "source.kind", "source.detail")
@@ -40,8 +42,7 @@ class Node(msgspec.Struct, frozen=True):
     """
 
     path: tuple[str, ...]
-    label: str | None = None
-    en: str | None = None
+    label: Text | None = None
     origin: str | None = None
     free: bool | None = None
     names: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ class Taxonomy:
         self._mediums: dict[str, list[tuple[str, ...]]] = {}
         self._events: dict[str, list[tuple[str, ...]]] = {}
         for path, node in self.nodes.items():
-            called = (path[-1], node.label, node.en, *node.names)
+            called = (path[-1], *texts_of(node.label), *node.names)
             for text in dict.fromkeys(_plain(each) for each in called if each):
                 self._names.setdefault(text, []).append(path)
             for text in node.mediums:
@@ -83,11 +84,10 @@ class Taxonomy:
         """Whether no media is paid for there."""
         return next((node.free for node in self._above(path) if node.free is not None), False)
 
-    def label(self, path: Sequence[str]) -> tuple[str, str]:
-        """Return what the last part of a path is called, in Chinese and in English."""
+    def label(self, path: Sequence[str]) -> Text:
+        """Return what people call the last part of a path."""
         node = self.nodes.get(tuple(path))
-        id = path[-1]
-        return (id, id) if node is None else (node.label or id, node.en or node.label or id)
+        return (node.label if node is not None else None) or path[-1]
 
     def place(
         self, said: Mapping[str, object], channel: str = "", event: str = ""

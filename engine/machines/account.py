@@ -10,6 +10,7 @@ import msgspec
 from engine.language.definitions import Condition
 from engine.language.diagnostic import Source
 from engine.language.instants import format_instant
+from engine.language.label import Text
 from engine.machines.state import Event, Happening, Lead, LedgerLine
 from engine.machines.work import Work
 from engine.network.condition import Compiled, canonical
@@ -70,7 +71,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     id: str
     name: str
-    label: str | None
+    label: Text | None
     source: Source
     at: int
     active: bool

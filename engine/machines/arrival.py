@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engine.machines import bots
+from engine.machines import bots, clocks
 from engine.machines.profile import CONSENT, ENRICHED
-from engine.machines.routine import Brief, Draft, counted, graded, score
-from engine.machines.state import Decision, Event, Happening, Lead, Number
+from engine.machines.routine import Draft, counted, drafted, graded, is_heard, score
+from engine.machines.state import Event, Happening, Lead, Number
 from engine.machines.touches import MARK
 from engine.network.direct import Direct
 from engine.network.rules import Reaction, Rule
@@ -29,7 +29,7 @@ def arrival(
     now: int,
     reaction: Reaction,
     found: Sequence[Rule],
-) -> Brief | None:
+) -> Draft | None:
     """Return the decision on an event that brings a lead or its fields, None on any other."""
     direct = ruleset.direct
     if direct is None or not _is_simple(ruleset, lead, event, reaction, found):
@@ -46,15 +46,17 @@ def arrival(
         return None
     fields = draft.before.keys() - ruleset.scores
     if reaction.counts:
-        draft.windows = draft.lead.windows = counted(lead.windows, event, now, reaction)
+        draft.windows = draft.lead.windows = counted(lead.windows, event, now, reaction.counts)
         _hear(draft, reaction)
     if fresh:
         _judge(draft, ruleset.held_rules.everything.find(draft.facts))
-    if found:
-        score(draft, found)
+    if found and not score(draft, found):
+        return None
     if fields and not fresh:
         _judge(draft, ruleset.state_rules.woken(fields, draft))
-    return graded(draft, direct) if draft.before else Brief(draft.decision, {})
+    if draft.before:
+        graded(draft, direct)
+    return draft
 
 
 def _is_simple(
@@ -63,11 +65,13 @@ def _is_simple(
     """Whether there is nothing about an event or its lead that needs the longer way."""
     if event.screened or event.history or event.bot or event.type in _APART:
         return False
-    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version:
+    if lead.clocks and event.type in clocks.HEARD:
+        return False
+    if lead.unjudged or lead.ruleset != ruleset.version:
         return False
     if reaction.silences and event.at < lead.created_at:
         return False
-    return all(rule.plain for rule in found)
+    return not is_heard(lead, reaction)
 
 
 def _draft(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Draft:
@@ -75,8 +79,8 @@ def _draft(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Draft:
     copied.updated_at = max(copied.updated_at, now)
     copied.holds, copied.truths = lead.holds.copy(), lead.truths.copy()
     copied.timers = lead.timers.copy()
-    draft = Draft(ruleset, lead, Decision(copied), event, now)
-    draft.writable_facts()
+    draft = drafted(ruleset, lead, copied, event, now)
+    draft.copy_facts()
     return draft
 
 
@@ -101,7 +105,8 @@ def _meet_silences(draft: Draft, direct: Direct) -> bool:
         draft.now = due
         del timers[name]
         _judge_silence(draft, direct.silences[name])
-        if graded(draft, direct).before:
+        graded(draft, direct)
+        if draft.before:
             return False
         draft.before = {}
     draft.now = now

@@ -28,20 +28,24 @@ MOST_URL: Final = 200
 def remembered(mail: Mail, event: Event) -> Mail:
     """Return a lead's mail with the instant of one more delivery, or the link that was clicked."""
     entry: list[Any] = [event.at, *about(event)]
-    name = "sent" if event.type in SENT else "clicks"
-    if name == "clicks":
+    name = "sent"
+    if event.type not in SENT:
+        name = "clicks"
         entry.append(_link(event))
-    return {**mail, name: [*mail.get(name, ()), entry][-MOST:]}
+    known = mail.get(name)
+    return {**mail, name: [*known[1 - MOST :], entry] if known else [entry]}
 
 
 def about(event: Event) -> tuple[str, str]:
     """Return the delivery and the message that an event is about; "" when it does not say."""
     get = event.properties.get
-    return str(get("delivery") or ""), str(get("message") or "")
+    delivery, message = get("delivery"), get("message")
+    return str(delivery) if delivery else "", str(message) if message else ""
 
 
 def _link(event: Event) -> str:
-    return str(event.properties.get("url") or "")[:MOST_URL]
+    url = event.properties.get("url")
+    return str(url)[:MOST_URL] if url else ""
 
 
 def _same(one: Iterable[str], other: Iterable[str]) -> bool:

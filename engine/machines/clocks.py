@@ -23,6 +23,7 @@ MET_BY: Final = {
     "first_contact": CONTACT,
     "next_contact": CONTACT,
 }
+HEARD: Final = frozenset().union(*MET_BY.values())
 _NOTES: Final = {
     "remind": "线索待跟进 / a lead waits for you",
     "escalate": "线索超时未跟进 / a lead was not followed up",

@@ -22,7 +22,7 @@ from engine.machines import (
 )
 from engine.machines.arrival import arrival
 from engine.machines.people import deals, following, owning, pausing, recycling, todos
-from engine.machines.routine import Brief, routine
+from engine.machines.routine import Draft, drafted, is_routine, moved, scored
 from engine.machines.state import STALE, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction, Rule
@@ -44,31 +44,57 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     History is counted and nothing more; the next live event judges what it changed.
     """
     reaction = ruleset.reactions.get(event.type, NONE)
-    found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
+    rules = reaction.rules
+    found = rules.find(event.properties) if rules is not None else ()
+    decision: Decision | None = None
+    none: Any = ()  # shared by all decisions that nothing comes of, and so nothing to write in
     if reaction.counts is not None and event.type not in _ACTED_ON:
-        brief = routine(ruleset, lead, event, now, reaction, found)
-        if brief is None:
-            brief = arrival(ruleset, lead, event, now, reaction, found)
-        if brief is not None:
-            if brief.before:
-                _go_on(Work(ruleset, lead, event, now, brief.decision), brief, reaction)
-            if event.type == bots.CLICKED:
-                withdrawing.note(ruleset, lead, brief.decision, event, reaction, found)
-            return brief.decision
-    return decide_at_length(ruleset, lead, event, now, reaction, found)
+        if not is_routine(ruleset, lead, event, now, reaction):
+            draft = arrival(ruleset, lead, event, now, reaction, found)
+            decision = _settled(draft, reaction) if draft is not None else None
+        else:
+            copied = moved(lead, event, now, reaction.counts)
+            if found:
+                draft = drafted(ruleset, lead, copied, event, now)
+                decision = _settled(draft, reaction) if scored(draft, found) else None
+            else:
+                decision = Decision(copied, none, none, none, none, none, none)
+            if event.type in bots.REMEMBERED and decision is not None:
+                _remember(ruleset, lead, decision, event, reaction, found)
+    if decision is None:
+        return decide_at_length(ruleset, lead, event, now, reaction, found)
+    return decision
 
 
-def _go_on(work: Work, brief: Brief, reaction: Reaction) -> None:
-    """Settle what a brief decision may turn."""
-    work.before.update(brief.before)
-    if brief.grades is None:
-        work.changed.update(brief.before)
+def _settled(draft: Draft, reaction: Reaction) -> Decision:
+    """Return the decision of a draft, after what that may turn has been settled."""
+    if not draft.before:
+        return draft.decision
+    work = Work(draft.ruleset, draft.original, draft.event, draft.now, draft.decision)
+    work.before.update(draft.before)
+    if draft.grades is None:
+        work.changed.update(draft.before)
         _settle(work, work.event, reaction)
-        return
-    carry = set(brief.grades)
-    _move(work, None, set(brief.before), carry)
+        return work.decision
+    carry = set(draft.grades)
+    _move(work, None, set(draft.before), carry)
     work.changed = carry & work.ruleset.watched
     _settle_next(work)
+    return work.decision
+
+
+def _remember(
+    ruleset: Ruleset,
+    before: Lead,
+    decision: Decision,
+    event: Event,
+    reaction: Reaction,
+    found: Sequence[Rule],
+) -> None:
+    """Remember a delivery or a click, to tell scanners."""
+    decision.lead.mail = bots.remembered(before.mail, event)
+    if event.type == bots.CLICKED:
+        withdrawing.note(ruleset, before, decision, event, reaction, found)
 
 
 def decide_at_length(

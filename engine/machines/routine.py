@@ -9,60 +9,46 @@ both ways equal.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from engine.machines import bots
+from engine.language.definitions import Dimension
+from engine.machines import clocks
 from engine.machines.scoring import ledger_line, repeated
 from engine.machines.state import Decision, Event, Happening, Lead, Number
 from engine.network.direct import Direct, Graded
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset, tidy
-
-_NOTHING: Final[dict[str, Any]] = {}
-# Shared by all decisions without ledger, happenings and so on, and so nothing to write in.
-_NO_EFFECTS: Final[Any] = ((),) * (len(Decision.__struct_fields__) - 1)
+from engine.network.windows import Take
 
 
-class Brief(msgspec.Struct, frozen=True, gc=False):
-    """A decision, and what it changed that somebody has to look at, as it was ``before``.
+class Draft(msgspec.Struct, gc=False):
+    """A lead's new state, written directly; conditions read it as they read a working copy.
 
-    ``grades`` are the facts that grading changed; None when grading is still to be done.
+    ``before`` is what changed, as it was: first all of it, and in the end, of what somebody has
+    to look at, all or nothing. ``grades`` are the facts that grading changed; None when grading
+    is still to be done.
     """
 
+    ruleset: Ruleset
+    original: Lead
     decision: Decision
+    lead: Lead
+    facts: dict[str, Any]
+    windows: dict[str, Any]
+    event: Event
+    properties: dict[str, Any]
+    created_at: int
+    now: int
     before: dict[str, Any]
-    grades: tuple[str, ...] | None = ()
+    grades: Sequence[str] | None = ()
 
-
-class Draft:
-    """A lead's new state, written directly; conditions read it as they read a working copy."""
-
-    __slots__ = (
-        *("before", "created_at", "decision", "event", "facts", "lead", "now"),
-        *("original", "properties", "ruleset", "windows"),
-    )
-
-    def __init__(self, ruleset: Ruleset, lead: Lead, decision: Decision, event: Event, now: int):
-        self.ruleset = ruleset
-        self.original = lead
-        self.decision = decision
-        self.lead = decision.lead
-        self.facts = lead.facts
-        self.windows = decision.lead.windows
-        self.event = event
-        self.properties = event.properties
-        self.created_at = lead.created_at
-        self.now = now
-        self.before: dict[str, Any] = {}
-
-    def writable_facts(self) -> dict[str, Any]:
-        """Return the facts to write in; they are copied the first time."""
-        if self.facts is self.original.facts:
-            self.facts = self.lead.facts = self.facts.copy()
-        return self.facts
+    def copy_facts(self) -> dict[str, Any]:
+        """Return a copy of the facts to write in, which is the lead's from now on."""
+        facts = self.facts = self.lead.facts = self.facts.copy()
+        return facts
 
     def held(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The rules that hold at present, as the wake index asks for them."""
@@ -70,55 +56,75 @@ class Draft:
 
     def line(self, rule: Rule, points: Number, reason: str = "") -> None:
         """Write a ledger line and the two scores it changes."""
-        ruleset, facts, before = self.ruleset, self.writable_facts(), self.before
-        line = ledger_line(ruleset, rule, points, self.now, self.event.id, reason)
-        self.decision.ledger.append(line)
-        for name in (rule.fact, rule.total):
-            old = facts.get(name, 0)
-            new = old + points
-            facts[name] = new if new.__class__ is int else tidy(new)
-            if name not in before:
-                before[name] = old
+        facts, before, fact, total = self.facts, self.before, rule.fact, rule.total
+        if facts is self.original.facts:
+            facts = self.copy_facts()
+        self.decision.ledger.append(
+            ledger_line(self.ruleset, rule, points, self.now, self.event.id, reason)
+        )
+        old, old_total = facts.get(fact, 0), facts.get(total, 0)
+        new, new_total = old + points, old_total + points
+        facts[fact] = new if new.__class__ is int else tidy(new)
+        facts[total] = new_total if new_total.__class__ is int else tidy(new_total)
+        if fact not in before:
+            before[fact] = old
+        if total not in before:
+            before[total] = old_total
 
 
-def routine(
-    ruleset: Ruleset,
-    lead: Lead,
-    event: Event,
-    now: int,
-    reaction: Reaction,
-    found: Sequence[Rule],
-) -> Brief | None:
-    """Return the decision on an event that only moves windows and scores, None on any other.
+def drafted(ruleset: Ruleset, lead: Lead, copied: Lead, event: Event, now: int) -> Draft:
+    """Return a draft that writes in ``copied``, a copy of ``lead``."""
+    return Draft(
+        ruleset, lead, Decision(copied), copied, copied.facts, copied.windows, event,
+        event.properties, lead.created_at, now, {},
+    )  # fmt: skip
 
-    Most events come this way and most of them score nothing, so it calls as little as it can.
+
+def is_routine(ruleset: Ruleset, lead: Lead, event: Event, now: int, reaction: Reaction) -> bool:
+    """Whether an event moves windows and scores and nothing else of a lead, points aside.
+
+    Most events are like that, so this looks at as little as it can.
     """
     if event.lead or event.screened or event.history or event.bot:
-        return None
-    if lead.clocks or lead.unjudged or lead.ruleset != ruleset.version or not lead.facts:
-        return None
+        return False
+    if lead.unjudged or lead.ruleset != ruleset.version or not lead.facts:
+        return False
+    if lead.clocks and event.type in clocks.HEARD:
+        return False
     for due in lead.timers.values():
         if due <= now:
-            return None
+            return False
     for key in reaction.silences:  # as `scoring.hear` asks
         if key in lead.truths or key in lead.holds or event.at < lead.created_at:
-            return None
+            return False
+    return not reaction.hearers or not is_heard(lead, reaction)
+
+
+def is_heard(lead: Lead, reaction: Reaction) -> bool:
+    """Whether a lead is in a journey, or at a step of it, that hears such an event."""
+    hearers = reaction.hearers
+    for id, enrolment in lead.journeys.items():
+        if enrolment.left_at is None and (id in hearers or (id, enrolment.step) in hearers):
+            return True
+    return False
+
+
+def moved(lead: Lead, event: Event, now: int, counts: Iterable[tuple[str, Take | None]]) -> Lead:
+    """Return a copy of a lead whose windows have taken in a routine event."""
     copied = lead.__copy__()
     if now > lead.updated_at:
         copied.updated_at = now
-    if reaction.counts:
-        copied.windows = counted(lead.windows, event, now, reaction)
-    if event.type in bots.REMEMBERED:
-        copied.mail = bots.remembered(lead.mail, event)
-    if found:
-        return _scored(Draft(ruleset, lead, Decision(copied), event, now), found)
-    return Brief(Decision(copied, *_NO_EFFECTS), _NOTHING)
+    if counts:
+        copied.windows = counted(lead.windows, event, now, counts)
+    return copied
 
 
-def counted(windows: dict[str, Any], event: Event, now: int, reaction: Reaction) -> dict[str, Any]:
+def counted(
+    windows: dict[str, Any], event: Event, now: int, counts: Iterable[tuple[str, Take | None]]
+) -> dict[str, Any]:
     """Return the windows with one more event."""
     windows, at = windows.copy(), event.at
-    for key, take in reaction.counts or ():
+    for key, take in counts:
         state = windows.get(key)
         if take is not None:
             windows[key] = take(state, at, event.properties, now)
@@ -127,49 +133,69 @@ def counted(windows: dict[str, Any], event: Event, now: int, reaction: Reaction)
     return windows
 
 
-def _scored(draft: Draft, found: Sequence[Rule]) -> Brief | None:
-    for rule in found:
-        if not rule.plain:
-            return None
-    score(draft, found)
+def scored(draft: Draft, found: Sequence[Rule]) -> bool:
+    """Score a routine event and grade the lead; False where there is more to be done."""
+    if not score(draft, found):
+        return False
     before, ruleset = draft.before, draft.ruleset
-    if not before or ruleset.turns.quiet(before.keys(), before, draft.facts):
-        return Brief(draft.decision, _NOTHING)
-    return graded(draft, ruleset.direct)
+    if before:
+        if ruleset.turns.quiet(before, before, draft.facts):
+            draft.before = {}
+        else:
+            graded(draft, ruleset.direct)
+    return True
 
 
-def score(draft: Draft, found: Sequence[Rule]) -> None:
-    """Give the points of the rules that the event matches."""
+def score(draft: Draft, found: Sequence[Rule]) -> bool:
+    """Give the points of the rules that the event matches; False where one does more than that."""
     lead, at = draft.lead, draft.event.at
     for rule in found:
-        if rule.where is not None and not rule.where(draft):
+        where, when, most = rule.where, rule.when, rule.at_most
+        if where is not None and not where(draft):
             continue
-        if rule.when is not None and not rule.when.holds(draft):
+        if when is not None and not when.holds(draft):
             continue
-        if rule.at_most is not None:
-            kept = repeated(lead.counts.get(rule.key), rule.at_most, rule.per, at)
+        if most is not None:
+            counts, key = lead.counts, rule.key
+            kept = repeated(counts.get(key), most, rule.per, at)
             if kept is None:
                 continue
-            if lead.counts is draft.original.counts:
-                lead.counts = lead.counts.copy()
-            lead.counts[rule.key] = kept
+            if counts is draft.original.counts:
+                counts = lead.counts = counts.copy()
+            counts[key] = kept
+        if not rule.plain:
+            return False
         draft.decision.fired.append(rule.id)
         if rule.points:
             draft.line(rule, rule.points)
+            if rule.limits is not None and _is_capped(draft, rule, rule.limits):
+                return False
+    return True
 
 
-def graded(draft: Draft, direct: Direct | None) -> Brief:
-    """Grade what was scored, where that can be done directly, and tell who has to look at it."""
+def _is_capped(draft: Draft, rule: Rule, limits: Dimension) -> bool:
+    """Whether a floor or cap has a say in the score that a rule has just changed."""
+    if rule.cap in draft.lead.holds:
+        return True
+    score = draft.facts[rule.fact]
+    return (limits.max is not None and score > limits.max) or (
+        limits.min is not None and score < limits.min
+    )
+
+
+def graded(draft: Draft, direct: Direct | None) -> None:
+    """Grade what was scored, where that can be done directly; keep what has to be looked at."""
     before = draft.before
     if direct is None:
-        return Brief(draft.decision, before, None)
+        draft.grades = None
+        return
     grades: list[str] = []
     for model in direct.graded:
         if model.total in before:
             grades += _grade(draft, model)
-    if direct.moving.quiet(before.keys(), before, draft.facts):
-        return Brief(draft.decision, _NOTHING)
-    return Brief(draft.decision, before, tuple(grades))
+    draft.grades = grades
+    if direct.moving.quiet(before, before, draft.facts):
+        draft.before = {}
 
 
 def _grade(draft: Draft, model: Graded) -> Sequence[str]:

@@ -266,8 +266,12 @@ def repeated(scored: list[int] | None, at_most: int, per: int | None, at: int) -
         kept = [*scored, at]
     else:
         since = at - per
-        near = bisect_left(scored, at + per) - bisect_right(scored, since)
-        if near >= at_most:
+        if scored[-1] <= at:  # in order, as nearly all come
+            full = len(scored) >= at_most and scored[-at_most] > since
+        else:
+            near = bisect_left(scored, at + per) - bisect_right(scored, since)
+            full = near >= at_most
+        if full:
             return None
         kept = [*scored[bisect_right(scored, since - per) :], at]
     if scored[-1] > at:

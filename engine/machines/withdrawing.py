@@ -14,7 +14,7 @@ import msgspec
 
 from engine.machines.bots import GIVEN, WITHDRAWS, about
 from engine.machines.scoring import judge, take_back
-from engine.machines.state import Decision, Event, Lead, Number
+from engine.machines.state import Decision, Event, Lead, LedgerLine, Number
 from engine.machines.work import Work
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
@@ -48,8 +48,8 @@ def note(
 ) -> None:
     """Remember what a click gave, and forget those that are too old to be of one burst."""
     lead, at = decision.lead, event.at
-    known, span = lead.mail.get(GIVEN, ()), ruleset.definitions.intake.bots.span
-    kept = [each for each in known if abs(each[0] - at) < span]
+    known, span = lead.mail.get(GIVEN), ruleset.definitions.intake.bots.span
+    kept = [each for each in known if -span < each[0] - at < span] if known else []
     if not (event.bot or event.history or event.screened):
         points = _points(decision, event, found) if decision.fired else {}
         windows = _windows(before, lead, event, reaction)
@@ -74,34 +74,37 @@ def _ended(before: Lead, after: Lead, reaction: Reaction) -> dict[str, int]:
 
 def _points(decision: Decision, event: Event, found: Sequence[Rule]) -> dict[str, Number]:
     """Return what the rules gave that hear the event; 0 where one fired and gave nothing."""
-    fired, given = decision.fired, dict[str, Number]()
+    fired, id = decision.fired, event.id
+    given: dict[str, Number] = {}
     for rule in found:
         if rule.id in fired:
-            given[rule.key] = sum(
-                line.points
-                for line in decision.ledger
-                if (line.model, line.dimension, line.rule) == (rule.model, rule.dimension, rule.id)
-                and line.event == event.id
-                and not line.reason
-            )
+            points: Number = 0
+            for line in decision.ledger:
+                if line.event == id and not line.reason and _is_of(rule, line):
+                    points += line.points
+            given[rule.key] = points
     return given
 
 
+def _is_of(rule: Rule, line: LedgerLine) -> bool:
+    """Whether a rule wrote a ledger line."""
+    return line.rule == rule.id and line.dimension == rule.dimension and line.model == rule.model
+
+
 def _windows(before: Lead, after: Lead, event: Event, reaction: Reaction) -> list[list[Any]]:
-    found = []
+    found, earlier, later = [], before.windows, after.windows
     for feed in reaction.feeds:
         window = feed.window
-        old, new = before.windows.get(window.key), after.windows.get(window.key)
+        key = window.key
+        old, new = earlier.get(key), later.get(key)
         if old != new:
             amount = event.properties.get(window.of) if window.of else 1
-            found.append([window.key, amount, _lost(window, old, new)])
+            found.append([key, amount, old if window.within is None else _lost(window, old, new)])
     return found
 
 
 def _lost(window: Window, old: Any, new: Any) -> Any:
     """Return what a window cannot tell any more once it took an event in."""
-    if window.within is None:
-        return old
     if window.kind in ("count", "sum"):
         return None
     return [entry for entry in old or () if entry not in new]

@@ -9,6 +9,7 @@ import msgspec
 
 from engine.errors import LeadrulesError, NotFound
 from engine.language.diagnostic import Source
+from engine.language.label import Text
 from engine.language.nearest import did_you_mean
 from engine.network.rules import JourneyRule, RecycleRule, RouteRule, Rule, SlaRule, StageRule
 from engine.network.ruleset import Ruleset
@@ -36,7 +37,7 @@ class Named(msgspec.Struct, frozen=True):
         return self.rule.definition.id
 
     @property
-    def label(self) -> str | None:
+    def label(self) -> Text | None:
         """What people call it, if it has a label."""
         return getattr(self.rule.definition, "label", None)
 

@@ -22,6 +22,7 @@ from engine.network.wake import Lookup
 from engine.network.windows import Take, Window
 
 Check = Callable[[Any], bool]
+Hearer = str | tuple[str, str]  # a journey, whatever its step, or a journey and one of its steps
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +52,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     timer: str  # the name of its deadline among a lead's timers
     place: str  # where it is written, for the ledger
     limits: Dimension | None  # its dimension, where that has a floor or a cap
+    cap: str  # the name under which a lead remembers what that takes off, or adds
     silence: int | None  # the span of a rule that is nothing but an absence
-    plain: bool  # an occurrence gives its points and no more: no expiry, no cap, no edge
+    plain: bool  # an occurrence gives its points and no more: no expiry, no edge
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -71,9 +73,10 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[Feed, ...] = ()
     rules: Lookup[Rule] | None = None
     moves: bool = False  # stages or journeys hear it
-    # Where nothing looks at what such an event feeds: the windows, by key (without a function:
-    # those that keep the latest instant), and the keys of the rules that hold for want of it.
-    # None where something may look.
+    hearers: frozenset[Hearer] = frozenset()  # what hears it while a lead is there
+    # Where nothing looks at what such an event feeds, and nobody but the hearers hears it: the
+    # windows, by key (without a function: those that keep the latest instant), and the keys of
+    # the rules that hold for want of it. None where something may look.
     counts: tuple[tuple[str, Take | None], ...] | None = ()
     silences: tuple[str, ...] = ()
 
@@ -136,4 +139,16 @@ class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
     goal_where: Check | None
     end_reads: frozenset[str]  # facts and windows that exit and goal read
     dates: frozenset[str]  # facts that steps wait for the day of
+    hears: Mapping[str, frozenset[Hearer]]  # by event type: the journey whole, or its steps
     steps: Mapping[str, StepRule]
+
+
+def heard_in(journey: Journey) -> dict[str, frozenset[Hearer]]:
+    """Return who in a journey hears events of a type: all of it what ends it, a step its own."""
+    found: dict[str, set[Hearer]] = {}
+    for kind in (*journey.exit_events, *journey.goal_events):
+        found.setdefault(kind, set()).add(journey.id)
+    for step in journey.steps:
+        for kind in step.events:
+            found.setdefault(kind, set()).add((journey.id, step.id))
+    return {kind: frozenset(hearers) for kind, hearers in found.items()}

@@ -23,6 +23,7 @@ from engine.network.rules import (
     SlaRule,
     StageRule,
     StepRule,
+    heard_in,
 )
 from engine.network.screening import Screen
 from engine.network.turns import Turns
@@ -76,7 +77,8 @@ class Ruleset:
         self.conditions = compiler.shared  # by their canonical text, for explanations
         self.windows_of = _by_event(compiler.windows.values())
         # What the strata after scoring react to: most events need not go there.
-        self.moving_types = self._moving_types()
+        entering = self.event_stages.types | self.event_journeys.types
+        self.moving_types = entering.union(*(journey.hears for journey in self.running))
         self.listened = self.event_rules.types | self.moving_types
         self.moving_facts = self._moving_facts()
         self.watched = self.state_rules.names | self.moving_facts
@@ -195,25 +197,18 @@ class Ruleset:
             names |= journey.end_reads | journey.dates
         return frozenset(names)
 
-    def _moving_types(self) -> frozenset[str]:
-        types = {*self.event_stages.types, *self.event_journeys.types}
-        for journey in self.running:
-            types.update(journey.definition.exit_events, journey.definition.goal_events)
-            for step in journey.steps.values():
-                types.update(step.definition.events)
-        return frozenset(types)
-
     def _reactions(self) -> dict[str, Reaction]:
         return {kind: self._reaction(kind) for kind in {*self.windows_of, *self.listened}}
 
     def _reaction(self, kind: str) -> Reaction:
         feeds = tuple(map(self._feed, self.windows_of.get(kind, ())))
-        moves = kind in self.moving_types
-        plain = not moves and not any(f.watched or f.window.where for f in feeds)
+        enters = kind in self.event_stages.types or kind in self.event_journeys.types
+        plain = not enters and not any(f.watched or f.window.where for f in feeds)
         return Reaction(
             feeds=feeds,
             rules=self.event_rules.by_type.get(kind),
-            moves=moves,
+            moves=kind in self.moving_types,
+            hearers=frozenset().union(*(j.hears.get(kind, ()) for j in self.running)),
             counts=tuple(_count(f.window) for f in feeds) if plain else None,
             silences=tuple(rule.key for f in feeds for rule in f.silences),
         )
@@ -283,8 +278,9 @@ def _rule(
         timer=f"rule:{key}",
         place=place,
         limits=dimension if limited else None,
+        cap=f"cap:{model.id}.{rule.dimension}",
         silence=rule.when.span if silent and isinstance(rule.when, Absence) else None,
-        plain=not (life or limited or edge or rule.points_fact),
+        plain=not (life or edge or rule.points_fact),
     )
 
 
@@ -336,6 +332,7 @@ def _journey(order: int, journey: Journey, compiler: ConditionCompiler) -> Journ
         goal_where=_check(compiler.optional(journey.goal_where)),
         end_reads=frozenset(_wakers(exit_when) | _wakers(goal_when)),
         dates=frozenset(s.date.fact for s in journey.steps if s.date is not None),
+        hears=heard_in(journey),
         steps={s.id: _step(journey, s, compiler) for s in journey.steps},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf, nextafter
 from typing import Any, Final
 
@@ -42,24 +42,23 @@ class Turns:
         self.loud = frozenset(marked)
         self.present = frozenset(present)
         self.bounds = {name: sorted(found) for name, found in numbers.items()}
+        # What has to be looked at, and between which numbers it has not; None: each time.
+        self._looks: dict[str, list[float] | None] = {**self.bounds, **dict.fromkeys(marked)}
 
-    def quiet(self, changed: Set[str], before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    def quiet(
+        self, changed: Iterable[str], before: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> bool:
         """Return whether nobody needs to look at what changed."""
-        if not self.loud.isdisjoint(changed):
-            return False
+        looks = self._looks
         for name in changed:
-            bounds = self.bounds.get(name)
-            if bounds is not None:
-                old, new = before.get(name), facts.get(name)
-                if (old is None or new is None) and name in self.present:
+            if name in looks:
+                bounds, old, new = looks[name], before.get(name), facts.get(name)
+                if bounds is None or ((old is None or new is None) and name in self.present):
                     return False
-                if _place(bounds, old) != _place(bounds, new):
+                place = bisect_right(bounds, old) if old is not None else 0
+                if place != (bisect_right(bounds, new) if new is not None else 0):
                     return False
         return True
-
-
-def _place(bounds: list[float], value: Any) -> int:
-    return bisect_right(bounds, value) if value is not None else 0
 
 
 def _leaves(condition: Compiled) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -34,6 +34,7 @@ class Memory(Protocol):
 
 
 Item = TypeVar("Item", bound=Ordered)
+Find = Callable[[Mapping[str, Any]], Sequence[Item]]
 _order = attrgetter("order")
 
 
@@ -68,7 +69,10 @@ class Ranges(Generic[Item]):
 
 
 class Lookup(Generic[Item]):
-    """Finds the rules that may match some values: by hash, by range; the others always."""
+    """Finds the rules that may match some values: by hash, by range; the others always.
+
+    ``find(values)`` returns what may match, in the order of the configuration.
+    """
 
     def __init__(self, items: Iterable[tuple[Item, Pivot | None]]) -> None:
         always: list[Item] = []
@@ -89,16 +93,17 @@ class Lookup(Generic[Item]):
             for name, table in hashed.items()
         )
         self.ranges = tuple((name, Ranges(each)) for name, each in ranges.items())
-        self.single = self.hashed[0] if len(hashed) == 1 and not (always or ranges) else None
+        # Most indexes need less than `_several` does.
+        self.find: Find[Item] = self._several
+        if not (hashed or ranges):
+            self.find = self._any
+        elif len(hashed) == 1 and not (always or ranges):
+            self.find = _single(*self.hashed[0])
 
-    def find(self, values: Mapping[str, Any]) -> Sequence[Item]:
-        """Return what may match, in the order of the configuration."""
-        if self.single is not None:
-            name, table = self.single
-            value = values.get(name)
-            return table.get(value, ()) if value.__class__ is not list else ()
-        if not (self.hashed or self.ranges):
-            return self.always
+    def _any(self, values: Mapping[str, Any]) -> Sequence[Item]:
+        return self.always
+
+    def _several(self, values: Mapping[str, Any]) -> Sequence[Item]:
         found = list(self.always)
         for name, table in self.hashed:
             value = values.get(name)
@@ -111,6 +116,16 @@ class Lookup(Generic[Item]):
         if len(found) > 1:
             found.sort(key=_order)
         return found
+
+
+def _single(name: str, table: Mapping[Any, Sequence[Item]]) -> Find[Item]:
+    """Return what finds the rules that a value of one name may match."""
+
+    def find(values: Mapping[str, Any]) -> Sequence[Item]:
+        value = values.get(name)
+        return table.get(value, ()) if value.__class__ is not list else ()
+
+    return find
 
 
 class Edges(Generic[Item]):
@@ -173,26 +188,33 @@ class FactIndex(Generic[Item]):
                     readers.setdefault(name, []).append((watch.item, on))
             if on is not None and watch.key is not None:
                 self.held[watch.key] = watch.item, frozenset(watch.reads)
-        self.readers = {name: Lookup(each) for name, each in readers.items()}
-        self.edges = {name: Edges(each) for name, each in edges.items()}
         self.everything = Lookup(everything)
-        self.watched = frozenset().union(*(reads for _, reads in self.held.values()))
-        self.names = frozenset((*readers, *edges, *self.watched))
+        watched = frozenset[str]().union(*(reads for _, reads in self.held.values()))
+        self.names = frozenset((*readers, *edges, *watched))
+        # Who reads a name, whose bounds it may cross, and whether it may end what holds.
+        self.by_name = {
+            name: (
+                Lookup(readers[name]) if name in readers else None,
+                Edges(edges[name]) if name in edges else None,
+                name in watched,
+            )
+            for name in self.names
+        }
 
     def woken(self, changed: Set[str], lead: Memory) -> Sequence[Item]:
         """Return the rules to look at, each once, in the order of the configuration."""
-        names = self.names & changed
-        if not names:
-            return ()
         found: list[Item] = []
-        for name in names:
-            readers, edges = self.readers.get(name), self.edges.get(name)
-            if readers is not None:
-                found += readers.find(lead.facts)
-            if edges is not None and name in lead.before:
-                found += edges.crossed(lead.before[name], lead.facts.get(name))
-        if not self.watched.isdisjoint(names):
-            found += [i for i, reads in self._holding(lead) if not reads.isdisjoint(names)]
+        by_name, is_watched = self.by_name, False
+        for name in changed:
+            if name in by_name:
+                readers, edges, watched = by_name[name]
+                if readers is not None:
+                    found += readers.find(lead.facts)
+                if edges is not None and name in lead.before:
+                    found += edges.crossed(lead.before[name], lead.facts.get(name))
+                is_watched = is_watched or watched
+        if is_watched:
+            found += [i for i, reads in self._holding(lead) if not reads.isdisjoint(changed)]
         return _once(found) if len(found) > 1 else found
 
     def possible(self, lead: Memory) -> Sequence[Item]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from engine.language.taxonomy import ORIGINS, UNCLASSIFIED, Taxonomy
+from engine.language.label import LANGUAGES, Text, in_language
+from engine.language.taxonomy import UNCLASSIFIED, Taxonomy
 from engine.reports import outcomes, sources
 from engine.reports.context import Context, figure, number, share_figure, text
 from engine.reports.costs import Key
@@ -33,12 +34,8 @@ _FREE_SHARE: Final = number(
 _NAMED: Final = (
     text("channel", "渠道", "channel"),
     text("kind", "类型", "kind"),
-    text("called", "名称", "name"),
+    text("label", "名称", "name"),
 )
-_ORIGINS: Final = {
-    **dict(zip(ORIGINS, ("内部 internal", "外部 external", "转化 conversion"), strict=True)),
-    UNCLASSIFIED: "未归类 unclassified",
-}
 
 
 def build(context: Context) -> Report:
@@ -52,9 +49,10 @@ def build(context: Context) -> Report:
         shares = {"share": (each.leads, whole)}
         if tree.is_free(path):
             shares["free_share"] = (each.leads, free)
-        by_kind.append(sources.row(context, _named(tree, path), each, None, shares))
+        by_kind.append(sources.row(context, _named(context, path), each, None, shares))
+    origins = context.definitions.catalogue.fields["source.origin"].called
     by_origin = [
-        sources.row(context, {"origin": _ORIGINS[name]}, each, None, {"share": (each.leads, whole)})
+        sources.row(context, {"origin": origins[name]}, each, None, {"share": (each.leads, whole)})
         for name, each in _largest(_by(found, lambda placed: _origin(tree, placed)))
     ]
     columns = sources.columns_of(context)
@@ -77,7 +75,7 @@ def _figures(tree: Taxonomy, kinds: Mapping[Path, Line], free: int) -> list[Figu
     found = [figure(_FREE, free)]
     for path, each in _largest(kinds):
         if each.leads and tree.is_free(path):
-            zh, en = tree.label(path)
+            zh, en = (in_language(tree.label(path), each) for each in LANGUAGES)
             label = f"{zh}占免费线索", f"{en}, share of free leads"
             formula = f"{zh}的线索 / 免费渠道的全部线索", "its leads / those of all free kinds"
             column = number(f"free_share.{path[-1]}", "share", label, formula)
@@ -107,11 +105,14 @@ def _by(found: Measured, by: Callable[[str], _K]) -> dict[_K, Line]:
     return lines
 
 
-def _named(tree: Taxonomy, path: Path) -> dict[str, str | None]:
-    if path[0] == UNCLASSIFIED:
-        return {"channel": UNCLASSIFIED, "kind": None, "called": _ORIGINS[UNCLASSIFIED]}
+def _named(context: Context, path: Path) -> dict[str, Text | None]:
     kind = path[1] if len(path) > 1 else None
-    return {"channel": path[0], "kind": kind, "called": " ".join(dict.fromkeys(tree.label(path)))}
+    catalogue = context.definitions.catalogue
+    if path[0] == UNCLASSIFIED:
+        called = catalogue.fields["source.origin"].called[UNCLASSIFIED]
+    else:
+        called = catalogue.sources.label(path)
+    return {"channel": path[0], "kind": kind, "label": called}
 
 
 def _largest(lines: Mapping[_K, Line]) -> list[tuple[_K, Line]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from engine.language.definitions import Definitions
+from engine.language.label import Text
 from engine.reports.asking import Question
 from engine.reports.shape import SMALL_BELOW, Column, Figure, Row, Value, Words
 from engine.reports.statistics import part, wilson
@@ -44,7 +45,7 @@ class Context:
         return self.question.cohort == "created"
 
     @cached_property
-    def labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, Text]:
         """What people call each stage."""
         return {stage.id: stage.label or stage.id for stage in self.definitions.lifecycle.stages}
 

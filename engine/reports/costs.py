@@ -89,7 +89,7 @@ def is_below(placed: str, kind: str) -> bool:
 def counted(groups: list[tuple[object, ...]]) -> dict[Key, int]:
     """Return how many leads groups of the store have, by (source, campaign, place)."""
     found: dict[Key, int] = {}
-    for source, campaign, _, _, _, leads, _, _, placed in groups:
+    for source, campaign, placed, _, _, _, leads in groups:
         key = str(source), str(campaign), str(placed)
         found[key] = found.get(key, 0) + int(str(leads))
     return found

@@ -51,7 +51,7 @@ _WHOLE: Final = number(
 _COLUMNS: Final = (WON, _COUNTED, CYCLE, _MEDIAN, _SLOW, _WHOLE)
 
 
-class Win(msgspec.Struct, frozen=True):
+class Win(msgspec.Struct, frozen=True, gc=False):
     """One lead that was won; ``cycle`` is None where nobody had called or visited before."""
 
     lead: str
@@ -80,14 +80,13 @@ def won(context: Context) -> list[Win]:
     if stage is None:
         return []
     since, until, owners = context.when
-    span = ALWAYS if context.by_creation else (since, until)
-    found = context.figures.entrants(stage, *span, owners)
-    if context.by_creation:
-        found = [each for each in found if since <= each[2] < until]
-    contacts = context.figures.contacted(lead for lead, *_ in found)
+    by_creation = context.by_creation
+    span = ALWAYS if by_creation else (since, until)
+    found = context.figures.wins(stage, *span, owners)
     return [
-        Win(lead, at, created, source, _between(contacts.get(lead), at))
-        for lead, at, created, source in sorted(found)
+        Win(lead, at, created, source, _between(contact, at))
+        for lead, at, created, source, contact in found
+        if not by_creation or since <= created < until
     ]
 
 

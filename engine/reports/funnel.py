@@ -9,13 +9,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from engine.language.definitions import Lifecycle
+from engine.language.instants import format_instant
+from engine.language.label import in_language
+from engine.reports.shape import Column, Report, Row, Table, Words
 
 Entry = Mapping[str, Any]
+
+
+def _counted(key: str, zh: str, en: str, formula: str, told: str, kind: str = "count") -> Column:
+    return Column(key, Words(zh, en), kind, None, Words(formula, told))
+
+
+_STAGES: Final = (
+    Column("stage", Words("阶段", "stage"), "text"),
+    Column("label", Words("名称", "name"), "text"),
+    _counted("reached", "到达", "reached", "到过该阶段或其后阶段", "reached it or a later one"),
+    _counted("share", "占比", "share", "到达 / 全部线索", "reached / all leads", "share"),
+    _counted(
+        "passed", "转化", "passed", "到达 / 到达上一阶段", "reached / reached before", "share"
+    ),
+    _counted("dropped", "流失", "dropped", "到达上一阶段 − 到达", "reached before - reached"),
+    _counted("now", "现在", "now", "现在处于该阶段", "are there now"),
+)
+_SOURCES: Final = (
+    Column("source", Words("来源", "source"), "text"),
+    _counted("leads", "线索", "leads", "来自该来源的全部线索", "all leads of the source"),
+    _counted("conversion", "转化率", "conversion", "赢单 / 线索", "won / leads", "share"),
+)
 
 
 class StageLine(msgspec.Struct, frozen=True):
@@ -51,7 +76,7 @@ class Funnel(msgspec.Struct, frozen=True):
     sources: tuple[SourceLine, ...]
 
 
-def funnel(entries: Iterable[Entry], lifecycle: Lifecycle) -> Funnel:
+def funnel(entries: Iterable[Entry], lifecycle: Lifecycle, language: str = "zh") -> Funnel:
     """Return the funnel of ``entries``, as `Reader.stage_entries` gives them.
 
     Each entry is {source, now, entered, leads}: that many leads of one source stand in stage
@@ -70,7 +95,7 @@ def funnel(entries: Iterable[Entry], lifecycle: Lifecycle) -> Funnel:
             reached[source, stage] += count
     totals = {s: sum(reached[source, s] for source in leads) for s in order}
     whole = sum(leads.values())
-    labels = {stage.id: stage.label or stage.id for stage in lifecycle.stages}
+    labels = {s.id: in_language(s.label, language) or s.id for s in lifecycle.stages}
     return Funnel(
         whole,
         tuple(_stage(s, labels[s], way, totals, present[s], whole) for s in order),
@@ -116,6 +141,24 @@ def _stage(
         None if before is None else _part(reached, before),
         None if before is None else before - reached,
     )
+
+
+def on_paper(made: Funnel, title: Words, now: int) -> Report:
+    """Return the funnel in the form that files are made of; it is of all time."""
+    stages = [
+        Row({name: getattr(each, name) for name in StageLine.__struct_fields__})
+        for each in made.stages
+    ]
+    sources = [
+        Row({"source": each.source, "leads": each.leads, "conversion": each.conversion})
+        for each in made.sources
+    ]
+    asked = {"from": None, "to": format_instant(now), "zone": "UTC", "cohort": "created"}
+    tables = [
+        Table("stages", Words("阶段", "Stages"), _STAGES, stages),
+        Table("sources", Words("来源", "Sources"), _SOURCES, sources),
+    ]
+    return Report("funnel", title, format_instant(now), asked, tables=tables)
 
 
 def _part(some: int, whole: int) -> float:

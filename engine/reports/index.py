@@ -28,7 +28,8 @@ from engine.reports import (
 from engine.reports.asking import ask
 from engine.reports.comparing import compared
 from engine.reports.context import Context
-from engine.reports.funnel import Funnel, funnel
+from engine.reports.funnel import Funnel, funnel, on_paper
+from engine.reports.naming import named
 from engine.reports.paper import to_pdf
 from engine.reports.printing import to_html
 from engine.reports.shape import Report as Shape
@@ -90,8 +91,9 @@ def make(
 class Named:
     """One report: call it with reader, rules, query, instant, and whose leads one may see.
 
-    Gives a `Shape`, or with ``format`` in the query a file in the language ``lang``, zh (default)
-    or en: the text of csv or html, the bytes of pdf. Raises BadQuestion, NotYours and NoPaper.
+    Gives a `Shape`, or with ``format`` in the query a file: the text of csv or html, the bytes of
+    pdf. ``lang`` is the language of labels and files, zh (default) or en. Raises BadQuestion,
+    NotYours and NoPaper.
     """
 
     def __init__(self, name: str, title: Words) -> None:
@@ -111,8 +113,13 @@ class Named:
         if self.name == "funnel":
             if own is not None:
                 raise NotYours("the report funnel is about everybody's leads")
-            return funnel(reader.stage_entries(), ruleset.definitions.lifecycle)
-        made = make(self.name, reader, ruleset, given, now, own)
+            counted = funnel(reader.stage_entries(), ruleset.definitions.lifecycle, language)
+            if form == "json":
+                return counted
+            made = on_paper(counted, self.title, now)
+        else:
+            made = make(self.name, reader, ruleset, given, now, own)
+            made = named(made, ruleset.definitions, language)
         if form == "csv":
             return to_csv(made, language)
         if form not in ("html", "pdf"):

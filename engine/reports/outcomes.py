@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -45,20 +45,22 @@ def measured(context: Context) -> Measured:
     made = costs.counted(groups)
     lines = {key: Line(leads) for key, leads in made.items()}
     if context.by_creation:
-        for source, campaign, stage, entered, _, leads, _, _, placed in groups:
+        for source, campaign, placed, stage, entered, _, leads in groups:
             passed = set(context.reached(stage, entered))
             for name, milestone in context.milestones.items():
                 lines[source, campaign, placed].reached[name] += leads if milestone in passed else 0
     else:
-        for name, milestone in context.milestones.items():
-            for source, campaign, placed, leads in context.figures.entries(
-                milestone, *context.when
-            ):
-                lines.setdefault((source, campaign, placed), Line()).reached[name] += leads
+        for stage, source, campaign, placed, leads in context.figures.entries(*context.when):
+            for name, milestone in context.milestones.items():
+                if milestone == stage:
+                    line = lines.setdefault((source, campaign, placed), Line())
+                    line.reached[name] += leads
+    sold: dict[Key, list[int | float | None]] = defaultdict(list)
     for deal in deals(context):
         if deal.source is not None:
-            key = deal.source, deal.campaign or "", deal.placed or ""
-            lines.setdefault(key, Line()).revenue += total([deal.amount])
+            sold[deal.source, deal.campaign or "", deal.placed or ""].append(deal.amount)
+    for key, amounts in sold.items():
+        lines.setdefault(key, Line()).revenue = total(amounts)
     return Measured(lines, _charge(context, lines, made))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
@@ -9,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from engine.language.label import Text
 from engine.reports import cycle, outcomes, sources
 from engine.reports.context import Context, in_currency, line, money, number, ratio, text, total
 from engine.reports.shape import Column, Report, Row, Table, Value, Words
@@ -125,17 +127,21 @@ def measured(context: Context) -> dict[str, Line]:
     figures, when = context.figures, context.when
     for owner, made, done, late in figures.tasks(when[0], when[1], context.question.now, when[2]):
         each = lines.setdefault(owner, Line())
-        each.tasks, each.done, each.late = made, done, late
+        each.tasks += made
+        each.done += done
+        each.late += late
     # A sale is theirs who had the lead at that time, whoever has it now.
     everybody = msgspec.structs.replace(context.question, cohort="event", owners=None)
     event, wanted = context.asking(everybody), when[2]
     owners: dict[str, str] = {}
+    sold: dict[str, list[int | float | None]] = defaultdict(list)
     for deal in outcomes.deals(event):
         if deal.owner is not None and (wanted is None or deal.owner in wanted):
-            each = lines.setdefault(deal.owner, Line())
-            each.deals += 1
-            each.revenue += total([deal.amount])
+            sold[deal.owner].append(deal.amount)
             owners[deal.lead] = deal.owner
+    for owner, amounts in sold.items():
+        each = lines.setdefault(owner, Line())
+        each.deals, each.revenue = len(amounts), total(amounts)
     for win in cycle.won(event):
         if win.lead in owners and win.cycle is not None:
             lines[owners[win.lead]].cycles.append(win.cycle)
@@ -144,22 +150,18 @@ def measured(context: Context) -> dict[str, Line]:
 
 def _of_leads(context: Context, lines: dict[str, Line]) -> None:
     figures, when = context.figures, context.when
-    for owner, team, times, claims in figures.given(*when):
+    for owner, team, times, claims, contacted, waited, met, breached in figures.turns(*when):
         each = lines.setdefault(owner, Line())
+        each.teams |= {team} if team else set()
         each.given += times
         each.claimed += claims
-        each.teams |= {team} if team else set()
-    for owner, kind, times in figures.answered(*when):
+        each.contacted += contacted
+        each.waited += waited or 0
+        each.met += met
+        each.breached += breached
+    for owner, accepted, declined in figures.answered(*when):
         each = lines.setdefault(owner, Line())
-        each.accepted += times if kind == "lead_accepted" else 0
-        each.declined += times if kind == "lead_declined" else 0
-    for owner, _, contacted, waited in figures.reactions(*when):
-        each = lines.setdefault(owner, Line())
-        each.contacted, each.waited = contacted, waited or 0
-    for owner, _, status, clocks, _, _ in figures.clocks(*when):
-        each = lines.setdefault(owner, Line())
-        each.met += clocks if status == "met" else 0
-        each.breached += clocks if status == "breached" else 0
+        each.accepted, each.declined = accepted, declined
 
 
 def added(lines: Iterable[Line]) -> Line:
@@ -183,7 +185,7 @@ def _teams_of(context: Context, member: str) -> list[str]:
     return [t.id for t in teams.values() if any(each.id == member for each in t.members)]
 
 
-def _label(context: Context, team: str) -> str:
+def _label(context: Context, team: str) -> Text:
     found = context.definitions.routing.teams.get(team)
     return team if found is None else found.label or team
 

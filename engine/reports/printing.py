@@ -72,7 +72,7 @@ def to_html(report: Report, language: str = "zh") -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
 
     def cell(row: Row, column: Column) -> str:
-        text = shown(row.cells.get(column.key), column.kind, column.unit)
+        text = shown(row.text(column.key), column.kind, column.unit)
         few = column.key in row.small
         kind = "few n" if few else "n" if _counted(column) else ""
         made = environment.from_string('<td class="{{ kind }}">{{ text }}{{ mark }}</td>')

@@ -49,7 +49,7 @@ def counted(context: Context) -> tuple[Counter[str], Counter[str]]:
     leads: Counter[str] = Counter()
     won: Counter[str] = Counter()
     final = context.reporting.milestones.get("won")
-    for _, _, stage, entered, grade, count, *_ in context.figures.groups(*context.when):
+    for _, _, _, stage, entered, grade, count in context.figures.groups(*context.when):
         leads[grade] += count
         won[grade] += count if final in context.reached(stage, entered) else 0
     return leads, won

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-Value = str | int | float | None
+from engine.language.label import Text
+
+Value = Text | int | float | None
 # text, count, number, share, money, duration, instant, lead: as docs/http.md tells.
 SMALL_BELOW = 30
 
@@ -41,7 +43,8 @@ class Row(msgspec.Struct, frozen=True):
     """One line of a table, each mapping by column.
 
     ``before`` has the figures of the period before, ``intervals`` Wilson's 95 % [low, high] of
-    shares, ``small`` the columns that rest on few cases, ``leads`` queries of GET /v1/leads.
+    shares, ``small`` the columns that rest on few cases, ``leads`` queries of GET /v1/leads,
+    ``names`` what people call the ids among the cells.
     """
 
     cells: Mapping[str, Value]
@@ -49,6 +52,11 @@ class Row(msgspec.Struct, frozen=True):
     intervals: Mapping[str, Sequence[float]] = {}
     small: Sequence[str] = ()
     leads: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
+
+    def text(self, column: str) -> Value:
+        """Return a cell as people read it: the name of what it has an id of."""
+        return self.names.get(column, self.cells.get(column))
 
 
 class Table(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final, TypeVar
 
+from engine.language.label import Label, Text, in_language
 from engine.reports import outcomes, timeline
 from engine.reports.context import (
     Context,
@@ -142,19 +143,17 @@ def columns_of(context: Context) -> list[Column]:
 def _reached_column(context: Context, name: str) -> Column:
     stage = context.milestones[name]
     label = context.labels[stage]
+    zh, en = label, in_language(label, "en") if isinstance(label, Label) else stage
     if context.by_creation:
-        formula = f"到过“{label}”或其后阶段的线索", f"leads that reached {stage} or a later stage"
+        formula = f"到过“{zh}”或其后阶段的线索", f"leads that reached “{en}” or a later stage"
     else:
-        formula = (
-            f"期间内首次进入“{label}”的线索",
-            f"leads that entered {stage} first in the period",
-        )
+        formula = f"期间内首次进入“{zh}”的线索", f"leads that entered “{en}” first in the period"
     return number(name, "count", (_NAMES[name][0], _NAMES[name][1]), formula)
 
 
 def row(
     context: Context,
-    named: Mapping[str, str | None],
+    named: Mapping[str, Text | None],
     each: Line,
     filters: Mapping[str, str] | None,
     shares: Mapping[str, tuple[int, int]] | None = None,

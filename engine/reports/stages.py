@@ -5,7 +5,7 @@ and who is stuck.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from engine.reports.context import Context, line, number, text
 from engine.reports.shape import Column, Report, Row, Table, Value, Words
@@ -63,14 +63,12 @@ def build(context: Context) -> Report:
     """Return the report without its head."""
     reached, now, leads = counted(context)
     late = stuck(context)
-    stays = {row[0]: row for row in context.figures.stays(*context.when)}
     tables = [
         Table("stages", TITLE, _columns(context), [], None, "funnel"),
-        stuck_table(context, late),
+        stuck_table(context, NAMED),
     ]
-    counts = Counter(stage for _, stage, _ in late)
     rows = [
-        _row(context, stage, reached, now, leads, stays.get(stage), counts[stage])
+        _row(context, stage, reached, now, leads, late.get(stage, 0))
         for stage in (*context.way, *context.ends)
     ]
     first = tables[0]
@@ -83,7 +81,7 @@ def counted(context: Context) -> tuple[Counter[str], Counter[str], int]:
     reached: Counter[str] = Counter()
     now: Counter[str] = Counter()
     whole = 0
-    for _, _, stage, entered, _, leads, *_ in context.figures.groups(*context.when):
+    for _, _, _, stage, entered, _, leads in context.figures.groups(*context.when):
         whole += leads
         now[stage] += leads
         for each in context.reached(stage, entered):
@@ -91,7 +89,8 @@ def counted(context: Context) -> tuple[Counter[str], Counter[str], int]:
     if not context.by_creation:
         first = context.way[0]
         reached = Counter({first: whole})
-        reached.update(context.figures.reached([*context.way[1:], *context.ends], *context.when))
+        for stage, _, _, _, leads in context.figures.entries(*context.when):
+            reached[stage] += leads if stage != first else 0
     return reached, now, whole
 
 
@@ -112,14 +111,14 @@ def _row(
     reached: Counter[str],
     now: Counter[str],
     leads: int,
-    stay: tuple[Any, ...] | None,
     late: int,
 ) -> Row:
     count = reached[stage]
     cells: dict[str, Value] = {"stage": stage, "label": context.labels[stage], "reached": count}
     cells |= {"now": now[stage], "stuck": late if stage in _watched(context) else None}
-    cells["stay"] = stay[2] // stay[1] if stay and stay[1] else None
-    cells["longest"] = stay[3] if stay else None
+    stays, whole, longest = context.figures.stays(stage, *context.when)
+    cells["stay"] = None if whole is None else whole // stays
+    cells["longest"] = longest
     shares = {"share": (count, leads)}
     at = context.way.index(stage) if stage in context.way else 0
     if at:
@@ -147,15 +146,20 @@ def _watched(context: Context) -> list[str]:
     return [stage.id for stage in stages[1:] if not stage.final]
 
 
-def stuck(context: Context) -> list[tuple[str, str, int]]:
-    """Return (lead, stage, since when) of the leads that are stuck, the longest first."""
-    before = context.question.now - context.reporting.stuck_after
-    return context.figures.waiting(_watched(context), before, *context.when)
+def stuck(context: Context) -> dict[str, int]:
+    """Return how many leads are stuck, by stage."""
+    figures, before = context.figures, _too_long(context)
+    return {stage: figures.stuck(stage, before, *context.when) for stage in _watched(context)}
 
 
-def stuck_table(context: Context, late: list[tuple[str, str, int]]) -> Table:
+def _too_long(context: Context) -> int:
+    """Return the instant before which a lead entered that is stuck."""
+    return context.question.now - context.reporting.stuck_after
+
+
+def stuck_table(context: Context, most: int) -> Table:
     """Return the leads that wait the longest, by name."""
-    shown = late[:NAMED]
+    shown = context.figures.waiting(_watched(context), _too_long(context), most, *context.when)
     names = context.figures.names(lead for lead, _, _ in shown)
     waits = number(
         "waits",

@@ -24,7 +24,7 @@ def to_csv(report: Report, language: str = "zh") -> str:
         writer.writerow([_said(table.title, language)])
         writer.writerow([_said(column.label, language) for column in table.columns])
         for row in _rows(table):
-            writer.writerow([_cell(row.cells.get(column.key)) for column in table.columns])
+            writer.writerow([_cell(row.text(column.key)) for column in table.columns])
     return "\ufeff" + text.getvalue()
 
 

@@ -18,13 +18,13 @@ def build(context: Context) -> Report:
     """Return the report without its head: what happened in the period, usually the last week."""
     event = context.asking(replace(context.question, cohort="event"))
     by_source = sources.build(event)
-    late = stages.stuck(context.asking(replace(context.question, since=None, until=None)))
+    ever = context.asking(replace(context.question, since=None, until=None))
     cycles = [win.cycle for win in cycle.won(event) if win.cycle is not None]
     figures = [
         *by_source.figures,
         figure(cycle.CYCLE, sum(cycles) // len(cycles) if cycles else None),
         figure(losses.LOST, sum(losses.counted(event).values())),
-        figure(stages.STUCK, len(late)),
+        figure(stages.STUCK, sum(stages.stuck(ever).values())),
     ]
     reasons = losses.build(event).tables[0]
     tables: list[Table] = [
@@ -32,7 +32,7 @@ def build(context: Context) -> Report:
         replace(reasons, title=_UNCONVERTED),
         replace(stages.build(event).tables[0], key="funnel"),
         people.build(event).tables[0],
-        stages.stuck_table(context, late[:20]),
+        stages.stuck_table(ever, 20),
     ]
     if context.question.owners is None and context.reporting.goals:
         tables.append(goals.build(context).tables[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from engine.language.label import Text
 from engine.reports.shape import Value, Words
 
 _HOUR: Final = 3_600_000
@@ -20,8 +21,8 @@ def shown(value: Value, kind: str, unit: str | None = None) -> str:
     """Return a value by its kind; nothing is a dash."""
     if value is None:
         return "—"
-    if isinstance(value, str):
-        return value
+    if isinstance(value, Text):
+        return str(value)
     if kind == "share":
         return f"{value:.1%}"
     if kind == "duration":

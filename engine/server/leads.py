@@ -10,6 +10,7 @@ from starlette.requests import Request
 from engine.errors import NotFound
 from engine.host.explaining import explain_lead, question
 from engine.language.instants import BadTime, parse_instant
+from engine.language.label import localised
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import (
     LIMIT,
@@ -24,6 +25,7 @@ from engine.server.endpoint import (
     services,
 )
 from engine.server.events import count, refuse_if_all_bad, result_of
+from engine.server.languages import language_of
 from engine.server.ownership import acting, check_lead, may_see, narrowed, principal
 from engine.server.problems import Json, Problem
 from engine.store import narrowing
@@ -145,7 +147,8 @@ async def get_explanation(request: Request) -> Json:
     runtime = services(request).runtime
     asked = question(runtime.clock.now(), query) if query else None
     id = await lead_id(request)
-    return Json(await reading(explain_lead, runtime.reader, runtime.ruleset, id, asked))
+    found = await reading(explain_lead, runtime.reader, runtime.ruleset, id, asked)
+    return Json(localised(found, language_of(request)))
 
 
 async def act(

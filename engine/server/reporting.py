@@ -10,6 +10,7 @@ from starlette.responses import Response
 from engine.errors import NotFound
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import TEXT, Endpoint, Schema, query_of, reading, services
+from engine.server.languages import language_of
 from engine.server.ownership import mates, principal
 from engine.server.problems import Json, Problem
 
@@ -47,7 +48,7 @@ async def get_report(request: Request) -> Response:
     if report is None:
         hint = did_you_mean(name[:80], service.reports)
         raise NotFound(f"there is no report {name[:80]!r}; {hint}")
-    query = query_of(request, _QUERY)
+    query = {"lang": language_of(request), **query_of(request, _QUERY)}
     if query.get("format", "json") not in FORMATS:
         hint = did_you_mean(query["format"][:80], FORMATS)
         raise Problem(400, "bad-parameter", f"{query['format'][:80]!r} is no format; {hint}")

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from engine.host.linking import links_of
 from engine.language.definitions import Definitions
+from engine.language.label import LANGUAGES, in_language
 from engine.language.sending import EVERYTHING, TRANSACTIONAL
 from engine.links import LEAVE, About
 from engine.machines import policy
@@ -22,11 +23,11 @@ from engine.server.bodies import decode_form, read_body
 from engine.server.console.room import Room
 from engine.server.endpoint import TEXT, Endpoint, reading, services
 from engine.server.ingest import refuse_if_all_bad
+from engine.server.languages import language_of
 from engine.server.problems import Problem
 
 CHANNEL: Final = "unsubscribe"
 PATH: Final = "/unsubscribe/{token}"
-LANGUAGES: Final = ("zh", "en")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ async def _page(request: Request, about: About, done: str | None) -> Response:
     service = services(request)
     definitions = service.runtime.ruleset.definitions
     lead = await reading(service.runtime.reader.state, about.lead)
-    language = _language(request)
+    language = language_of(request)
     pages: Room = request.app.state.pages
     return pages.render(
         "subscriptions.html",
@@ -107,16 +108,8 @@ def _row(definitions: Definitions, lead: Lead | None, name: str, language: str) 
     topic = definitions.sending.topics.get(name)
     label, asked = None, False
     if topic is not None:
-        label, asked = topic.label, topic.asked
-        label = (topic.label_en if language == "en" else None) or label
+        label, asked = in_language(topic.label, language), topic.asked
     return Row(name, label or name, lead is None or policy.subscribed(lead, name, asked))
-
-
-def _language(request: Request) -> str:
-    """Return the language asked for, else the first of the browser's that the page has."""
-    asked = [request.query_params.get("lang", "")]
-    asked += request.headers.get("accept-language", "").lower().split(",")
-    return next((tag[:2] for tag in map(str.strip, asked) if tag[:2] in LANGUAGES), LANGUAGES[0])
 
 
 def _endpoint(method: str, handler: Any, summary: str) -> Endpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.store import rows
@@ -18,7 +19,7 @@ SELECT data FROM happenings WHERE lead = ? AND event = ? AND kind = ? ORDER BY r
 """
 _POOLS: Final = """
 SELECT pool, count(*) FROM leads INDEXED BY leads_pool WHERE pool IS NOT NULL AND owner IS NULL
-GROUP BY pool
+AND (stage IS NULL OR stage NOT IN (SELECT value FROM json_each(?))) GROUP BY pool
 """
 
 
@@ -39,6 +40,6 @@ def happened(
     return rows.from_json(found["data"]) if found is not None else None
 
 
-def pools(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return how many leads each pool holds."""
-    return dict(tuple(row) for row in connection.execute(_POOLS))
+def pools(connection: sqlite3.Connection, ends: Sequence[str]) -> dict[str, int]:
+    """Return how many leads each pool holds, without those in the stages ``ends``."""
+    return dict(tuple(row) for row in connection.execute(_POOLS, (rows.to_json(list(ends)),)))

@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.language.taxonomy import PATH
 from engine.machines.state import Lead
-from engine.store import rows
+from engine.store import entries, rows
 from engine.store.bulk import Insert
 from engine.store.rows import Row
 
@@ -60,20 +60,43 @@ OLD_ROWS: Final = """
 INSERT INTO arrivals (lead, created_at, source, campaign, stage, entered, grade)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-# How long a lead was in the stage that it left, by the row before; for rows behind a number.
+# How long a lead was in the stage that it left, by the row before; for rows behind a number. Of
+# people who were forgotten the stays are no figures of theirs any more.
 STAYS: Final = """
 UPDATE transitions SET stayed = at - (
     SELECT p.at FROM transitions p WHERE p.lead = transitions.lead
     AND p.number < transitions.number ORDER BY p.number DESC LIMIT 1
 ) WHERE number > ?
 """
+# Since when a lead has been in its stage, NULL where nothing tells; who waits the longest is first.
+WAITING: Final = """
+ALTER TABLE arrivals ADD COLUMN since INTEGER;
+DROP INDEX arrivals_stage;
+UPDATE transitions SET stayed = NULL WHERE lead BETWEEN 'forgotten:' AND 'forgotten;'
+"""
+WAITING_INDEX: Final = """
+CREATE INDEX arrivals_waiting ON arrivals (stage, since, created_at)
+"""
+_ENTERED: Final = """
+(SELECT max(t.at) FROM transitions t INDEXED BY transitions_lead
+    WHERE t.lead = arrivals.lead AND t."to" = arrivals.stage)
+"""
+FILL_SINCE: Final = f"UPDATE arrivals SET since = {_ENTERED}"
+_WRONG: Final = f"""
+SELECT lead FROM arrivals WHERE lead IN (SELECT value FROM json_each(?)) AND since IS NOT {_ENTERED}
+"""
+_SINCE: Final = """
+SELECT t.lead, max(t.at) FROM json_each(?) j
+CROSS JOIN transitions t INDEXED BY transitions_lead ON t.lead = j.value ->> 0
+WHERE t."to" = j.value ->> 1 GROUP BY t.lead
+"""
 _ARRIVAL: Final = Insert(
-    "arrivals (lead, created_at, source, campaign, stage, entered, grade, placed)",
-    8,
+    "arrivals (lead, created_at, source, campaign, stage, entered, grade, placed, since)",
+    9,
     """
 ON CONFLICT (lead) DO UPDATE SET created_at = excluded.created_at, source = excluded.source,
     campaign = excluded.campaign, stage = excluded.stage, entered = excluded.entered,
-    grade = excluded.grade, placed = excluded.placed
+    grade = excluded.grade, placed = excluded.placed, since = excluded.since
 """,
 )
 _PLACED: Final = tuple(f"lead.{name}" for name in PATH)
@@ -83,9 +106,22 @@ _READ: Final = (*("stage", "grade", "lead.source.name", "lead.source.utm_campaig
 def refresh(
     connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
 ) -> None:
-    """Bring the rows of these leads up to date; ``stored`` has them as they were."""
+    """Bring the rows of these leads up to date; ``stored`` has them as they were.
+
+    After their transitions are written.
+    """
     changed = [row(lead) for lead in leads if not _same(stored.get(lead.id), lead)]
-    _ARRIVAL.write(connection, changed)
+    if not changed:
+        return
+    stands = rows.to_json([(id, stage) for id, _, _, _, stage, *_ in changed])
+    since = dict(connection.execute(_SINCE, (stands,)).fetchall())
+    _ARRIVAL.write(connection, [(*each, since.get(each[0])) for each in changed])
+    entries.refresh(connection, [each[0] for each in changed])
+
+
+def wrong(connection: sqlite3.Connection, leads: str) -> list[str]:
+    """Return those of ``leads``, a JSON list, that came into their stage at another time."""
+    return [row[0] for row in connection.execute(_WRONG, (leads,))]
 
 
 def measure(connection: sqlite3.Connection, newest: int) -> None:
@@ -95,7 +131,7 @@ def measure(connection: sqlite3.Connection, newest: int) -> None:
 
 
 def row(lead: Lead) -> Row:
-    """Return the row of a lead."""
+    """Return the row of a lead, without ``since``."""
     get = lead.facts.get
     entered = rows.to_json(sorted(lead.stages))
     source, campaign = get("lead.source.name"), get("lead.source.utm_campaign")
@@ -107,9 +143,6 @@ def row(lead: Lead) -> Row:
 def _same(before: Lead | None, lead: Lead) -> bool:
     if before is None or before.created_at != lead.created_at:
         return False
-    if before.stages is not lead.stages and before.stages.keys() != lead.stages.keys():
-        return False
-    if before.facts is lead.facts:
-        return True
-    was, now = before.facts.get, lead.facts.get
-    return all(was(name) == now(name) for name in _READ)
+    if before.stages is not lead.stages and before.stages != lead.stages:
+        return False  # another stage, or the same one once more
+    return rows.same_facts(before, lead, _READ)

@@ -51,8 +51,7 @@ INSERT INTO audit (at, who, role, action, lead, status, request, address) VALUES
 """
 _LIST: Final = """
 SELECT number, at, who, role, action, lead, status, request, address FROM audit
-WHERE (?1 IS NULL OR who = ?1) AND (?2 IS NULL OR lead = ?2) AND number < ?3
-ORDER BY number DESC LIMIT ?4
+WHERE {where} number < ? ORDER BY number DESC LIMIT ?
 """
 _HIT: Final = """
 INSERT INTO rule_hits (kind, rule, hits) VALUES (?,?,?)
@@ -90,7 +89,10 @@ def deeds(
 ) -> Page:
     """Return what was done, newest first."""
     (before,) = from_cursor(cursor, (int,)) if cursor else (_NEWEST,)
-    found = connection.execute(_LIST, (who, lead, before, limit + 1)).fetchall()
+    by = "who" if lead is None else "+who"  # one lead's deeds are fewer than one person's
+    given = {name: value for name, value in (("lead", lead), (by, who)) if value is not None}
+    statement = _LIST.format(where="".join(f"{name} = ? AND " for name in given))
+    found = connection.execute(statement, (*given.values(), before, limit + 1)).fetchall()
     items = [{**{k: row[k] for k in row.keys()[1:]}, "at": when(row["at"])} for row in found]
     return page(found, limit, items, "number")
 

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from engine.machines.state import Assignment, Decision, Enrolment, Event, Happening, Lead
 from engine.store import arrivals as figures
 from engine.store import companies as links
+from engine.store import entries as firsts
 from engine.store import rows
 from engine.store import search as index
+from engine.store import turns as outcomes
 from engine.store.projecting import ProjectionRows, write_timers
 
 _CHUNK = 1_000
@@ -54,6 +56,24 @@ def arrivals(connection: sqlite3.Connection) -> None:
         connection.executemany(figures.OLD_ROWS, [figures.row(lead)[:7] for lead in leads])
     connection.execute(figures.FORGOTTEN)
     connection.execute(figures.STAYS, (0,))
+
+
+def entries(connection: sqlite3.Connection) -> None:
+    """Note when each lead entered each stage first."""
+    connection.execute(firsts.FILL)
+    connection.execute(firsts.INDEX)
+
+
+def since(connection: sqlite3.Connection) -> None:
+    """Note since when each lead has been in its stage."""
+    connection.execute(figures.FILL_SINCE)
+    connection.execute(figures.WAITING_INDEX)
+
+
+def turns(connection: sqlite3.Connection) -> None:
+    """Note what became of each assignment."""
+    connection.execute(outcomes.FILL)
+    connection.execute(outcomes.INDEX)
 
 
 def _states(connection: sqlite3.Connection) -> Iterator[list[Lead]]:

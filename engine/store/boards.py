@@ -15,6 +15,15 @@ SELECT (created_at + ?2) / ?3 AS day, count(*) FROM leads WHERE created_at >= ?1
 _ENTERED: Final = """
 SELECT (at + ?2) / ?3 AS day, count(*) FROM transitions WHERE "to" = ?4 AND at >= ?1 GROUP BY day
 """
+_STAGES: Final = "SELECT stage, count(*) FROM arrivals GROUP BY stage"
+# From each source to the next, however many leads are between.
+_SOURCES: Final = """
+WITH RECURSIVE known (source) AS (
+    SELECT min(source) FROM arrivals
+    UNION ALL SELECT (SELECT min(a.source) FROM arrivals a WHERE a.source > k.source)
+    FROM known k WHERE k.source IS NOT NULL
+) SELECT source FROM known WHERE source > ''
+"""
 _SINCE: Final = "SELECT count(*) FROM leads WHERE created_at >= ?"
 _CLOCKS: Final = """
 SELECT c.lead, c.clock, c.sla, c.started_at, c.due, l.name, l.company, l.owner, l.team, l.grade,
@@ -28,10 +37,9 @@ SELECT count(*), coalesce(sum(due < ?), 0) FROM clocks WHERE status = 'running'
 _WAITING: Final = """
 SELECT step, count(*) FROM enrolments WHERE journey = ? AND left_at IS NULL GROUP BY step
 """
-_ENTRANTS: Final = "SELECT count(*) FROM enrolments WHERE journey = ?"
-_LEAVING: Final = """
+_LEFT: Final = """
 SELECT coalesce(reason, ''), count(*) FROM enrolments WHERE journey = ? AND left_at IS NOT NULL
-GROUP BY 1 ORDER BY 2 DESC
+GROUP BY reason ORDER BY 2 DESC
 """
 _PASSED: Final = "SELECT step, count(*) FROM journey_steps WHERE journey = ? GROUP BY step"
 _WHO_WAITS: Final = """
@@ -55,6 +63,14 @@ class Boards:
         """Return the number of the newest event, 0 for none."""
         found: int = self._one("SELECT coalesce(max(seq), 0) FROM events")[0]
         return found
+
+    def stages(self) -> dict[str, int]:
+        """Return how many leads are in each stage, '' for those in none."""
+        return self._pairs(_STAGES)
+
+    def sources(self) -> list[str]:
+        """Return the sources that leads came from, in order."""
+        return [source for (source,) in self._all(_SOURCES)]
 
     def created(self, since: int, offset: int) -> dict[int, int]:
         """Return how many leads came, by day since 1970 in a zone ``offset`` ms ahead of UTC."""
@@ -84,12 +100,14 @@ class Boards:
     def journey(self, id: str) -> Item:
         """Return {entered, inside, waiting: {step: leads}, passed: {step: times}, left: [...]}."""
         waiting = self._pairs(_WAITING, id)
+        left = [tuple(row) for row in self._all(_LEFT, id)]
+        inside = sum(waiting.values())
         return {
-            "entered": self._one(_ENTRANTS, id)[0],
-            "inside": sum(waiting.values()),
+            "entered": inside + sum(leads for _, leads in left),
+            "inside": inside,
             "waiting": waiting,
             "passed": self._pairs(_PASSED, id),
-            "left": [tuple(row) for row in self._all(_LEAVING, id)],
+            "left": left,
         }
 
     def waiting(self, journey: str, step: str | None, limit: int = 50) -> list[Item]:

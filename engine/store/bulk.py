@@ -13,8 +13,9 @@ from itertools import chain
 from typing import Any, Final
 
 Row = Sequence[Any]
-# Each size is prepared once and kept; SQLite takes 32,766 values a statement.
-_SIZES: Final = (256, 64, 16, 4, 1)
+# Powers of two, so that the steps are few; each is prepared once and kept. SQLite takes 32,766
+# values a statement.
+_SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
 class Insert:

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from engine.machines.state import Lead
 from engine.network.ruleset import tidy
-from engine.store import rows, search
+from engine.store import arrivals, entries, rows, search, turns
 from engine.store.database import BadDatabase, connect_reader
 from engine.store.schema import migrations
 
@@ -146,6 +146,7 @@ _FAULTS: Final = {
     "clocks": ("each SLA clock is as the state", "leads have SLA clocks unlike their state"),
     "stages": ("each stage is that of its last transition", "leads have another stage"),
     "owners": ("each owner is that of its last assignment", "leads have another assignment"),
+    "figures": ("each lead is counted as its rows say", "leads are counted unlike their rows"),
     "search": ("each lead is indexed as it is called", "leads are indexed under other texts"),
 }
 
@@ -208,6 +209,8 @@ class _Chunk:
                     expected is not None or lead.id in stored
                 ):
                     yield name, lead.id
+        for kept in (arrivals, entries, turns):
+            yield from (("figures", lead) for lead in kept.wrong(self._connection, self._ids))
 
     def _sums(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

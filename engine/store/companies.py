@@ -44,13 +44,9 @@ def refresh(
 
 
 def _same(before: Lead | None, lead: Lead) -> bool:
-    if before is not None and before.facts is lead.facts:
-        return True
-    get = lead.facts.get
     if before is None:
-        return all(get(name) is None for name in _READ)
-    was = before.facts.get
-    return all(was(name) == get(name) for name in _READ)
+        return all(lead.facts.get(name) is None for name in _READ)
+    return rows.same_facts(before, lead, _READ)
 
 
 def colleagues(

@@ -16,7 +16,7 @@ from engine.store.lock import FileLock
 from engine.store.schema import migrations
 
 _CACHE_KIB = 64 * 1024
-_STATEMENTS = 256  # kept prepared; the commit path has 70
+_STATEMENTS = 512  # kept prepared: of each INSERT of the commit path several sizes
 
 
 class BadDatabase(LeadrulesError):

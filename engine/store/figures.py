@@ -1,39 +1,40 @@
 """What reports count: groups of leads, first entries of stages, sales, answers, messages.
 
 Instants are half-open, [since, until); ``owners`` are those whose leads count, None for
-everybody's. Each method is one SELECT over a projection or a covering index, so that it takes
-well under a second for a million leads.
+everybody's. Each method is one SELECT over a projection or a covering index, or counts from group
+to group, so that it takes well under a second for a million leads; asked again, it knows.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 
-from engine.store import audit
+from engine.store import audit, kinds
+from engine.store.counting import Groups
 from engine.store.rows import to_json
 
 Owners = Sequence[str] | None
 
-# Word for word as in the condition of the index, or SQLite does not use it.
-_SALES: Final = "type IN ('opportunity_won', 'order_placed', 'contract_signed', 'payment_received')"
-_CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"
-_ANSWERS: Final = "type IN ('lead_accepted', 'lead_declined', 'lead_claimed', 'lead_released')"
-_MESSAGES: Final = """type IN ('email_sent', 'email_delivered', 'email_opened', 'email_clicked',
-    'email_bounced', 'email_complained', 'email_replied', 'unsubscribed', 'sms_sent',
-    'sms_delivered', 'sms_failed', 'sms_replied', 'wecom_message_received', 'message_blocked')"""
+_CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"  # as in the condition of its index
 _OWN: Final = """
 (:owners IS NULL OR {lead} IN (SELECT id FROM leads WHERE owner IN (
     SELECT value FROM json_each(:owners))))
 """
-_GROUPS: Final = f"""
-SELECT a.source, a.campaign, a.stage, a.entered, a.grade, count(*), min(a.created_at),
-    max(a.created_at), a.placed FROM arrivals a
-WHERE a.created_at >= :since AND a.created_at < :until AND {_OWN.format(lead="a.lead")}
-GROUP BY a.source, a.campaign, a.placed, a.stage, a.entered, a.grade
+# What is counted for everybody without an owner's leads.
+_ARRIVED: Final = Groups(
+    "arrivals", ("source", "campaign", "placed", "stage", "entered", "grade"), "created_at"
+)
+_ENTERED: Final = Groups("entries", ("stage", "source", "campaign", "placed"), "at")
+# And of leads that somebody has.
+_OWN_COUNTS: Final = """
+SELECT {columns}, count(*) FROM {table} WHERE {at} >= :since AND {at} < :until
+    AND lead IN (SELECT id FROM leads WHERE owner IN (SELECT value FROM json_each(:owners)))
+GROUP BY {columns}
 """
 # Leads merged into others, and which they are now, also over several merges.
 _FAMILY: Final = """
@@ -47,60 +48,35 @@ WITH RECURSIVE up (absorbed, now) AS (
 )
 """
 _NOW: Final = "coalesce((SELECT f.now FROM family f WHERE f.absorbed = {lead}), {lead})"
-_FIRST: Final = """
-SELECT lead, min(at) AS at FROM transitions WHERE "to" = :stage GROUP BY lead
-"""
-_FIRST_OF_FAMILY: Final = """
-SELECT lead, min(at) AS at FROM (
-    SELECT coalesce((SELECT f.now FROM family f WHERE f.absorbed = t.lead), t.lead) AS lead, t.at
-    FROM transitions t WHERE t."to" = :stage
-) GROUP BY lead
-"""
-# Of several stages at once; a lead that is here or was merged into one that is.
-_REACHED: Final = f"""
-SELECT stage, count(*) FROM (
-    SELECT "to" AS stage, {{lead}} AS lead, min(at) AS at FROM transitions t
-    WHERE "to" IN (SELECT value FROM json_each(:stages)) GROUP BY 1, 2
-) WHERE at >= :since AND at < :until AND {_OWN.format(lead="lead")} GROUP BY stage
-"""
-_ENTRIES: Final = f"""
-SELECT a.source, a.campaign, a.placed, count(*) FROM ({{first}}) t
-CROSS JOIN arrivals a ON a.lead = t.lead
-WHERE t.at >= :since AND t.at < :until AND {_OWN.format(lead="t.lead")} GROUP BY 1, 2, 3
-"""
-_ENTRANTS: Final = f"""
-SELECT t.lead, t.at, a.created_at, a.source FROM ({{first}}) t
-CROSS JOIN arrivals a ON a.lead = t.lead
-WHERE t.at >= :since AND t.at < :until AND {_OWN.format(lead="t.lead")}
+_WINS: Final = f"""
+SELECT w.lead, w.at, w.created_at, w.source,
+    (SELECT min(e.at) FROM events e WHERE {_CONTACTS.replace("type", "e.type")} AND e.lead = w.lead)
+FROM entries w WHERE w.stage = :stage AND w.at >= :since AND w.at < :until
+    AND {_OWN.format(lead="w.lead")}
 """
 _DEALS: Final = f"""
 SELECT e.lead, e.at, e.body ->> '$.properties.amount', a.source, a.campaign, a.created_at,
     (SELECT s.owner FROM assignments s WHERE s.lead = e.lead AND s.at <= e.at
      ORDER BY s.number DESC LIMIT 1), a.placed
 FROM events e LEFT JOIN arrivals a ON a.lead = e.lead
-WHERE e.{_SALES} AND e.type IN (SELECT value FROM json_each(:types)) AND e.bot = 0
+WHERE {kinds.SALES} AND e.type IN (SELECT value FROM json_each(:types)) AND e.bot = 0
     AND e.at >= :since AND e.at < :until AND {_OWN.format(lead="e.lead")}
 ORDER BY e.at, e.seq
 """
-_CONTACTED: Final = f"""
-SELECT lead, min(at) FROM events WHERE {_CONTACTS}
-    AND lead IN (SELECT value FROM json_each(:leads)) GROUP BY lead
-"""
-# Of people who were forgotten the stays are no figures of theirs any more: left out.
 _STAYS: Final = f"""
-SELECT "from", count(stayed), sum(stayed), max(stayed) FROM transitions
-WHERE stayed IS NOT NULL AND "from" IS NOT NULL AND at >= :since AND at < :until
+SELECT count(stayed), sum(stayed), max(stayed) FROM transitions
+WHERE stayed IS NOT NULL AND "from" = :stage AND at >= :since AND at < :until
     AND {_OWN.format(lead="lead")}
+"""
+# People who were forgotten wait no more.
+_WAITERS: Final = f"""
+FROM arrivals WHERE stage = :stage AND since < :before
+    AND created_at >= :since AND created_at < :until AND {_OWN.format(lead="lead")}
     AND lead NOT BETWEEN 'forgotten:' AND 'forgotten;'
-GROUP BY "from"
 """
-_WAITING: Final = f"""
-SELECT a.lead, a.stage, max(t.at) AS since FROM arrivals a
-CROSS JOIN transitions t ON t."to" = a.stage AND t.lead = a.lead
-WHERE a.stage IN (SELECT value FROM json_each(:stages)) AND a.lead NOT LIKE 'forgotten:%'
-    AND a.created_at >= :since AND a.created_at < :until AND {_OWN.format(lead="a.lead")}
-GROUP BY a.lead, a.stage HAVING since < :before ORDER BY since, a.lead
-"""
+# In the order of the index but for those who came in one instant.
+_WAITING: Final = f"SELECT lead, stage, since {_WAITERS} ORDER BY since, lead LIMIT :limit"
+_STUCK: Final = f"SELECT count(*) {_WAITERS}"
 _NAMES: Final = """
 SELECT id, name, company, owner, score FROM leads WHERE id IN (SELECT value FROM json_each(?))
 """
@@ -112,63 +88,49 @@ _MADE_THEN: Final = """
 EXISTS (SELECT 1 FROM arrivals a WHERE a.lead = {lead}
     AND a.created_at >= :since AND a.created_at < :until)
 """
-_GIVEN: Final = """
-SELECT owner, team, count(*), sum(event GLOB '*:claim:*') FROM assignments
-WHERE owner IS NOT NULL AND at >= :since AND at < :until
+_TURNS: Final = """
+SELECT owner, team, count(*), sum(claimed), count(took), sum(took), sum(met), sum(breached)
+FROM assignments WHERE owner IS NOT NULL AND at >= :since AND at < :until
     AND (:owners IS NULL OR owner IN (SELECT value FROM json_each(:owners)))
 GROUP BY owner, team
 """
-# How long until whom a lead was given to called or visited; somebody else's time does not count.
-_REACTIONS: Final = f"""
-SELECT owner, count(*), count(took), sum(took) FROM (
-    SELECT s.owner, (
-        SELECT min(e.at) FROM events e WHERE {_CONTACTS.replace("type", "e.type")}
-        AND e.lead = s.lead AND e.at >= s.at AND e.at < coalesce((SELECT min(n.at)
-            FROM assignments n WHERE n.lead = s.lead AND n.number > s.number), 9e18)
-    ) - s.at AS took FROM assignments s
-    WHERE s.owner IS NOT NULL AND s.at >= :since AND s.at < :until
-        AND (:owners IS NULL OR s.owner IN (SELECT value FROM json_each(:owners)))
-) GROUP BY owner
-"""
 _ANSWERED: Final = f"""
-SELECT "by", type, count(*) FROM events
-WHERE {_ANSWERS} AND at >= :since AND at < :until AND "by" IS NOT NULL
+SELECT "by", sum(type = 'lead_accepted'), sum(type = 'lead_declined') FROM events
+WHERE {kinds.ANSWERS} AND at >= :since AND at < :until AND "by" IS NOT NULL
     AND (:owners IS NULL OR "by" IN (SELECT value FROM json_each(:owners)))
-GROUP BY "by", type
-"""
-_CLOCKS: Final = """
-SELECT s.owner, c.clock, c.status, count(*), sum(c.ended_at - c.started_at), count(c.ended_at)
-FROM assignments s CROSS JOIN clocks c ON c.lead = s.lead AND c.started_at = s.at
-WHERE s.owner IS NOT NULL AND s.at >= :since AND s.at < :until
-    AND (:owners IS NULL OR s.owner IN (SELECT value FROM json_each(:owners)))
-GROUP BY s.owner, c.clock, c.status
+GROUP BY "by"
 """
 _TASKS: Final = """
-SELECT coalesce(t.owner, (SELECT l.owner FROM leads l WHERE l.id = t.lead)) AS who, count(*),
-    sum(t.status = 'done'), coalesce(sum(t.due < coalesce(t.completed_at, :now)), 0)
-FROM tasks t
-WHERE t.created_at >= :since AND t.created_at < :until
-GROUP BY who HAVING who IS NOT NULL
+SELECT {who} AS who, count(*), sum(t.status = 'done'),
+    coalesce(sum(t.due < coalesce(t.completed_at, :now)), 0)
+FROM tasks t {of}
+WHERE t.created_at >= :since AND t.created_at < :until AND who IS NOT NULL
     AND (:owners IS NULL OR who IN (SELECT value FROM json_each(:owners)))
+GROUP BY who
 """
+# A to-do without an owner is for whoever has the lead.
+_TASKS_OF_ALL: Final = (
+    _TASKS.format(who="t.owner", of=""),
+    _TASKS.format(who="l.owner", of="CROSS JOIN leads l ON l.id = t.lead AND t.owner IS NULL"),
+)
 _LETTERS: Final = f"""
 SELECT type, {{by}}, count(*), count(DISTINCT lead) FROM events
-WHERE {_MESSAGES} AND at >= :since AND at < :until AND bot = 0 AND {_OWN.format(lead="lead")}
+WHERE {kinds.MESSAGES} AND at >= :since AND at < :until AND bot = 0 AND {_OWN.format(lead="lead")}
 GROUP BY type, {{by}}
 """
 _OF_LETTERS: Final = {
     name: f"body ->> '$.properties.{name}'" for name in ("message", "journey", "step")
 }
 _VARIANTS: Final = f"""
-SELECT s.journey, s.step, s.variant, count(DISTINCT s.lead),
-    count(DISTINCT CASE WHEN e.type = 'email_sent' THEN s.lead END),
-    count(DISTINCT CASE WHEN e.type = 'email_opened' THEN s.lead END),
-    count(DISTINCT CASE WHEN e.type = 'email_clicked' THEN s.lead END)
-FROM splits s LEFT JOIN events e ON e.lead = s.lead AND e.at >= s.at AND e.bot = 0
-    AND e.type IN ('email_sent', 'email_opened', 'email_clicked')
-    AND e.body ->> '$.properties.journey' = s.journey
-WHERE s.at >= :since AND s.at < :until AND {_OWN.format(lead="s.lead")}
-GROUP BY s.journey, s.step, s.variant
+SELECT journey, step, variant, count(*), sum(sent), sum(opened), sum(clicked) FROM (
+    SELECT s.journey, s.step, s.variant, max(e.type IS 'email_sent') AS sent,
+        max(e.type IS 'email_opened') AS opened, max(e.type IS 'email_clicked') AS clicked
+    FROM splits s LEFT JOIN events e ON e.lead = s.lead AND e.at >= s.at AND e.bot = 0
+        AND e.type IN ('email_sent', 'email_opened', 'email_clicked')
+        AND e.body ->> '$.properties.journey' = s.journey
+    WHERE s.at >= :since AND s.at < :until AND {_OWN.format(lead="s.lead")}
+    GROUP BY s.journey, s.step, s.lead
+) GROUP BY journey, step, variant
 """
 _ENROLLED: Final = f"""
 SELECT e.journey, a.entered, count(DISTINCT a.lead) FROM enrolments e
@@ -186,14 +148,16 @@ _SCORES: Final = f"""
 SELECT count(*) FROM leads WHERE coalesce(score, 0.0) >= :low AND coalesce(score, 0.0) < :high
     AND {_OWN.format(lead="id")}
 """
-_SPAN: Final = "SELECT min(created_at), max(created_at) FROM leads"
+_SPAN: Final = """
+SELECT (SELECT min(created_at) FROM leads), (SELECT max(created_at) FROM leads)
+"""
 _NEW: Final = f"""
 SELECT count(*) FROM leads WHERE created_at >= :since AND created_at < :until
     AND {_OWN.format(lead="id")}
 """
 
 
-class Deal(msgspec.Struct, frozen=True):
+class Deal(msgspec.Struct, frozen=True, gc=False):
     """One sale: ``amount`` as the event said it, None where it said nothing."""
 
     lead: str
@@ -211,18 +175,31 @@ class Figures:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._known: dict[tuple[Any, ...], Any] = {}
         self._merged = bool(
             connection.execute("SELECT 1 FROM merges WHERE undone_at IS NULL LIMIT 1").fetchone()
         )
 
     def _all(self, statement: str, since: int, until: int, owners: Owners, **more: Any) -> Any:
+        """Return all rows; parts of one report ask the same again, and get the same answer."""
         asked = {"since": since, "until": until, "owners": _json(owners), **more}
-        return [tuple(row) for row in self._connection.execute(statement, asked)]
+        key = statement, *asked.values()
+        if key not in self._known:
+            cursor = self._connection.cursor()
+            cursor.row_factory = None  # plain tuples
+            self._known[key] = cursor.execute(statement, asked).fetchall()
+        return self._known[key]
 
-    def _firsts(self, statement: str) -> str:
-        if self._merged:
-            return _FAMILY + statement.format(first=_FIRST_OF_FAMILY)
-        return statement.format(first=_FIRST)
+    def _counts(self, groups: Groups, since: int, until: int, owners: Owners) -> Any:
+        """Return (*columns, rows) of a table whose rows are leads'."""
+        if owners is not None:
+            columns = ", ".join(groups.columns)
+            own = _OWN_COUNTS.format(table=groups.table, at=groups.at, columns=columns)
+            return self._all(own, since, until, owners)
+        key = groups, since, until
+        if key not in self._known:
+            self._known[key] = groups.counts(self._connection, since, until)
+        return self._known[key]
 
     def _present(self, statement: str, lead: str) -> str:
         """Return a statement in which ``{lead}`` is the lead that a column means after merges."""
@@ -231,38 +208,29 @@ class Figures:
         return _FAMILY + statement.format(lead=_NOW.format(lead=lead))
 
     def groups(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (source, campaign, stage, entered, grade, leads, first, last, placed) of leads.
+        """Return (source, campaign, placed, stage, entered, grade, leads) of leads made then.
 
-        Of those made then. ``placed`` is where the source stands in the tree, ``entered`` a JSON
-        list of stages; first and last are the instants of their making.
+        ``placed`` is where the source stands in the tree, ``entered`` a JSON list of stages.
         """
-        found: list[tuple[Any, ...]] = self._all(_GROUPS, since, until, owners)
+        found: list[tuple[Any, ...]] = self._counts(_ARRIVED, since, until, owners)
         return found
 
     def entries(
-        self, stage: str, since: int, until: int, owners: Owners = None
-    ) -> list[tuple[str, str, str, int]]:
-        """Return (source, campaign, placed, leads) of leads that first entered ``stage`` then."""
-        found: list[tuple[str, str, str, int]] = self._all(
-            self._firsts(_ENTRIES), since, until, owners, stage=stage
-        )
+        self, since: int, until: int, owners: Owners = None
+    ) -> list[tuple[str, str, str, str, int]]:
+        """Return (stage, source, campaign, placed, leads) of leads that first entered it then."""
+        found: list[tuple[str, str, str, str, int]] = self._counts(_ENTERED, since, until, owners)
         return found
 
-    def reached(
-        self, stages: Iterable[str], since: int, until: int, owners: Owners = None
-    ) -> dict[str, int]:
-        """Return how many leads entered each of these stages then for the first time."""
-        found = self._all(
-            self._present(_REACHED, "t.lead"), since, until, owners, stages=to_json(list(stages))
-        )
-        return dict(found)
-
-    def entrants(
+    def wins(
         self, stage: str, since: int, until: int, owners: Owners = None
-    ) -> list[tuple[str, int, int, str]]:
-        """Return (lead, at, created_at, source) of those same leads."""
-        found: list[tuple[str, int, int, str]] = self._all(
-            self._firsts(_ENTRANTS), since, until, owners, stage=stage
+    ) -> list[tuple[str, int, int, str, int | None]]:
+        """Return (lead, at, created_at, source, first contact) of leads that entered it then.
+
+        For the first time; contacts are calls and visits.
+        """
+        found: list[tuple[str, int, int, str, int | None]] = self._all(
+            _WINS, since, until, owners, stage=stage
         )
         return found
 
@@ -273,27 +241,40 @@ class Figures:
         found = self._all(_DEALS, since, until, owners, types=to_json(list(types)))
         return [Deal(*row) for row in found]
 
-    def contacted(self, leads: Iterable[str]) -> dict[str, int]:
-        """Return when each of these leads was first called or visited."""
-        found = self._connection.execute(_CONTACTED, {"leads": to_json(list(leads))})
-        return {row[0]: row[1] for row in found}
-
-    def stays(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (stage, stays, ms together, the longest) of stays that ended then.
+    def stays(
+        self, stage: str, since: int, until: int, owners: Owners = None
+    ) -> tuple[int, int | None, int | None]:
+        """Return (stays, ms together, the longest) of stays in a stage that ended then.
 
         Those of people who were forgotten are left out.
         """
-        found: list[tuple[Any, ...]] = self._all(_STAYS, since, until, owners)
+        found: tuple[int, int | None, int | None]
+        (found,) = self._all(_STAYS, since, until, owners, stage=stage)
         return found
 
     def waiting(
-        self, stages: Iterable[str], before: int, since: int, until: int, owners: Owners = None
+        self,
+        stages: Iterable[str],
+        before: int,
+        limit: int,
+        since: int,
+        until: int,
+        owners: Owners = None,
     ) -> list[tuple[str, str, int]]:
-        """Return (lead, stage, since when) of leads made then that wait there since ``before``."""
-        found: list[tuple[str, str, int]] = self._all(
-            _WAITING, since, until, owners, stages=to_json(list(stages)), before=before
+        """Return (lead, stage, since when) of leads made then that wait there since ``before``.
+
+        The first ``limit`` of them, who wait the longest.
+        """
+        asked = {"before": before, "limit": limit}
+        found = (
+            self._all(_WAITING, since, until, owners, stage=stage, **asked) for stage in stages
         )
-        return found
+        return sorted(chain(*found), key=lambda each: (each[2], each[0]))[:limit]
+
+    def stuck(self, stage: str, before: int, since: int, until: int, owners: Owners = None) -> int:
+        """Return how many of the leads made then wait in a stage since ``before``."""
+        found = self._all(_STUCK, since, until, owners, stage=stage, before=before)
+        return int(found[0][0])
 
     def names(self, leads: Iterable[str]) -> dict[str, tuple[Any, ...]]:
         """Return (name, company, owner, score) by lead."""
@@ -315,32 +296,26 @@ class Figures:
         )
         return found
 
-    def given(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (owner, team, assignments, those by which somebody claimed the lead)."""
-        found: list[tuple[Any, ...]] = self._all(_GIVEN, since, until, owners)
-        return found
+    def turns(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
+        """Return (owner, team, assignments, claims, contacted, ms until then, met, breached).
 
-    def reactions(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (owner, assignments, those followed by a call or visit, ms until it together)."""
-        found: list[tuple[Any, ...]] = self._all(_REACTIONS, since, until, owners)
+        Claims are those by which somebody took the lead from a pool; contacted counts those
+        followed by a call or visit before the next assignment; the last two are SLA clocks.
+        """
+        found: list[tuple[Any, ...]] = self._all(_TURNS, since, until, owners)
         return found
 
     def answered(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (who, lead_accepted and the like, times)."""
+        """Return (who, leads accepted, leads declined)."""
         found: list[tuple[Any, ...]] = self._all(_ANSWERED, since, until, owners)
-        return found
-
-    def clocks(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
-        """Return (owner, clock, status, clocks, ms of the ended together, ended)."""
-        found: list[tuple[Any, ...]] = self._all(_CLOCKS, since, until, owners)
         return found
 
     def tasks(
         self, since: int, until: int, now: int, owners: Owners = None
     ) -> list[tuple[Any, ...]]:
-        """Return (owner, made, done, late) of to-dos made then."""
-        found: list[tuple[Any, ...]] = self._all(_TASKS, since, until, owners, now=now)
-        return found
+        """Return (owner, made, done, late) of to-dos made then; somebody may stand there twice."""
+        found = [self._all(each, since, until, owners, now=now) for each in _TASKS_OF_ALL]
+        return list(chain(*found))
 
     def letters(
         self, by: Sequence[str], since: int, until: int, owners: Owners = None

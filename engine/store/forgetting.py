@@ -18,7 +18,7 @@ import msgspec
 
 from engine.machines.directory import Identity
 from engine.machines.state import Lead
-from engine.store import digests, merges, meta, rows
+from engine.store import digests, merges, meta, rows, turns
 
 PREFIX: Final = "forgotten:"
 _KEY: Final = "tombstone_key"
@@ -47,11 +47,12 @@ _KEPT: Final = (
     " status = 'done' WHERE lead = ?2",
     "UPDATE assignments SET lead = ?1, event = ?1, tried = '[]', considered = '[]', reason = ''"
     " WHERE lead = ?2",
-    "UPDATE transitions SET lead = ?1, event = ?1, reason = NULL WHERE lead = ?2",
+    "UPDATE transitions SET lead = ?1, event = ?1, reason = NULL, stayed = NULL WHERE lead = ?2",
     "UPDATE grade_changes SET lead = ?1, event = ?1, reason = NULL WHERE lead = ?2",
     "UPDATE removed_events SET id = ?1 || ':' || hex(randomblob(8)), lead = ?1 WHERE lead = ?2",
     "UPDATE audit SET lead = ?1 WHERE lead = ?2",
     "UPDATE arrivals SET lead = ?1 WHERE lead = ?2",
+    "UPDATE entries SET lead = ?1 WHERE lead = ?2",
 )
 
 
@@ -83,6 +84,7 @@ def erase(connection: sqlite3.Connection, lead: Lead, now: int) -> Erased:
     whole = merges.subtree(connection, lead.id)
     events = sum(_strip(connection, name, id) for id in whole)
     merges.forget(connection, whole, name)
+    turns.refresh(connection, [name])
     # A full-text index keeps what was deleted until its segments are merged.
     connection.execute("INSERT INTO search (search) VALUES ('optimize')")
     return Erased(name, events, len(identities))

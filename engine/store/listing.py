@@ -1,19 +1,24 @@
 """Lists of leads: by last change, arrival or score, or found by text; in keyset pages.
 
-Each order has its index, so the last page costs what the first does. Text is looked up in the
-search index, which gives the newest leads first: that order is free, however much is found.
+Each order has its index, so the last page costs what the first does. An index holds what filters
+ask for too: where most leads do not fit, none of their rows is read. Conditions on anything else
+cost more for each lead that is looked at; what few leads have is looked up and sorted. Text is
+looked up in the search index, which gives the newest leads first: that order is free, however
+much is found.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from engine.store import narrowing, search
+from engine.store.narrowing import Term
 from engine.store.pages import BadCursor, from_cursor, to_cursor
+from engine.store.rows import to_json
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source")
 SORTS: Final[Mapping[str, str]] = {
@@ -21,38 +26,25 @@ SORTS: Final[Mapping[str, str]] = {
     "created": "l.created_at",
     "score": "coalesce(l.score, 0.0)",
 }
-# The order of leads found by text, unless another is asked for: newest first, of all or of one
-# owner.
+# The order of leads found by text, unless another is asked for: newest first.
 NEWEST: Final = "newest"
-OWN: Final = "own"
 _KEY_TYPES: Final[Mapping[str, type]] = {"updated": int, "created": int, "score": float}
-_BY_COLUMN: Final = """
-SELECT l.id, l.state, {key} AS key FROM leads l
-WHERE {where} ORDER BY {key} DESC, l.id DESC LIMIT ?
-"""
-_BY_ARRIVAL: Final = """
-SELECT l.id, l.state, s.rowid AS key FROM search s
-CROSS JOIN searched k ON k.number = s.rowid CROSS JOIN leads l ON l.id = k.lead
-WHERE {where} ORDER BY s.rowid DESC LIMIT ?
-"""
-_BY_OWNER: Final = """
-SELECT l.id, l.state, k.number AS key FROM leads l CROSS JOIN searched k ON k.lead = l.id
-WHERE {where} ORDER BY k.number DESC LIMIT ?
-"""
-# Of little that is found all is sorted; of much, the sorted list is looked through.
-_IS_FOUND: Final = """
-l.id IN (SELECT k.lead FROM search s JOIN searched k ON k.number = s.rowid WHERE search MATCH ?)
+_LIST: Final = """
+SELECT l.id, l.state, {key} AS key FROM {tables} WHERE {where} ORDER BY {key} DESC{tie} LIMIT ?
 """
 _HAVING: Final[Mapping[str, str]] = {
     "owner": "SELECT id FROM leads WHERE owner = ?",
+    "pool": "SELECT id FROM leads WHERE pool = ?",
     "stage": "SELECT lead FROM arrivals WHERE stage = ?",
     "source": "SELECT lead FROM arrivals WHERE source = ?",
 }
+_MATCHING: Final = """
+SELECT k.lead FROM search s CROSS JOIN searched k ON k.number = s.rowid WHERE search MATCH ?
+"""
+_BY_ID: Final = "sqlite_autoindex_leads_1"  # what SQLite calls the index of the primary key
+_AMONG: Final = "l.id IN (SELECT value FROM json_each(?))"
 _FITS: Final = "EXISTS (SELECT 1 FROM searched k WHERE k.lead = l.id AND {fits})"
-_LITTLE: Final = 5_000
-_HOW_MUCH: Final = "SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)"
-_FOUND_BY: Final[Mapping[str, str]] = {NEWEST: _BY_ARRIVAL, OWN: _BY_OWNER}
-Term = tuple[str, tuple[Any, ...]]
+_FEW: Final = 10_000  # as many are looked up and sorted sooner than a long list is walked
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,86 +67,102 @@ class Found(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class _Way(msgspec.Struct, frozen=True):
+    """How a list is read: its order, by the key in which tables, and the terms that lead there."""
+
+    order: str
+    key: str
+    tables: str
+    terms: tuple[Term, ...] = ()
+
+
 def find_leads(
     connection: sqlite3.Connection, wanted: Wanted, limit: int, cursor: str | None
 ) -> Found:
     """Return one page; raises BadCursor."""
+    way: _Way | None
+    if wanted.text and wanted.text.strip():
+        way = _sought(connection, wanted, search.terms(wanted.text))
+    else:
+        way = _ordered(wanted.sort or "updated", _few(connection, wanted.filters))
+    if way is None:
+        return Found([], None)
+    # The plus keeps an index of one filter from being preferred to that of the order.
     given = [(name, wanted.filters[name]) for name in FILTERS if name in wanted.filters]
-    is_text = bool(wanted.text and wanted.text.strip())
-    where: list[Term] = [
-        (f"l.{name} IS ?", (value,)) if is_text else _having(connection, name, value)
-        for name, value in given
+    where: list[Term] = [(f"+l.{name} IS ?", (value,)) for name, value in given]
+    return _page(connection, way, [*where, *narrowing.terms(wanted.filters)], limit, cursor)
+
+
+def _ordered(order: str, few: Term | None, *more: Term) -> _Way:
+    """Return the way by a column: few leads are sorted, of many the sorted list is walked."""
+    if few is not None:
+        return _Way(order, SORTS[order], f"leads l INDEXED BY {_BY_ID}", (few, *more))
+    return _Way(order, SORTS[order], f"leads l INDEXED BY leads_{order}", more)
+
+
+def _few(connection: sqlite3.Connection, filters: Mapping[str, str | None]) -> Term | None:
+    """Return the leads that one of the filters leaves, where it leaves few."""
+    lookups: list[Term] = [
+        (select, (value,)) for name, select in _HAVING.items() if (value := filters.get(name))
     ]
-    where += narrowing.terms(wanted.filters)
-    order = wanted.sort or "updated"
-    if wanted.text and is_text:
-        terms = search.terms(wanted.text)
-        if terms is None:
-            return Found([], None)
-        order, term = _sought(connection, wanted, terms)
-        where.append(term)
-    return _page(connection, order, where, limit, cursor)
+    for lookup in [*lookups, *narrowing.lookups(filters)]:
+        if found := _among(connection, lookup):
+            return found
+    return None
 
 
-def _having(connection: sqlite3.Connection, name: str, value: str | None) -> Term:
-    """Return the term of a filter: few leads are looked up, else the sorted list is walked."""
-    if name == "pool" and value is not None:
-        return "l.pool = ?", (value,)  # whose index has them in order
-    few = _HAVING.get(name)
-    if few is not None and value is not None:
-        counted = f"SELECT count(*) FROM ({few} LIMIT {_LITTLE + 1})"
-        if connection.execute(counted, (value,)).fetchone()[0] <= _LITTLE:
-            return f"l.id IN ({few})", (value,)
-    return f"+l.{name} IS ?", (value,)
+def _among(connection: sqlite3.Connection, lookup: Term) -> Term | None:
+    """Return the term for the leads that a SELECT finds; None when they are many."""
+    select, values = lookup
+    rows = connection.execute(f"{select} LIMIT {_FEW + 1}", values).fetchall()
+    return (_AMONG, (to_json([row[0] for row in rows]),)) if len(rows) <= _FEW else None
 
 
 def _sought(
-    connection: sqlite3.Connection, wanted: Wanted, terms: search.Terms
-) -> tuple[str, Term]:
-    """Return the order and the term of leads found by text."""
+    connection: sqlite3.Connection, wanted: Wanted, terms: search.Terms | None
+) -> _Way | None:
+    """Return the way to leads found by text; None for a text in which there is nothing."""
+    if terms is None:
+        return None
     if terms.id:
-        return wanted.sort or "updated", ("l.id >= ? AND l.id < ?", (terms.id, terms.id + "~"))
-    if wanted.filters.get("owner"):  # whose leads are few beside what "公司" finds
-        return (OWN, terms.checks()) if wanted.sort is None else _fitting(wanted.sort, terms)
-    if wanted.sort is None:
-        return NEWEST, ("search MATCH ?", (terms.match,))
-    found = connection.execute(_HOW_MUCH, (terms.match, _LITTLE + 1)).fetchone()[0]
-    if found > _LITTLE:
-        return _fitting(wanted.sort, terms)
-    return wanted.sort, (_IS_FOUND, (terms.match,))
-
-
-def _fitting(sort: str, terms: search.Terms) -> tuple[str, Term]:
-    fits, values = terms.checks()
-    return sort, (_FITS.format(fits=fits), values)
+        begins: Term = "l.id >= ? AND l.id < ?", (terms.id, terms.id + "~")
+        return _ordered(wanted.sort or "updated", begins)
+    few, (fits, values) = _few(connection, wanted.filters), terms.checks()
+    if wanted.sort is not None:
+        if few is None:
+            few = _among(connection, (_MATCHING, (terms.match,)))
+        return _ordered(wanted.sort, few, (_FITS.format(fits=fits), values))
+    if few is not None:
+        tables = "leads l CROSS JOIN searched k ON k.lead = l.id"
+        return _Way(NEWEST, "k.number", tables, (few, (fits, values)))
+    tables = """search s CROSS JOIN searched k ON k.number = s.rowid
+        CROSS JOIN leads l ON l.id = k.lead"""
+    return _Way(NEWEST, "s.rowid", tables, (("search MATCH ?", (terms.match,)),))
 
 
 def _page(
-    connection: sqlite3.Connection, order: str, where: list[Term], limit: int, cursor: str | None
+    connection: sqlite3.Connection, way: _Way, where: list[Term], limit: int, cursor: str | None
 ) -> Found:
     """Read one row more than ``limit``, to see whether more follow."""
+    where = [*way.terms, *where]
     if cursor:
-        where = [*where, _after(order, cursor)]
+        where.append(_after(way, cursor))
     terms = " AND ".join(term for term, _ in where) or "1"
-    if order in _FOUND_BY:
-        statement = _FOUND_BY[order].format(where=terms)
-    else:
-        statement = _BY_COLUMN.format(where=terms, key=SORTS[order])
+    tie = "" if way.order == NEWEST else ", l.id DESC"
+    statement = _LIST.format(key=way.key, tables=way.tables, where=terms, tie=tie)
     values = [value for _, given in where for value in given]
     found = connection.execute(statement, (*values, limit + 1)).fetchall()
     if len(found) <= limit:
         return Found(found, None)
     last = found[limit - 1]
-    return Found(found[:limit], to_cursor(order, last["key"], last["id"]))
+    return Found(found[:limit], to_cursor(way.order, last["key"], last["id"]))
 
 
-def _after(order: str, cursor: str) -> Term:
-    kind = _KEY_TYPES.get(order, int)
+def _after(way: _Way, cursor: str) -> Term:
+    kind = _KEY_TYPES.get(way.order, int)
     named, key, id = from_cursor(cursor, (str, kind, str))
-    if named != order:
+    if named != way.order:
         raise BadCursor(f"{cursor[:80]!r} is of a list in another order; start again without one")
-    if order == NEWEST:
-        return "s.rowid < ?", (key,)
-    if order == OWN:
-        return "k.number < ?", (key,)
-    return f"({SORTS[order]}, l.id) < (?, ?)", (key, id)
+    if way.order == NEWEST:
+        return f"{way.key} < ?", (key,)
+    return f"({way.key}, l.id) < (?, ?)", (key, id)

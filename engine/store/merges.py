@@ -17,14 +17,14 @@ from engine.machines.directory import Identity
 from engine.machines.merging import Entry, Side
 from engine.machines.state import Lead, Number
 from engine.network.ruleset import tidy
-from engine.store import rows, snapshots
+from engine.store import entries, rows, snapshots, turns
 from engine.store.rows import LOG_COLUMNS, Logged
 
 _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
 _MOVE: Final = "UPDATE {} SET first = coalesce(first, lead), lead = ?2 WHERE lead = ?1"
 _LEFT: Final = (
     *(("leads", "id"), ("searched", "lead"), ("timers", "lead"), ("companies", "lead")),
-    ("arrivals", "lead"),
+    *(("arrivals", "lead"), ("entries", "lead")),
 )
 _TAKE: Final[Mapping[str, str]] = {
     "enrolments": f"{_MOVE.format('OR REPLACE enrolments')}"
@@ -236,6 +236,7 @@ def absorb(
             *(rows.to_json(moved), rows.encoded(absorbed), rows.encoded(survivor)),
         ),
     )
+    _recount(connection, pair)
     return moved
 
 
@@ -268,7 +269,14 @@ def part(
         [(merged.absorbed, *each) for each in identities],
     )
     connection.execute(_UNDO, (now, by, reason, merged.number))
+    _recount(connection, (merged.absorbed, merged.survivor))
     return identities
+
+
+def _recount(connection: sqlite3.Connection, pair: Sequence[str]) -> None:
+    """Bring up to date what reports count of two leads, from what they have now."""
+    entries.rebuild(connection, pair)
+    turns.refresh(connection, pair)
 
 
 def forget(connection: sqlite3.Connection, ids: Sequence[str], name: str) -> None:

@@ -213,6 +213,12 @@ class ProjectionRows:
             statement.write(connection, values)
 
     @property
+    def turned(self) -> set[str]:
+        """The leads of whom somebody's turn began, or went on with another clock."""
+        assigned = {row[0] for row in self._assignments}
+        return assigned | {row[0] for row in self._clocks}
+
+    @property
     def transitions(self) -> int:
         """How many stages were entered."""
         return len(self._transitions)
@@ -234,7 +240,7 @@ def write_timers(
         old = before.timers if before is not None else {}
         if before is None:
             whole.append(lead.id)
-        elif old is lead.timers:
+        elif old == lead.timers:
             continue
         gone += ((lead.id, name) for name in old if name not in lead.timers)
         due += ((lead.id, name, at) for name, at in lead.timers.items() if old.get(name) != at)

@@ -70,8 +70,8 @@ WHERE {where} ORDER BY coalesce(t.due, 9223372036854775807), t.id LIMIT ?
 """
 TASKS_AFTER: Final = "(coalesce(t.due, 9223372036854775807), t.id) > (?, ?)"
 TASKS_OF: Final = """
-t.id IN (SELECT id FROM tasks WHERE owner = ? UNION ALL SELECT w.id FROM leads o
-    JOIN tasks w ON w.lead = o.id WHERE o.owner = ? AND w.owner IS NULL)
+t.id IN (SELECT id FROM tasks WHERE owner = ? {status} UNION ALL SELECT w.id FROM leads o
+    CROSS JOIN tasks w ON w.lead = o.id WHERE o.owner = ? AND w.owner IS NULL {status})
 """
 
 DELIVERIES: Final = """
@@ -81,16 +81,10 @@ SELECT rowid AS line, key, lead, connection, message, audience, to_address, jour
 FROM deliveries WHERE {where} ORDER BY rowid DESC LIMIT ?
 """
 DELIVERIES_AFTER: Final = "rowid < ?"
+DELIVERIES_MANY: Final = """
+SELECT count(*) > 10000 FROM (SELECT 1 FROM deliveries WHERE status = ? LIMIT 10001)
+"""
 
-FUNNEL: Final = """
-SELECT nullif(stage, '') AS stage, nullif(source, '') AS source, count(*) AS leads FROM arrivals
-GROUP BY 1, 2 ORDER BY 1, 2
-"""
-# Leads that came from one source, stand in one stage and have entered the same ones, as one row.
-STAGE_ENTRIES: Final = """
-SELECT nullif(source, '') AS source, nullif(stage, '') AS now, entered, count(*) AS leads
-FROM arrivals GROUP BY 1, 2, 3
-"""
 LOG: Final = f"SELECT {LOG_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 COUNTS: Final = """
 SELECT (SELECT coalesce(max(seq), 0) FROM events) AS events, (SELECT count(*) FROM leads) AS leads,

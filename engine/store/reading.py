@@ -44,6 +44,7 @@ from engine.store.snapshots import Snapshot
 
 _NEWEST: Final = (2**63 - 1, 9, 0)
 _CHUNK: Final = 1_000
+_EVER: Final = (-(2**53), 2**53)
 
 
 class Reader:
@@ -166,7 +167,9 @@ class Reader:
         given = {"t.status": status, "t.lead": lead}
         where = _equal({k: v for k, v in given.items() if v is not None}, tuple(given))
         if owner is not None:
-            where.append((queries.TASKS_OF, (owner, owner)))
+            one = (owner,) if status is None else (owner, status)
+            such = "" if status is None else "AND status = ?"
+            where.append((queries.TASKS_OF.format(status=such), (*one, *one)))
         if cursor:
             where.append((queries.TASKS_AFTER, from_cursor(cursor, (int, str))))
         found = self._select(queries.TASKS, where, limit)
@@ -186,12 +189,19 @@ class Reader:
         cursor: str | None = None,
     ) -> Page:
         """Return deliveries, newest first."""
-        given = {"status": status, "lead": lead, "connection": connection}
+        given = {"lead": lead, "connection": connection}
         where = _equal({k: v for k, v in given.items() if v is not None}, tuple(given))
+        if status is not None:
+            walked = lead is not None or (connection is not None and self._has_many(status))
+            where.append(("+status IS ?" if walked else "status IS ?", (status,)))
         if cursor:
             where.append((queries.DELIVERIES_AFTER, from_cursor(cursor, (int,))))
         found = self._select(queries.DELIVERIES, where, limit)
         return page(found, limit, [shapes.delivery(row) for row in found], "line")
+
+    def _has_many(self, status: str) -> bool:
+        """Whether so many deliveries have a status that all are sooner walked than looked up."""
+        return bool(self._connection.execute(queries.DELIVERIES_MANY, (status,)).fetchone()[0])
 
     def delivery(self, key: str) -> Item | None:
         """Return one delivery, None when there is none."""
@@ -223,9 +233,9 @@ class Reader:
         """Return the details of what an event brought about, None where it did not."""
         return answers.happened(self._connection, lead, event, kind)
 
-    def pools(self) -> dict[str, int]:
-        """Return how many leads each pool holds."""
-        return answers.pools(self._connection)
+    def pools(self, ends: Sequence[str]) -> dict[str, int]:
+        """Return how many leads each pool holds, without those in the stages ``ends``."""
+        return answers.pools(self._connection, ends)
 
     # --- intake ------------------------------------------------------------------------------
 
@@ -263,17 +273,15 @@ class Reader:
         """Return what salespeople are told; to be used in this thread."""
         return Inbox(self._connection)
 
-    def funnel(self) -> list[Item]:
-        """Return {stage, source, leads} for every pair that has leads; both may be None."""
-        return [dict(row) for row in self._connection.execute(queries.FUNNEL)]
-
     def stage_entries(self) -> list[Item]:
         """Return {source, now, entered, leads}: how many stand in stage ``now`` by which way.
 
         ``entered`` lists the stages that these leads have ever entered.
         """
-        found = self._connection.execute(queries.STAGE_ENTRIES)
-        return [{**dict(row), "entered": rows.from_json(row["entered"])} for row in found]
+        return [
+            {"source": o or None, "now": s or None, "entered": rows.from_json(e), "leads": n}
+            for o, _, _, s, e, _, n in self.figures().groups(*_EVER)
+        ]
 
     def counts(self) -> Item:
         """Return {events, leads, open_tasks, next_wake (an instant or None), deliveries}.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -54,7 +55,10 @@ _decode_any: Final = msgspec.json.Decoder().decode
 EVENT_COLUMNS: Final = 'id, lead, type, at, decided_at, channel, history, "by", bot, body, ruleset'
 LOG_COLUMNS: Final = f"seq, {EVENT_COLUMNS}, first"
 
-_PROFILE: Final = (*("lead.name", "lead.company", "lead.source.name", "owner", "team", "pool"),)
+# The columns of a lead that most events leave as they are.
+LISTED: Final = (
+    *("name", "company", "score", "grade", "stage", "owner", "team", "pool", "source", "wake_at"),
+)
 
 
 def to_json(value: Any) -> str:
@@ -107,34 +111,24 @@ def logged(row: sqlite3.Row) -> Logged:
 
 def lead_row(lead: Lead, model: str) -> Row:
     """Return a lead as the columns of its table; ``model`` is the default scoring model."""
+    return lead.id, lead.created_at, lead.updated_at, *listed(lead, model), _encode(lead)
+
+
+def listed(lead: Lead, model: str) -> Row:
+    """Return a lead as the columns of `LISTED`; ``model`` is the default scoring model."""
     get = lead.facts.get
     return (
-        *(lead.id, lead.created_at, lead.updated_at, get("lead.name"), get("lead.company")),
-        *(get(f"score.{model}.total"), get("grade"), get("stage")),
-        *(get("owner"), get("team"), get("pool"), get("lead.source.name")),
-        *(lead.wake_at, _encode(lead)),
+        *(get("lead.name"), get("lead.company"), get(f"score.{model}.total"), get("grade")),
+        *(get("stage"), get("owner"), get("team"), get("pool"), get("lead.source.name")),
+        lead.wake_at,
     )
 
 
-def same_profile(one: Lead, other: Lead) -> bool:
-    """Whether two states of a lead differ only in the columns of `state_row`."""
-    facts, others = one.facts, other.facts
-    if one.created_at != other.created_at:
-        return False
-    if facts is others:
+def same_facts(one: Lead, other: Lead, names: Sequence[str]) -> bool:
+    """Whether two states of a lead have the same in these facts."""
+    if one.facts is other.facts:
         return True
-    get, also = facts.get, others.get
-    return all(get(name) == also(name) for name in _PROFILE)
-
-
-def state_row(lead: Lead, model: str) -> Row:
-    """Return the columns that nearly every event changes, after the id and when it was made."""
-    get = lead.facts.get
-    return (
-        *(lead.id, lead.created_at, lead.updated_at),
-        *(get(f"score.{model}.total"), get("grade"), get("stage")),
-        *(lead.wake_at, _encode(lead)),
-    )
+    return [*map(one.facts.get, names)] == [*map(other.facts.get, names)]
 
 
 def encoded(lead: Lead) -> bytes:

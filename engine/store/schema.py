@@ -17,9 +17,12 @@ from engine.store import (
     backfill,
     companies,
     configurations,
+    entries,
     holding,
     inbox,
+    kinds,
     tables,
+    turns,
     versions,
 )
 
@@ -52,6 +55,12 @@ def migrations() -> Migrations:
         ("inboxes", inbox.SCHEMA, None),
         ("configuration_texts", configurations.SCHEMA, None),
         ("report_indexes", tables.FOR_REPORTS, None),
+        ("page_indexes", tables.FOR_PAGES, None),
+        ("event_indexes", kinds.SCHEMA, None),
+        ("first_entries", entries.SCHEMA, backfill.entries),
+        ("waiting_since", arrivals.WAITING, backfill.since),
+        ("turns", turns.SCHEMA, backfill.turns),
+        ("made_tasks", tables.MADE_TASKS, None),
     ):
         steps(name=name)(_step(script, fill))
     return steps

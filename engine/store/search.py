@@ -19,7 +19,7 @@ import msgspec
 
 from engine.machines.state import Lead
 from engine.store.bulk import Insert
-from engine.store.rows import from_json, to_json
+from engine.store.rows import from_json, same_facts, to_json
 
 _SEARCHED: Final = Insert(
     "searched (lead, words, contacts)",
@@ -165,10 +165,7 @@ def _contacts(values: Iterable[Any]) -> str:
 
 def same_text(one: Lead, other: Lead) -> bool:
     """Whether two states of a lead are found by the same text."""
-    if one.facts is other.facts:
-        return True
-    get, also = one.facts.get, other.facts.get
-    return all(get(name) == also(name) for name in _TEXTS)
+    return same_facts(one, other, _TEXTS)
 
 
 def searched_rows(

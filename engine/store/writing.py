@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
+from itertools import compress
+from operator import ne
 from typing import Final
 
 from engine.machines.directory import Identity
 from engine.machines.people import todos
 from engine.machines.people.notes import COLLECTED
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
-from engine.store import arrivals, companies, digests, rows, search
+from engine.store import arrivals, companies, digests, rows, search, turns
 from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
 
 _EVENT: Final = Insert(f"events ({EVENT_COLUMNS})", 11)
-_LEAD: Final = Insert(
-    """leads (id, created_at, updated_at, name, company, score, grade, stage, owner, team, pool,
-    source, wake_at, state)""",
-    14,
-    """
-ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, updated_at = excluded.updated_at,
-    name = excluded.name, company = excluded.company, score = excluded.score,
-    grade = excluded.grade, stage = excluded.stage, owner = excluded.owner, team = excluded.team,
-    pool = excluded.pool, source = excluded.source, wake_at = excluded.wake_at,
-    state = excluded.state
-""",
-)
-# Most events change neither who a lead is nor whose: this leaves those columns' indexes alone.
-_LEAD_STATE: Final = Insert(
-    "leads (id, created_at, updated_at, score, grade, stage, wake_at, state)",
-    8,
-    """
-ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, score = excluded.score,
-    grade = excluded.grade, stage = excluded.stage, wake_at = excluded.wake_at,
-    state = excluded.state
-""",
-)
 _IDENTITY: Final = Insert("identities (kind, value, lead)", 3)
 _LEDGER: Final = Insert(
     "ledger (lead, at, model, dimension, rule, points, event, source, ruleset, reason)", 10
@@ -92,11 +73,14 @@ class Rows:
         self.tasks_done: list[Row] = []
         self.tasks_later: list[Row] = []
         self.linked: set[str] = set()
+        self.contacted: set[str] = set()
         self._projections = ProjectionRows()
 
     def log(self, event: Event, lead: str, now: int, ruleset: str) -> None:
         """Add an event to the log; one about a task closes that task, or puts it off."""
         self.events.append(rows.event_row(event, lead, now, ruleset))
+        if event.type in turns.CONTACTS:
+            self.contacted.add(lead)
         if event.type == "task_completed":
             done = event.properties.get("outcome"), event.at, event.properties.get("task"), lead
             self.tasks_done.append(done)
@@ -160,6 +144,32 @@ class Rows:
         self._projections.write(connection)
         if self._projections.transitions:
             arrivals.measure(connection, self._projections.transitions)
+        turned = self.contacted | self._projections.turned
+        if turned:
+            turns.refresh(connection, sorted(turned))
+
+
+@lru_cache(maxsize=500)
+def _lead(changed: tuple[str, ...]) -> Insert:
+    """Return the statement for leads of which these of `rows.LISTED` have changed.
+
+    It sets no others: SQLite writes anew each index of a column that is set, also to the same.
+    """
+    columns = ("id", "created_at", "updated_at", "state", *changed)
+    kept = ("id",) if changed == rows.LISTED else ("id", "created_at")
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in kept)
+    into = f"leads ({', '.join(columns)})"
+    return Insert(into, len(columns), f"ON CONFLICT (id) DO UPDATE SET {sets}")
+
+
+def _changed(before: Lead | None, lead: Lead, model: str) -> tuple[tuple[str, ...], Row]:
+    """Return which of `rows.LISTED` are to be written, and what they are now."""
+    now = rows.listed(lead, model)
+    # Under other rules another model may be the default one.
+    if before is None or before.ruleset != lead.ruleset or before.created_at != lead.created_at:
+        return rows.LISTED, now
+    differs = [*map(ne, now, rows.listed(before, model))]
+    return tuple(compress(rows.LISTED, differs)), tuple(compress(now, differs))
 
 
 def write_leads(
@@ -174,19 +184,19 @@ def write_leads(
     ``model`` is the default scoring model. ``stored`` holds leads as the database has them, as
     far as they are known; the more, the quicker. ``linked`` names leads that got identities.
     """
-    whole, states, texts = [], [], []
+    texts = []
+    states: dict[tuple[str, ...], list[Row]] = {}
     # In order of id, neighbours in the index are written together.
     ordered = sorted(leads, key=lambda lead: lead.id)
     for lead in ordered:
         before = stored.get(lead.id)
         if before is None or lead.id in linked or not search.same_text(before, lead):
             texts.append(lead)
-        if before is not None and rows.same_profile(before, lead):
-            states.append(rows.state_row(lead, model))
-        else:
-            whole.append(rows.lead_row(lead, model))
-    _LEAD.write(connection, whole)
-    _LEAD_STATE.write(connection, states)
+        changed, values = _changed(before, lead, model)
+        row = lead.id, lead.created_at, lead.updated_at, rows.encoded(lead), *values
+        states.setdefault(changed, []).append(row)
+    for changed, found in states.items():
+        _lead(changed).write(connection, found)
     arrivals.refresh(connection, ordered, stored)
     companies.refresh(connection, ordered, stored)
     write_timers(connection, ordered, stored)

@@ -12,8 +12,8 @@ from typing import Any, Final
 import jinja2
 import msgspec
 
-from engine.plugin import Names, Reply
-from plugins.channels.form_settings import EVENT, LANGUAGES, Field, Form, in_language, meaning
+from engine.plugin import LANGUAGES, Names, Reply, in_language, label_of
+from plugins.channels.form_settings import EVENT, Field, Form, Text, meaning
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": {
@@ -94,9 +94,9 @@ def page(form: Form, name: str, names: Names, language: str, given: Given, honey
     problem = words["later"] if given.late else words["problem"] if given.errors else ""
     return _template().render(
         language=language,
-        title=in_language(form.title, language),
-        intro=in_language(form.intro, language),
-        submit=in_language(form.submit, language) or words["submit"],
+        title=_said(form.title, language),
+        intro=_said(form.intro, language),
+        submit=_said(form.submit, language) or words["submit"],
         words=words,
         style=_STYLE,
         action=f"/channels/form/{name}",
@@ -109,8 +109,8 @@ def page(form: Form, name: str, names: Names, language: str, given: Given, honey
 
 def thanks_page(form: Form, language: str) -> str:
     """Return the page that says thank you."""
-    thanks = in_language(form.thanks, language) or WORDS[language]["thanks"]
-    title = in_language(form.title, language)
+    thanks = _said(form.thanks, language) or WORDS[language]["thanks"]
+    title = _said(form.title, language)
     return _template().render(language=language, title=title, thanks=thanks, style=_STYLE)
 
 
@@ -134,9 +134,9 @@ def _inputs(form: Form, names: Names, language: str, given: Given) -> Iterable[M
         yield {
             "id": f"f{number}",
             "name": field.name,
-            "label": in_language(field.label, language) or _label(field, names),
+            "label": _said(field.label, language) or _label(field, names, language),
             "kind": "textarea" if field.long else _KINDS.get(str(kind), "text"),
-            "options": _options(field, names),
+            "options": _options(field, names, language),
             "multiple": kind == "list",
             "required": field.required,
             "chosen": values,
@@ -148,7 +148,7 @@ def _inputs(form: Form, names: Names, language: str, given: Given) -> Iterable[M
         box = f"consent.{consent.topic}"
         yield {
             "name": box,
-            "label": in_language(consent.label, language),
+            "label": _said(consent.label, language),
             "kind": "checkbox",
             "required": consent.required,
             "value": bool(given.values.get(box)),
@@ -163,15 +163,20 @@ def _known(field: Field, names: Names) -> Any:
     return catalogue.fields.get(meaning(field.name)) or catalogue.property(EVENT, field.name)
 
 
-def _label(field: Field, names: Names) -> str:
+def _said(text: Text | None, language: str) -> str:
+    return in_language(label_of(text), language) or ""
+
+
+def _label(field: Field, names: Names, language: str) -> str:
     known = _known(field, names)
-    return (known.label if known is not None else None) or field.name
+    return in_language(known.label if known else None, language) or field.name
 
 
-def _options(field: Field, names: Names) -> list[tuple[str, str]]:
+def _options(field: Field, names: Names, language: str) -> list[tuple[str, str]]:
     known = _known(field, names)
     values = field.options or (known.values if known is not None else ())
-    return [(str(value), str(value)) for value in values]
+    called = known.called if known is not None else {}
+    return [(str(v), in_language(called.get(v), language) or str(v)) for v in values]
 
 
 @lru_cache(maxsize=1)

@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.plugin import Names
+from engine.plugin import LANGUAGES, Names
 
 EVENT: Final = "form_submitted"
 HONEYPOT: Final = "_gotcha"
-LANGUAGES: Final = ("zh", "en")
 # A stranger may say who he is, not that he is a known user, and not what we think of him.
 NOT_FOR_STRANGERS: Final = frozenset({"user_id", "wecom_id", "wechat_openid", "tags", "consent"})
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -135,13 +134,6 @@ def form_of(settings: Mapping[str, Any], name: str) -> Form | None:
     """Return the form that server.yaml has under a name, None when it has none."""
     written = settings.get("forms", {}).get(name)
     return None if written is None else msgspec.convert(written, Form)
-
-
-def in_language(text: Text | None, language: str) -> str:
-    """Return a text in a language, in another where it is not written in this one."""
-    if not isinstance(text, dict):
-        return text or ""
-    return text.get(language) or next(iter(text.values()))
 
 
 def meaning(name: str) -> str:

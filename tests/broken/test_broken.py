@@ -82,6 +82,8 @@ def test_every_class_of_mistake_has_its_cases() -> None:
         ("scoring", "at_least:", "at_lest:"),
         ("scoring", "event: page_viewed", "event: page_veiwed"),
         ("scoring", "{page: pricing}", "{pgae: pricing}"),
+        ("scoring", "absent:", "asbent:"),
+        ("scoring", "count:", "cuont:"),
         ("scoring", "dimension: behavior", "dimension: behaviour"),
         ("scoring", "exclusive:", "exlusive:"),
         ("scoring", "repeat: each", "repeat: eahc"),

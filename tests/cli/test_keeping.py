@@ -139,6 +139,8 @@ def findings(ran: Ran) -> dict[str, tuple[str, str]]:
         ("timers", "DELETE FROM timers WHERE lead = (SELECT min(lead) FROM timers)"),
         ("enrolments", "UPDATE enrolments SET step = 'nowhere' WHERE left_at IS NULL"),
         ("stages", "DELETE FROM transitions"),
+        ("figures", "DELETE FROM entries WHERE lead = (SELECT min(lead) FROM entries)"),
+        ("figures", "UPDATE arrivals SET since = since + 1"),
         ("orphans", "INSERT INTO timers VALUES ('nobody', 't', 1)"),
         ("search", "DELETE FROM searched WHERE number = 1"),
         ("index", "DELETE FROM search_data WHERE id > 100"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from engine.language.catalogue import Field
+from engine.language.label import texts_of
 from engine.language.sections.catalog import builtin
 from tests.docs.pages import DOCS
 
@@ -57,7 +58,7 @@ def sources_tables() -> str:
     parts = []
     for channel in tree.level(0):
         lines = [
-            f"### `{channel}` {' '.join(tree.label((channel,)))}",
+            f"### `{channel}` {' '.join(texts_of(tree.label((channel,))))}",
             "",
             "| kind | called | origin | free | details |",
             "|---|---|---|---|---|",
@@ -65,12 +66,12 @@ def sources_tables() -> str:
         for path, node in tree.nodes.items():
             if len(path) == 2 and path[0] == channel:
                 details = ", ".join(
-                    f"`{each[-1]}` {tree.label(each)[0]}"
+                    f"`{each[-1]}` {tree.label(each)}"
                     for each in tree.nodes
                     if len(each) == 3 and each[:2] == path
                 )
                 free = "yes" if tree.is_free(path) else ""
-                called = " ".join(tree.label(path))
+                called = " ".join(texts_of(tree.label(path)))
                 lines.append(f"| `{path[-1]}` | {called} | {node.origin} | {free} | {details} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.host import normalise
@@ -84,6 +84,7 @@ def test_places_have_a_region(province: str | None, city: str | None, region: st
     assert region_of(province, city) == region
 
 
+@example("A\x1f\u0300")
 @given(st.text() | st.text("王金\u3000 \t\u200b\u200de\u0301Åé\u0000阀"))
 def test_text_is_cleaned_in_one_form(text: str) -> None:
     """What is clean stays as it is, in NFC, without anything unseen or blanks around it."""

@@ -123,6 +123,14 @@ def test_lists_belong_to_the_version_and_their_comments_do_not(tmp_path: Path) -
     assert first == same != other
 
 
+def test_a_misspelt_file_gives_the_nearest_one(tmp_path: Path) -> None:
+    """A slip in the folder or in the name is met with the file that is there."""
+    for number, wrong in enumerate(("lsits/words.txt", "lists/wrods.txt")):
+        found = loaded(tmp_path / str(number), f"lists: {{a: {wrong}}}\n", words="词\n").diagnostics
+        assert [each.code for each in found] == ["missing-list"]
+        assert found[0].message.endswith('; did you mean "lists/words.txt"?')
+
+
 @pytest.mark.parametrize(
     ("intake", "expected"),
     [

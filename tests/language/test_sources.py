@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.language.label import in_language
 from engine.language.load import Loaded, load_folder
 from engine.language.taxonomy import UNCLASSIFIED, Taxonomy
 from tests.play import BASE
@@ -17,7 +18,7 @@ sources:
     kinds:
       livestream: {label: 直播带货, free: true, names: [视频号], events: [video_watched]}
       sem: {label: 竞价广告, names: [神马]}
-  集市: {en: Fair}
+  集市: {label: {en: Fair}}
 """
 
 
@@ -37,13 +38,14 @@ def tree(tmp_path: Path) -> Taxonomy:
 
 
 def test_what_is_said_again_is_added_to(tree: Taxonomy) -> None:
-    """A new label counts, old names do still; ids and labels are told in both languages."""
+    """A new label counts, old names do still; ids and labels are told in the languages that there are."""
     assert tree.nodes["online", "sem"].label == "竞价广告"
     for name in ("神马", "SEM"):
         assert tree.named(name)[0] == ("online", "sem")
-    assert tree.label(("online", "livestream")) == ("直播带货", "直播带货")
-    assert tree.label(("集市",)) == ("集市", "Fair")
-    assert tree.label(("没有",)) == ("没有", "没有")
+    assert tree.label(("online", "livestream")) == "直播带货"
+    assert in_language(tree.label(("集市",)), "zh") == "Fair"
+    assert in_language(tree.label(("online", "website")), "en") == "Website"
+    assert tree.label(("没有",)) == "没有"
     assert "livestream" in tree.level(1)
     assert tree.is_free(("online", "livestream"))
     assert not tree.is_free(("没有",))

@@ -34,6 +34,7 @@ from tests.machines.generators import (
     TYPES,
     WHERES,
     Data,
+    crowded_conditions,
 )
 from tests.play import BASE
 
@@ -207,6 +208,57 @@ def scorings(draw: Any, rules: st.SearchStrategy[Data] = EVERY_KIND, second: boo
         own = [{"id": f"s{i}", **r, "dimension": "d"} for i, r in enumerate(ladder)]
         models["另一个"] = one_model(own, {"d": draw(DIMENSIONS)})["default"]
     return models
+
+
+# --- rules that get in each other's way ----------------------------------------------------------
+
+# What is said of a lead, each by another event, and what rules ask of it.
+SAID: Data = {"city": "上海", "employees": 3, "title_level": "director", "amount": 2.5}
+_OF_SAID = st.sampled_from(
+    [
+        {"lead.city": "上海"},
+        {"lead.employees": {"gte": 2}},
+        {"lead.title_level": {"at_least": "manager"}},
+        {"lead.amount": {"exists": True}},
+        {"not": {"lead.city": "上海"}},
+    ]
+)
+
+
+_NARROW = st.sampled_from(NAMES[:2])
+
+
+def _crowding(when: st.SearchStrategy[Data], **more: Any) -> st.SearchStrategy[Data]:
+    points = st.one_of(POINTS, FROM_FIELD)
+    return st.fixed_dictionaries({"dimension": _NARROW, "when": when, "points": points, **more})
+
+
+_OF_ORDERS = st.builds(
+    lambda rule, fading: rule | fading,
+    st.fixed_dictionaries(
+        {
+            "event": st.just("order_placed"),
+            "repeat": st.just("each"),
+            "dimension": _NARROW,
+            "points": st.one_of(POINTS, FROM_EVENT),
+        }
+    ),
+    st.sampled_from([{}, {}, {"expires": "1h"}, {"decay": {"half_life": "10m"}}]),
+)
+_EXCLUSIVE = _crowding(_OF_SAID, exclusive=st.just("职位"))
+_SILENT = [{"absent": {"event": "order_placed", "for": span}} for span in ("10m", "1h")]
+_LASTING = st.one_of(_OF_SAID, crowded_conditions(), crowded_conditions(), st.sampled_from(_SILENT))
+_OTHERS = st.one_of(_OF_ORDERS, _crowding(_LASTING))
+
+
+@st.composite
+def crowded_scorings(draw: Any) -> Data:
+    """One model in two narrow dimensions: rules of one exclusive group, and of one hour's orders."""
+    drawn = draw(st.lists(_EXCLUSIVE, min_size=2, max_size=4))
+    drawn = draw(st.permutations(drawn + draw(st.lists(_OTHERS, min_size=1, max_size=4))))
+    limits = st.sampled_from([{}, {"max": 10}, {"min": -10}])
+    rules = [{"id": f"r{i}", **rule} for i, rule in enumerate(drawn)]
+    return one_model(rules, {name: draw(limits) for name in NAMES[:2]})
 
 
 @st.composite

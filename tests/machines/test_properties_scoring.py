@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,10 +14,21 @@ from engine.language.instants import DAY
 from engine.machines.lead import decide, new_lead
 from engine.machines.state import Decision, Event, Lead, LedgerLine
 from engine.network.ruleset import Ruleset
-from tests.machines.generators import LASTING, NAMED, PROFILES, Data, Step, streams
+from tests.machines.generators import (
+    GAPS,
+    LASTING,
+    NAMED,
+    PROFILES,
+    Data,
+    Step,
+    crowded_streams,
+    streams,
+)
 from tests.machines.rulesets import (
+    SAID,
     built,
     compiled,
+    crowded_scorings,
     event_rules,
     lasting_rules,
     plans,
@@ -95,13 +107,8 @@ def check_ledger(life: Life) -> None:
         assert abs(total - parts) < CUT
 
 
-@MANY
-@given(plan=plans(), stream=streams())
-def test_every_score_is_the_sum_of_its_ledger_within_its_bounds(
-    plan: Data, stream: list[Step]
-) -> None:
-    """After every event and every deadline, for rules of every kind, by dimension and in all."""
-    life = Life(built(plan))
+def _add_up(life: Life, stream: Sequence[Step]) -> None:
+    """Live a stream and add the ledger up after everything that happens."""
     for number, step in enumerate(stream):
         life.reach(life.now + step.gap, prompt=step.how == "prompt")
         if step.kind is not None:
@@ -109,6 +116,30 @@ def test_every_score_is_the_sum_of_its_ledger_within_its_bounds(
         else:
             life.wake()
         check_ledger(life)
+
+
+@MANY
+@given(plan=plans(), stream=streams())
+def test_every_score_is_the_sum_of_its_ledger_within_its_bounds(
+    plan: Data, stream: list[Step]
+) -> None:
+    """After every event and every deadline, for rules of every kind, by dimension and in all."""
+    _add_up(Life(built(plan)), stream)
+
+
+@MANY
+@given(models=crowded_scorings(), stream=crowded_streams(), data=st.data())
+def test_the_sum_is_right_where_rules_get_in_each_others_way(
+    models: Data, stream: list[Step], data: Any
+) -> None:
+    """The same for the orders of one hour: rules that fire again and again, and caps that are met.
+
+    Most of these events bring nothing else, and are decided on the short way.
+    """
+    life = Life(compiled(models))
+    said = data.draw(st.lists(st.sampled_from(list(SAID.items())), max_size=2))
+    life.take(Event("profile", "note_added", START, lead=dict(said)))
+    _add_up(life, stream)
 
 
 def _without(profile: Data, later: Data) -> Data:
@@ -137,7 +168,26 @@ def test_withdrawing_facts_withdraws_exactly_what_they_gave(
     Rules that hold depend on nothing but what holds now. Points of occurrences stay, for they
     did happen: these rules read no field, so they are the same for both.
     """
-    ruleset = compiled(models, named=NAMED)
+    _same_afterwards(compiled(models, named=NAMED), stream, first, last)
+
+
+@MANY
+@given(
+    models=crowded_scorings(),
+    stream=crowded_streams(),
+    first=st.sets(st.sampled_from(sorted(SAID)), min_size=1),
+    last=st.sets(st.sampled_from(sorted(SAID)), max_size=2),
+)
+def test_nothing_else_is_withdrawn_where_rules_get_in_each_others_way(
+    models: Data, stream: list[Step], first: set[str], last: set[str]
+) -> None:
+    """The same for rules of one exclusive group, points that follow a field, and tight caps."""
+    before, after = ({name: SAID[name] for name in sorted(names)} for names in (first, last))
+    _same_afterwards(compiled(models), stream, before, after)
+
+
+def _same_afterwards(ruleset: Ruleset, stream: Sequence[Step], first: Data, last: Data) -> None:
+    """A lead of which ``first`` was said, until it was put right, and one that was always so."""
     changed, steady = Life(ruleset), Life(ruleset)
     for life, before, after in (
         (changed, first, _without(first, last)),
@@ -178,15 +228,33 @@ def _apart(parts: list[Data]) -> list[Data]:
     return found
 
 
+def _in_any_order(ruleset: Ruleset, events: list[Event], gaps: list[int], data: Any) -> None:
+    """Let the events come as they are and shuffled, all of them now, and compare ever after."""
+    one, other = Life(ruleset), Life(ruleset)
+    for life, order in ((one, events), (other, data.draw(st.permutations(events)))):
+        for event in order:
+            life.take(event)
+        life.wake()  # what came late may be due already, as a host would notice at once
+    _alike(one, other)
+    for instant in (*accumulate(gaps, initial=START), START + 40 * DAY):
+        for life in (one, other):
+            life.reach(max(life.now, instant))
+            life.wake()
+        _alike(one, other)
+    # Not before: a deadline that moved on is looked at where it was, and found moved.
+    assert one.lead.timers == other.lead.timers
+
+
 @MANY
 @given(
     models=scorings(st.one_of(lasting_rules(LASTING), event_rules()), second=False),
     stream=streams(profiles=False, odd=False),
     profiles=st.lists(_said_once(PROFILES), min_size=14, max_size=14),
+    gaps=st.lists(GAPS, max_size=3),
     data=st.data(),
 )
 def test_the_order_of_independent_events_does_not_matter(
-    models: Data, stream: list[Step], profiles: list[Data], data: Any
+    models: Data, stream: list[Step], profiles: list[Data], gaps: list[int], data: Any
 ) -> None:
     """Events of one instant, and late ones, in any order of arrival give the same lead.
 
@@ -203,20 +271,23 @@ def test_the_order_of_independent_events_does_not_matter(
         for n, s in enumerate(stream)
         if s.kind is not None
     ]
-    ruleset = compiled(models, named=NAMED)
-    shuffled = data.draw(st.permutations(events))
-    one, other = Life(ruleset), Life(ruleset)
-    for life, order in ((one, events), (other, shuffled)):
-        for event in order:
-            life.take(event)
-        life.wake()  # what came late may be due already, as a host would notice at once
-    _alike(one, other)
-    for life in (one, other):
-        life.reach(START + 40 * DAY)
-        life.wake()
-    _alike(one, other)
-    # Not before: a deadline that moved on is looked at where it was, and found moved.
-    assert one.lead.timers == other.lead.timers
+    _in_any_order(compiled(models, named=NAMED), events, gaps, data)
+
+
+@MANY
+@given(models=crowded_scorings(), stream=crowded_streams(), data=st.data())
+def test_nor_does_it_where_rules_get_in_each_others_way(
+    models: Data, stream: list[Step], data: Any
+) -> None:
+    """The same where it is hard: orders of one hour, one exclusive group, caps that are met."""
+    said = enumerate(SAID.items())
+    events = [Event(f"s{n}", "note_added", START, dict([each])) for n, each in said]
+    events += [
+        Event(f"e{n}", s.kind, START - s.shift, {}, s.properties)
+        for n, s in enumerate(stream)
+        if s.kind is not None
+    ]
+    _in_any_order(compiled(models), events, [s.gap for s in stream], data)
 
 
 def _alike(one: Life, other: Life) -> None:

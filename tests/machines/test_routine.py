@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.language.instants import DAY, HOUR
 from engine.machines.lead import NONE, decide, decide_at_length, new_lead
-from engine.machines.routine import routine
+from engine.machines.routine import drafted, is_routine, moved, scored
 from engine.machines.state import Decision, Event, Lead
 from engine.network.ruleset import Ruleset
 from tests.machines.generators import Data, Step, streams
@@ -37,10 +37,11 @@ def both_ways(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
 def is_short(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> bool:
     """Whether an event takes the short way."""
     reaction = ruleset.reactions.get(event.type, NONE)
-    if reaction.counts is None:
+    if reaction.counts is None or not is_routine(ruleset, lead, event, now, reaction):
         return False
     found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
-    return routine(ruleset, lead, event, now, reaction, found) is not None
+    copied = moved(lead, event, now, reaction.counts)
+    return scored(drafted(ruleset, lead, copied, event, now), found)
 
 
 @settings(deadline=None, max_examples=300)

@@ -57,9 +57,15 @@ rules:
   - {id: shanghai, when: {lead.city: 上海}, assign: {team: east, strategy: round_robin}}
   - {id: rest, assign: {pool: public}}
 sla:
-  - {id: hot, when: {grade: A}, accept: 1h, first_contact: 24h}
+  - {id: hot, when: {grade: A}, accept: 1h, first_contact: 24h, pause: {when: {lead.city: 苏州}}}
   - {id: twin, accept: 4h}
-pools: {public: {label: 公海池}}
+pools:
+  public:
+    label: 公海池
+    recycle:
+      - {id: cold, when: {grade: C, absent: {event: email_opened, for: 9d}}, idle: 15 working_days, calendar: cn}
+      - {id: forgotten, idle: 60d}
+      - {id: closed-line, when: {lead.industry: 停产产品线}}
 """
 JOURNEYS: Final = """
 journeys:
@@ -85,6 +91,7 @@ journeys:
     goal: {when: {score.total: {gte: 120}, absent: {event: chat_started, for: 3d}}}
     steps: [{id: hello, send: welcome}]
   - id: plain
+    priority: 5
     enter: {event: support_requested}
     steps: [{id: hello, send: welcome}]
 """

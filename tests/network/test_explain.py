@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -45,15 +46,22 @@ def test_the_tree_agrees_with_the_closure(data: Any, condition: Any) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data(), CONDITIONS)
-def test_every_node_stands_where_it_is_written(data: Any, condition: Any) -> None:
-    """Equal conditions share one compiled form; each is explained at its own place."""
+def test_every_node_is_judged_and_stands_as_it_is_written(data: Any, condition: Any) -> None:
+    """Equal conditions share one compiled form; each is explained at its own place and order.
+
+    Each node holds when the closure does that is compiled of this node alone.
+    """
     compiler = ConditionCompiler(CALENDARS)
     elsewhere = moved(condition)
     compiler.compile(elsewhere)
     compiled = compiler.compile(condition)
     view = data.draw(views(compiler))
-    assert places(explain(compiled, view, condition)) == written_places(condition)
-    assert places(explain(compiled, view, elsewhere)) == written_places(elsewhere)
+    for written in (condition, elsewhere):
+        tree = explain(compiled, view, written)
+        nodes, parts = list(tree.nodes()), list(parts_of(written))
+        assert [node.source for node in nodes] == [part.source for part in parts]
+        alone = [ConditionCompiler(CALENDARS).compile(part).holds(view) for part in parts]
+        assert [node.holds for node in nodes] == alone
 
 
 def moved(condition: Any) -> Any:
@@ -66,15 +74,12 @@ def moved(condition: Any) -> Any:
     return msgspec.structs.replace(condition, **changes)
 
 
-def places(node: Explanation) -> list[Any]:
-    """The places of a tree's nodes."""
-    return [node.source, *(places(item) for item in node.items)]
-
-
-def written_places(condition: Any) -> list[Any]:
-    """The places of a condition's parts."""
+def parts_of(condition: Any) -> Iterator[Any]:
+    """A condition and all below it, each before what it is made of."""
+    yield condition
     inner = [condition.item] if isinstance(condition, Not) else getattr(condition, "items", ())
-    return [condition.source, *(written_places(item) for item in inner)]
+    for item in inner:
+        yield from parts_of(item)
 
 
 @settings(max_examples=200, deadline=None)

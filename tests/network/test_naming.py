@@ -20,6 +20,8 @@ from engine.network.ruleset import Ruleset
         ("shanghai", "route", "route:shanghai", None),
         ("hot", "sla", "sla:hot", None),
         ("sla:twin", "sla", "sla:twin", None),
+        ("cold", "recycle", "recycle:cold", None),
+        ("recycle:forgotten", "recycle", "recycle:forgotten", None),
         ("welcome", "journey", "journey:welcome", "欢迎"),
         ("journey:warm", "journey", "journey:warm", None),
     ],
@@ -43,6 +45,7 @@ def test_each_kind_is_found_where_it_is(whole: Ruleset) -> None:
     assert find_rule(whole, "mql").rule is whole.stages["mql"]
     assert find_rule(whole, "rest").rule is whole.routes[1]
     assert find_rule(whole, "hot") == Named("sla", "sla:hot", whole.slas[0])
+    assert find_rule(whole, "cold") == Named("recycle", "recycle:cold", whole.recycles[0])
     assert find_rule(whole, "warm").rule is whole.journeys["warm"]
 
 

@@ -27,19 +27,30 @@ def test_only_the_latest_instant_of_all_is_kept_without_a_call(tmp_path: Path) -
     counts = dict(ruleset.reactions["sms_failed"].counts or ())
     kinds = {(windows[key].kind, windows[key].within is None): take for key, take in counts.items()}
     assert kinds.keys() == {("count", True), ("count", False), ("last", True)}
-    assert kinds["last", True] is None
+    assert [kind for kind, take in kinds.items() if take is None] == [("last", True)]
     for key, take in counts.items():
         if take is not None:
             assert take(None, 5, {}, 5) == windows[key].take(None, 5, {}, 5) is not None
 
 
 def test_a_lead_goes_by_the_definition_that_it_entered(tmp_path: Path) -> None:
-    """By the present one where that is the same, or where the old one is not known."""
-    before = rules(tmp_path / "old", journeys=CARE % "2d").definitions
-    now = rules(tmp_path / "new", journeys=CARE % "5d").definitions
-    ruleset = Ruleset(now, before.journeys)
-    (old,), (new,) = before.journeys, now.journeys
-    for version, expected in ((old.version, old), (new.version, new), ("", new), ("?", new)):
+    """By the present one where that is the same, or where the old one is not known.
+
+    Those of before go last, in the order in which they are given.
+    """
+    waits = ("2d", "3d", "5d")
+    first, then, present = (rules(tmp_path / w, journeys=CARE % w).definitions for w in waits)
+    ruleset = Ruleset(present, (*first.journeys, *then.journeys))
+    (oldest,), (old,), (new,) = first.journeys, then.journeys, present.journeys
+    assert [rule.order for rule in ruleset.running] == [0, 1, 2]
+    assert [rule.definition for rule in ruleset.running] == [new, oldest, old]
+    for version, expected in (
+        (oldest.version, oldest),
+        (old.version, old),
+        (new.version, new),
+        ("", new),
+        ("?", new),
+    ):
         found = ruleset.journey_of("培育", version)
         assert found is not None
         assert found.definition == expected

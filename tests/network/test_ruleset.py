@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from engine.language.instants import DAY
+from engine.language.definitions import Definitions
+from engine.language.instants import DAY, parse_instant
 from engine.network.ruleset import Ruleset, tidy
+from engine.network.screening import Entering
 from tests.network.written import view
-from tests.play import rules
+from tests.play import rules, scoring
 
 BEHAVIOR, FIT, CARE = "default.behavior", "default.fit", "default.care"
 
@@ -169,6 +171,8 @@ def test_stages_and_journeys_that_held_are_looked_at_again(whole: Ruleset) -> No
     assert ids(whole.state_stages.woken({"lead.amount"}, gone)) == ["qualified"]
     cold = Lead({"grade": "C"}, {"grade": "A"}, "enter:warm")
     assert ids(whole.state_journeys.woken({"grade"}, cold)) == ["warm"]
+    never = Lead({"grade": "C"}, {"grade": "B"})
+    assert ids(whole.state_journeys.woken({"grade"}, never)) == []
     assert "stage:mql" not in whole.state_stages.held
     crossing = Lead({"score.default.total": 55}, {"score.default.total": 5})
     assert ids(whole.state_stages.woken({"score.default.total"}, crossing)) == ["mql"]
@@ -183,15 +187,54 @@ def test_routes_and_clocks_have_their_conditions(whole: Ruleset) -> None:
     assert whole.routes[0].when is not None
     assert whole.routes[0].when.holds(view({"lead.city": "上海"})) is True
     assert ids(whole.slas) == ["hot", "twin"]
-    assert [sla.when is None for sla in whole.slas] == [False, True]
+    assert [(sla.order, sla.pause is None) for sla in whole.slas] == [(0, False), (1, True)]
+    hot, twin = whole.slas
+    assert hot.when is not None
+    assert hot.when.holds(view({"grade": "A"})) is True
+    assert hot.when.holds(view({"grade": "B"})) is False
+    assert hot.pause is not None
+    assert hot.pause.holds(view({"lead.city": "苏州"})) is True
+    assert twin.when is None
     assert whole.teams["east"].label == "华东区销售"
     assert whole.pools["public"].label == "公海池"
+
+
+def test_clocks_that_stand_still_are_woken_by_what_they_read(whole: Ruleset) -> None:
+    """Those that may pause are found by their facts, and when they held until now."""
+    pauses = whole.state_pauses
+    assert pauses.names == {"lead.city"}
+    assert ids(pauses.woken({"lead.city"}, Lead({"lead.city": "苏州"}, {}))) == ["hot"]
+    assert ids(pauses.woken({"lead.city"}, Lead({"lead.city": "上海"}, {}))) == []
+    over = Lead({"lead.city": "上海"}, {"lead.city": "苏州"}, "pause:hot")
+    assert ids(pauses.woken({"lead.city"}, over)) == ["hot"]
+
+
+def test_recycling_has_its_pool_its_key_and_its_wakers(whole: Ruleset) -> None:
+    """In the order of the pools; a rule without a condition waits for the clock alone."""
+    cold, forgotten, closed = whole.recycles
+    assert [(r.order, r.key, r.pool) for r in whole.recycles] == [
+        (0, "recycle:cold", "public"),
+        (1, "recycle:forgotten", "public"),
+        (2, "recycle:closed-line", "public"),
+    ]
+    assert ids(whole.recycles) == ["cold", "forgotten", "closed-line"]
+    assert forgotten.when is None
+    assert closed.when is not None
+    assert closed.when.holds(view({"lead.industry": "停产产品线"})) is True
+    assert closed.when.holds(view({"lead.industry": "制造业"})) is False
+    assert whole.state_recycles.names == {"grade", "last email_opened", "lead.industry"}
+    gone = Lead({}, {"lead.industry": "停产产品线"}, "recycle:closed-line")
+    assert ids(whole.state_recycles.woken({"lead.industry"}, gone)) == ["closed-line"]
+    other = Lead({"lead.industry": "制造业"}, {})
+    assert ids(whole.state_recycles.woken({"lead.industry"}, other)) == []
+    assert cold.when is not None
 
 
 def test_a_journey_has_its_conditions_and_its_steps(whole: Ruleset) -> None:
     """Entry, exit and goal with their filters; each step with what follows it."""
     welcome, warm = whole.journeys["welcome"], whole.journeys["warm"]
-    assert [j.order for j in whole.journeys.values()] == [0, 1, 2]
+    assert {j.id: j.order for j in whole.journeys.values()} == {"welcome": 1, "warm": 2, "plain": 0}
+    assert [j.id for j in whole.running] == ["plain", "welcome", "warm"]
     assert welcome.where is not None
     assert welcome.where(view(properties={"form": "试用"})) is True
     assert welcome.when is not None
@@ -207,6 +250,7 @@ def test_a_journey_has_its_conditions_and_its_steps(whole: Ruleset) -> None:
     assert warm.end_reads == {"score.default.total", "last chat_started"}
     steps = welcome.steps
     assert list(steps) == ["hello", "opened", "choose", "hello2", "later", "chat"]
+    assert ids(steps.values()) == list(steps)
     assert [step.below for step in steps.values()] == [
         "opened", "choose", "hello2", "later", "chat", None,
     ]  # fmt: skip
@@ -230,6 +274,7 @@ def test_what_anything_reacts_to_is_known(whole: Ruleset) -> None:
     assert whole.listened == whole.moving_types | {"video_watched"}
     assert whole.moving_facts == {
         "score.default.total", "lead.amount", "lead.city", "grade", "stage", "last chat_started",
+        "last email_opened", "lead.industry",
     }  # fmt: skip
     assert whole.watched == whole.moving_facts | whole.state_rules.names
 
@@ -258,6 +303,9 @@ def test_each_event_sets_its_reaction_in_motion(whole: Ruleset) -> None:
     view = whole.reactions["page_viewed"]
     assert view.rules is whole.event_rules.by_type["page_viewed"]
     assert whole.reactions["video_watched"].moves is False
+    assert whole.reactions["video_watched"].hearers == frozenset()
+    assert order.hearers == {"welcome"}
+    assert whole.reactions["email_opened"].hearers == {("welcome", "opened")}
     assert whole.reactions["email_sent"].feeds[0].silences == ()
     assert "timer_due" not in whole.reactions
     assert "note_added" not in whole.reactions
@@ -270,11 +318,11 @@ def test_derived_fields_are_known_by_what_they_come_from(whole: Ruleset) -> None
     assert "name" not in whole.derived_from
 
 
-@pytest.fixture
-def numbers(tmp_path: Path) -> Ruleset:
-    """Rules, stages and journeys that mostly compare numbers."""
+@pytest.fixture(scope="module")
+def of_numbers(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
+    """Rules, stages and journeys that mostly compare numbers, read once."""
     return rules(
-        tmp_path,
+        tmp_path_factory.mktemp("numbers"),
         scoring="""
 models:
   default:
@@ -301,7 +349,13 @@ journeys:
     steps: [{id: hello, send: welcome}]
 """,
         catalog="fields: {age: {type: integer, label: 年龄}}\n",
-    )
+    ).definitions
+
+
+@pytest.fixture
+def numbers(of_numbers: Definitions) -> Ruleset:
+    """The same, compiled anew for each test."""
+    return Ruleset(of_numbers)
 
 
 @pytest.mark.parametrize(
@@ -361,11 +415,11 @@ def test_a_ruleset_is_its_definitions(whole: Ruleset) -> None:
     assert whole.screen.intake is whole.definitions.intake
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Ruleset:
-    """A configuration in which little listens."""
+@pytest.fixture(scope="module")
+def of_little(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
+    """A configuration in which little listens, read once."""
     return rules(
-        tmp_path,
+        tmp_path_factory.mktemp("small"),
         scoring="""
 models:
   default:
@@ -384,8 +438,15 @@ models:
       - {id: mailed, dimension: fit, when: {absent: {event: sms_delivered, for: 9d}}, points: 1}
     grades: [{grade: A, from: 80}]
 """,
-        journeys="journeys: [{id: j, enter: {event: trial_requested}, steps: [{id: s, wait: 1d}]}]\n",
-    )
+        lifecycle="stages: [{id: new}, {id: talked, from: [new], event: call_logged}]\n",
+        journeys="journeys: [{id: j, enter: {event: [trial_requested, email_bounced]}, steps: [{id: s, wait: 1d}]}]\n",
+    ).definitions
+
+
+@pytest.fixture
+def small(of_little: Definitions) -> Ruleset:
+    """The same, compiled anew for each test."""
+    return Ruleset(of_little)
 
 
 def test_only_an_absence_that_does_nothing_else_is_silent(small: Ruleset) -> None:
@@ -395,9 +456,10 @@ def test_only_an_absence_that_does_nothing_else_is_silent(small: Ruleset) -> Non
 
 
 def test_an_occurrence_that_only_gives_points_is_plain(small: Ruleset) -> None:
-    """No expiry, no cap, no crossing and no field to multiply with."""
+    """No expiry, no crossing and no field to multiply with; its dimension may be capped."""
     occurring = [rule for rule in small.rules.values() if rule.definition.events]
-    assert {rule.id for rule in occurring if rule.plain} == {"late", "bare"}
+    assert {rule.id for rule in occurring if rule.plain} == {"late", "bare", "limited"}
+    assert {rule.cap for rule in occurring if rule.limits} == {"cap:default.capped"}
 
 
 def test_an_event_that_only_counts_says_which_windows(small: Ruleset) -> None:
@@ -409,5 +471,28 @@ def test_an_event_that_only_counts_says_which_windows(small: Ruleset) -> None:
     assert small.reactions["email_sent"].counts is None  # a rule looks at the count
     assert small.reactions["sms_sent"].counts is None  # only some of them count
     assert small.reactions["trial_requested"].counts is None  # a journey begins
+    for kind in ("email_bounced", "call_logged"):  # a journey or a stage, and nothing counts
+        assert small.reactions[kind].feeds == ()
+        assert small.reactions[kind].counts is None
     assert "timer_due" not in small.reactions  # the clock is nobody's behaviour
     assert small.reactions["page_viewed"].silences == ("default.fit.idle",)
+
+
+def test_calendars_are_known_to_rules_and_to_the_screen(tmp_path: Path) -> None:
+    """A working day is one of the calendar, in what scores and in what screens."""
+    given = 'time: {between: ["09:00", "18:00"], calendar: cn}'
+    ruleset = rules(
+        tmp_path,
+        scoring=scoring(
+            f"{{id: r, dimension: fit, event: chat_started, when: {{{given}}}, points: 1, repeat: each}}"
+        ),
+        intake=f"rules: [{{id: 上班, when: {{{given}}}, do: flag, reason: 上班时间}}]\n",
+    )
+    when = ruleset.rules["default.fit.r"].when
+    assert when is not None
+    event = Entering("form_submitted", {"email": "a@b.cn"}, {}, {})
+    # A Thursday of the National Day holidays, and a Sunday that is worked instead.
+    for day, works in (("2026-10-01", False), ("2026-09-20", True)):
+        now = parse_instant(f"{day}T10:00:00+08:00")
+        assert when.holds(view(now=now)) is works
+        assert ("上班" in str(ruleset.screen.judge(event, now))) is works

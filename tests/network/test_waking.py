@@ -11,6 +11,7 @@ from engine.network.ruleset import Ruleset
 from engine.network.waking import Wake, wakes
 
 BY_HAND = "a person moves the lead; nothing enters it by itself"
+GIVEN = "it is asked in its turn whenever the lead is given to somebody"
 ON_THE_WAY = "looked at while the lead is in the journey"
 
 
@@ -75,15 +76,37 @@ ON_THE_WAY = "looked at while the lead is in the journey"
             "route:rest",
             {"note": "it is asked in its turn whenever the lead is sent to routing"},
         ),
+        ("sla:twin", {"note": GIVEN}),
         (
-            "sla:hot",
-            {"note": "it is asked in its turn whenever the lead is given to somebody"},
+            "recycle:cold",
+            {
+                "events": ("email_opened",),
+                "fields": ("grade",),
+                "clock": (
+                    "15 working_days after the assignment or the latest follow-up",
+                    "absent: {event: email_opened, for: 9d}",
+                ),
+                "note": "asked when nobody has followed up for so long",
+            },
         ),
+        (
+            "recycle:forgotten",
+            {"clock": ("60d after the assignment or the latest follow-up",)},
+        ),
+        ("recycle:closed-line", {"fields": ("lead.industry",)}),
     ],
 )
 def test_a_rule_says_what_wakes_it(whole: Ruleset, name: str, told: dict[str, Any]) -> None:
     """The events it names or counts, the fields it reads, and what the clock may change."""
     assert wakes(whole, find_rule(whole, name)) == (Wake(role="when", **told),)
+
+
+def test_clocks_that_may_stand_still_say_what_halts_them(whole: Ruleset) -> None:
+    """An SLA is asked when the lead is given away; its pause is woken by what it reads."""
+    assert wakes(whole, find_rule(whole, "hot")) == (
+        Wake(role="when", note=GIVEN),
+        Wake(role="pause", fields=("lead.city",)),
+    )
 
 
 def test_a_journey_says_what_lets_in_and_out(whole: Ruleset) -> None:

@@ -17,7 +17,7 @@ import pytest
 from segment.analytics.client import Client
 from starlette.testclient import TestClient
 
-from tests.plugins.node_peers import node_package
+from tests.node_peers import node_package
 from tests.plugins.sources import events_of, fields_of, leads_of, listening, on_a_port
 
 KEY = "WK"

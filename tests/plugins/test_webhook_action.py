@@ -23,7 +23,7 @@ from engine.plugin import (
 )
 from engine.testing import ActionContract, Peer, PeerAnswer, Seen, delivery
 from plugins.actions.webhook import SETTINGS, WebhookAction, delivery_id, keys_of, signed
-from tests.plugins.node_peers import node_package, run_node
+from tests.node_peers import node_package, run_node
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(32)).decode()

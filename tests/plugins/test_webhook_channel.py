@@ -18,7 +18,7 @@ from cloudevents.core.v1.event import CloudEvent
 from standardwebhooks.webhooks import Webhook
 from starlette.testclient import TestClient
 
-from tests.plugins.node_peers import node_package, run_node
+from tests.node_peers import node_package, run_node
 from tests.plugins.sources import (
     SECRET,
     body_of,

@@ -20,7 +20,7 @@ from plugins.channels.wechat_crypto import (
     check_signature,
     signature,
 )
-from tests.plugins.node_peers import node_package, run_node
+from tests.node_peers import node_package, run_node
 
 TOKEN = "QDG6eK"
 KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"

@@ -19,6 +19,7 @@ from tests.reports.told import (
     Share,
     Told,
     cents,
+    chinese,
     midnight,
     within,
 )
@@ -302,7 +303,7 @@ def people(told: Told, asked: Asked) -> Answer:
         whole: Counter[str] = Counter()
         for owner in owners:
             whole.update(counts[owner])
-        label = told.rules.routing["teams"].get(team, {}).get("label") or team
+        label = chinese(told.rules.routing["teams"].get(team, {}).get("label")) or team
         sold = [each for owner in owners for each in amounts[owner]]
         took = [each for owner in owners for each in cycles[owner]]
         together.append({"team": team, "name": label, **_work(whole, sold, took)})

@@ -11,7 +11,18 @@ import pandas as pd
 
 from tests.reports import oracle
 from tests.reports.oracle import EVER, Answer, Cells
-from tests.reports.told import DAY, MILESTONES, Asked, Share, Told, cents, midnight, share, within
+from tests.reports.told import (
+    DAY,
+    MILESTONES,
+    Asked,
+    Share,
+    Told,
+    cents,
+    chinese,
+    midnight,
+    share,
+    within,
+)
 
 KINDS = {
     "sent": ("email_sent", "sms_sent"),
@@ -39,10 +50,10 @@ TOUCHES = {
 # Where in the tree of sources stands what money is spent on.
 SPENT_ON = {"百度SEM": "online/sem", "官网表单": "online/website", "知乎白皮书": "online/social"}
 ORIGINS = {
-    "internal": "内部 internal",
-    "external": "外部 external",
-    "conversion": "转化 conversion",
-    None: "未归类 unclassified",
+    "internal": "内部",
+    "external": "外部",
+    "conversion": "转化",
+    None: "未归类",
 }
 
 
@@ -59,8 +70,8 @@ def channels(told: Told, asked: Asked) -> Answer:
     for kind, each in found.items():
         path = tuple(dict.fromkeys(kind.split("/")))
         known = path[0] != "unclassified"
-        called = " ".join(dict.fromkeys(tree.label(path))) if known else ORIGINS[None]
-        named = {"channel": path[0], "kind": path[1] if len(path) > 1 else None, "called": called}
+        called = str(tree.label(path)) if known else ORIGINS[None]
+        named = {"channel": path[0], "kind": path[1] if len(path) > 1 else None, "label": called}
         rows.append({
             **named, **oracle.priced(each), "share": Share(each.leads, whole),
             "free_share": Share(each.leads, sum(free.values())) if kind in free else None,
@@ -277,7 +288,7 @@ def _goal(told: Told, goal: Cells) -> Cells:
         progress = round(some / whole, 4) if whole else None
     gone = min(max(told.now - own.since, 0), own.until - own.since) / (own.until - own.since)
     return {
-        "goal": goal["id"], "label": goal.get("label"), "measure": goal["measure"],
+        "goal": goal["id"], "label": chinese(goal.get("label")), "measure": goal["measure"],
         "from": str(first), "to": str(last), "value": value, "baseline": baseline,
         "target": target, "progress": progress, "elapsed": gone, "state": _state(progress, gone),
     }  # fmt: skip

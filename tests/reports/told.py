@@ -65,6 +65,11 @@ def share(hits: int, cases: int) -> float | None:
     return hits / cases if cases else None
 
 
+def chinese(label: Any) -> Any:
+    """Return what a Chinese reader has of a label, as it is written in YAML."""
+    return label["zh"] if isinstance(label, dict) else label
+
+
 class Rules:
     """The configuration as plain YAML, and the names of the tree of sources."""
 
@@ -74,7 +79,7 @@ class Rules:
         self.routing = self._of("routing")
         self.reporting = self._of("reports")
         self.order = [stage["id"] for stage in self.stages]
-        self.labels = {stage["id"]: stage.get("label") or stage["id"] for stage in self.stages}
+        self.labels = {each["id"]: chinese(each.get("label")) or each["id"] for each in self.stages}
         final = [stage["id"] for stage in self.stages if stage.get("final")]
         self.way = self.order[: self.order.index(final[0]) + 1]
         self.open = [id for id in self.order[1:] if id not in final]

@@ -286,3 +286,24 @@ def test_colleagues_in_others_pools_are_none(client: TestClient) -> None:
     }
     assert "w8@acme.cn" in seen["ops"]
     assert "w8@acme.cn" not in seen["li.na"]
+
+
+def test_a_pool_has_no_leads_that_are_done(client: TestClient) -> None:
+    """Won and lost leads are neither counted nor listed nor claimed, though they had no owner."""
+    for number, type in ((1, "opportunity_won"), (2, "opportunity_lost")):
+        event = {"type": type, "lead": {"email": f"w{number}@acme.cn"}}
+        event |= {"properties": {"amount": 1} if number == 1 else {"reason": "预算取消"}}
+        client.post("/v1/events", json=event, headers=bearer("ops")).raise_for_status()
+    pools = client.get("/v1/pools", headers=bearer("ops")).json()["items"]
+    assert {each["id"]: each["leads"] for each in pools}["public"] == 4
+    pool = client.get("/v1/pools/public", headers=bearer("li.na")).json()
+    assert (pool["leads"], len(pool["items"])) == (4, 4)
+    assert {each["stage"] for each in pool["items"]}.isdisjoint({"won", "lost"})
+    assert claim(client, "li.na", 1).status_code == 409
+    behind = client.get(
+        "/v1/leads?pool=public&owner=&without=won,lost,invalid", headers=bearer("ops")
+    )
+    assert len(behind.json()["items"]) == 4
+    day = client.get("/console/day", headers={**bearer("li.na"), "Accept": "text/html"})
+    assert day.status_code == 200
+    assert day.text.count("/claim") == 4

@@ -147,6 +147,7 @@ TABLE: dict[str, set[str]] = {
             "GET /console/experiments",
             "GET /console/reports",
             "GET /console/reports/{name}",
+            "GET /console/reports/{name}.pdf",
             "GET /console/routing",
             "GET /console/people",
             "GET /console/deliveries",

@@ -18,7 +18,7 @@ BASE = "http://127.0.0.1"
 OLD, NEW = "a" * 32, "b" * 32
 MESSAGES = """
 topics:
-  marketing: {label: 活动与优惠, label_en: Offers}
+  marketing: {label: {zh: 活动与优惠, en: Offers}}
   news: {label: 行业资讯}
 messages:
   hello: {action: email, topic: marketing, subject: 您好, template: hello.html, stale_after: 3650d}

@@ -26,7 +26,7 @@ from engine.store.schema import migrations
 HOUR = 3_600_000
 TABLES = (
     *("enrolments", "journey_steps", "assignments", "transitions", "grade_changes", "clocks"),
-    *("timers", "searched"),
+    *("timers", "searched", "arrivals", "entries"),
 )
 
 
@@ -175,6 +175,16 @@ def test_a_migrated_database_is_well(tmp_path: Path) -> None:
     reader.close()
 
 
+def test_an_assignment_that_says_what_did_not_happen_is_found(tmp_path: Path) -> None:
+    """The deep check counts clocks, calls and claims again, and names the lead."""
+    new_database(tmp_path / "new.db")
+    store = Store(tmp_path / "new.db")
+    store.connection.execute("UPDATE assignments SET met = met + 1 WHERE owner IS NOT NULL")
+    store.close()
+    bad = [f for f in checks.deep(tmp_path / "new.db", "default") if f.level != "ok"]
+    assert [(f.check, f.examples) for f in bad] == [("figures", ("l1",))]
+
+
 def test_the_projections_tell_the_story(tmp_path: Path) -> None:
     """Stages with from and to, both enrolments, each step with how it ended, both owners."""
     new_database(tmp_path / "new.db")
@@ -192,7 +202,7 @@ def test_the_projections_tell_the_story(tmp_path: Path) -> None:
         ("pause", 2 * HOUR, 3 * HOUR, "heard email_opened"),
         ("hello", 5 * HOUR, None, None),
     ]
-    assert [r[2:] for r in rows("assignments")] == [
+    assert [r[2:13] for r in rows("assignments")] == [
         (2 * HOUR, "e2", "lead_assigned", "zhang", "east", None, "east", "",
          '[{"rule":"east"}]', '[{"m":1}]', None),
         (4 * HOUR, "e3", "lead_released", None, None, "public", None, "no time", "[]", "[]", None),

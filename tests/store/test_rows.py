@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.machines.directory import Identity
@@ -12,11 +12,14 @@ from engine.machines.state import Decision, Delivery, Event, Lead, Task, TeamBoo
 from engine.store import lookup
 from engine.store.database import Store
 from engine.store.reading import Reader
+from engine.store.rows import lead_row
 from engine.store.writing import Rows, write_leads, write_teams
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUE = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT | st.lists(TEXT, max_size=3)
 VALUES = st.dictionaries(TEXT, VALUE, max_size=5)
+LEAD_COLUMNS = """id, created_at, updated_at, name, company, score, grade, stage, owner, team, pool,
+    source, wake_at, state"""
 
 
 def test_an_event_comes_back_from_the_log(store: Store, reader: Reader) -> None:
@@ -56,6 +59,45 @@ def test_a_lead_comes_back_whole(store: Store, reader: Reader) -> None:
         write_leads(connection, [owned], {"l1": later}, "default")
     assert reader.state("l1") == owned
     assert reader.leads(filters={"owner": "li"}).items[0]["score"] == 3
+
+
+FACTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "lead.name": st.sampled_from(["王芳", "李雷"]),
+        "lead.company": st.just("金泰阀门"),
+        "lead.source.name": st.sampled_from(["baidu", "expo"]),
+        "score.default.total": st.integers(0, 3),
+        "score.other.total": st.integers(4, 7),
+        **{name: st.sampled_from("AB") for name in ("grade", "stage", "owner", "team", "pool")},
+    },
+)
+TIMERS = st.dictionaries(st.sampled_from("xy"), st.integers(1, 3), max_size=2)
+
+
+def test_columns_say_what_the_state_says(store: Store) -> None:
+    """Whatever changes from one event to the next, all columns are those of the latest state,
+    also by another default model once other rules decide.
+    """
+    number = iter(range(10_000))
+
+    @settings(max_examples=50, deadline=None)  # each state is committed
+    @given(st.lists(st.tuples(FACTS, TIMERS, st.integers(1, 2), st.sampled_from("vw"))))
+    def follow(states: list[tuple[dict[str, Any], dict[str, int], int, str]]) -> None:
+        id = f"l{next(number)}"
+        stored: dict[str, Lead] = {}
+        for at, (facts, timers, created, rules) in enumerate(states):
+            model = {"v": "default", "w": "other"}[rules]
+            lead = Lead(id, created, at, facts=facts, timers=timers, ruleset=rules)
+            with store.transaction() as connection:
+                write_leads(connection, [lead], stored, model)
+            stored = {id: lead}
+            found = store.connection.execute(
+                f"SELECT {LEAD_COLUMNS} FROM leads WHERE id = ?", (id,)
+            )
+            assert found.fetchone() == lead_row(lead, model)
+
+    follow()
 
 
 def test_teams_come_back(store: Store, reader: Reader) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from engine.cli.table.problems import BadSheet
 from engine.language.catalogue import Catalogue, Field
+from engine.language.label import texts_of
 from engine.language.nearest import did_you_mean
 
 AT: Final = "at"
@@ -78,8 +79,8 @@ class Columns:
             if name in targets:
                 yield from ((_plain(word), targets[name]) for word in heading.split())
         for name, target in targets.items():
-            label = target.field.label if target.field else None
-            yield from ((_plain(text), target) for text in (name, label) if text)
+            labels = texts_of(target.field.label) if target.field else ()
+            yield from ((_plain(text), target) for text in (name, *labels))
 
     def named(self, name: str) -> Target | None:
         """Return what people mean by the name of a field, a property, ``at``, ``id`` or skip."""

@@ -38,12 +38,18 @@ def _field() -> dict[str, Schema]:
     return {
         "type": choice(_TYPES, "The type of its values."),
         "label": ref("label"),
-        "values": listing(text(), "What an enum may be; lowest first if ordered.", 1),
+        "values": _values(),
         "ordered": flag("Whether at_least and at_most may compare the values of an enum."),
         "of": choice(("string", "integer", "number"), "The type of a list's items."),
         "currency": text("What the amounts of a money field are counted in, such as CNY."),
         "pii": flag("Personal data: kept out of logs and metrics."),
     }
+
+
+def _values() -> Schema:
+    names = listing(text(), "What an enum may be, lowest first if ordered; or a map to labels.", 1)
+    label = ref("label")
+    return {**names, "type": ["array", "object"], "minProperties": 1, "additionalProperties": label}
 
 
 def _source(level: str, below: tuple[str, ...]) -> Schema:
@@ -57,7 +63,6 @@ def _source(level: str, below: tuple[str, ...]) -> Schema:
         record(
             {
                 "label": ref("label"),
-                "en": text("What people call it in English."),
                 "origin": choice(ORIGINS, "Whose work it is (来源性质): 内部, 外部 or 转化."),
                 "free": flag("Whether no media is paid for there (免费渠道)."),
                 "names": listing(text(), "What source, category, utm_source and codes call it."),

@@ -41,7 +41,7 @@ def definitions(v: Vocabulary) -> dict[str, Schema]:
 
 def _event(v: Vocabulary) -> Schema:
     catalogue = v.scope.catalogue
-    labels = [event.label or event.name for event in catalogue.events.values()]
+    labels = [str(event.label or event.name) for event in catalogue.events.values()]
     return {**choice(catalogue.events, "An event type (事件)."), "enumDescriptions": labels}
 
 

@@ -47,8 +47,7 @@ def sending() -> dict[str, Schema]:
 
 def _topic() -> Schema:
     keys = {
-        "label": text("What recipients read on the page of their subscriptions."),
-        "label_en": text("The same in English."),
+        "label": ref("label", "What recipients read on the page of their subscriptions."),
         "consent": choice(
             ("required", "until_withdrawn"), "required: only to who has given consent to it."
         ),

@@ -132,7 +132,7 @@ def _shared() -> dict[str, Schema]:
         "url": text(
             "Where browsers reach this server, such as https://leads.example.cn.", **_ORIGIN
         ),
-        "label": text("What the button says."),
+        "label": ref("label", "What the button says."),
         "grants": listing(_grant(), "Who may do what; the first that fits counts.", 1),
         "allow_private": flag("Whether it may stand in the own network; by default not."),
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.language.schemas.forms import Schema, listing, text, typed
+from engine.language.schemas.forms import Schema, listing, mapping, text, typed
 
-LABEL = "What people read; any language."
+LABEL = "What people read: a text, or one for each language, {zh: 赢单, en: Won}."
+LANGUAGE = "A language by two small letters: zh, en."
 NAMED = "Named conditions, for use: NAME in any file."
 WHERE = "A condition on the properties of the event."
 
@@ -76,7 +77,7 @@ def _forms() -> dict[str, Schema]:
             "A time of day such as 09:00; 24:00 is its end.",
             pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$",
         ),
-        "label": text(LABEL),
+        "label": _label(),
         "event": text("An event type (事件)."),
         "events": {
             **typed(["string", "array"], "An event type, a list of them, or any."),
@@ -85,6 +86,15 @@ def _forms() -> dict[str, Schema]:
         },
         "texts": listing(text()),
     }
+
+
+def _label() -> Schema:
+    return mapping(
+        text("What is read in that language.", minLength=1),
+        LABEL,
+        1,
+        propertyNames={"pattern": "^[a-z]{2}$", "description": LANGUAGE},
+    ) | {"type": ["string", "object"]}
 
 
 def _condition(description: str) -> Schema:

@@ -72,7 +72,7 @@ def _proposed(name: str, known: Iterable[str]) -> Schema:
 def _events(v: Vocabulary) -> dict[str, Schema]:
     catalogue = v.scope.catalogue
     names = list(catalogue.heard)
-    labels = [catalogue.events[name].label or name for name in names]
+    labels = [str(catalogue.events[name].label or name) for name in names]
     one = {**choice(names, "An event type (事件)."), "enumDescriptions": labels}
     or_any = choice([ANY, *names], "An event type, or any: whatever the lead does.")
     or_any["enumDescriptions"] = ["whatever the lead does (任何行为)", *labels]

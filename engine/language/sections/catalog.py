@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.language.catalogue import Catalogue, EventType, Field
 from engine.language.diagnostic import Diagnostics
+from engine.language.label import Text, label_of
 from engine.language.reader import read_document
 from engine.language.sections import sources
 from engine.language.sections.part import Part
@@ -64,14 +65,21 @@ def _field(name: str, data: Any) -> Field:
     return Field(
         name,
         data["type"],
-        data.get("label"),
+        label_of(data.get("label")),
         tuple(data.get("values", ())),
         data.get("ordered", False),
         data.get("of", "string"),
         data.get("currency"),
         data.get("pii", False),
         data.get("derived", False),
+        _called(data.get("values", ())),
     )
+
+
+def _called(values: Any) -> dict[str, Text]:
+    """Return the labels of values that are written as a map."""
+    written = values.items() if isinstance(values, dict) else ()
+    return {value: label for value, text in written if (label := label_of(text))}
 
 
 def _event(name: str, data: dict[str, Any]) -> EventType:
@@ -82,7 +90,7 @@ def _event(name: str, data: dict[str, Any]) -> EventType:
         {p: _field(p, value) for p, value in properties.items()},
         group,
         data.get("behaviour", group == "behaviour"),
-        data.get("label"),
+        label_of(data.get("label")),
     )
 
 

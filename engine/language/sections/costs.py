@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.language.diagnostic import Diagnostics, Source
+from engine.language.label import label_of
 from engine.language.nearest import did_you_mean
 from engine.language.reporting import Cost
 from engine.language.sections.part import Part
@@ -119,7 +120,15 @@ class CostsBuilder:
         if first is not None and last is not None and last < first:
             self._error(row, "to", f"{last} comes before {first}", "the end comes later")
         return Cost(
-            *(get("source"), get("campaign"), amount, per_lead, first, last, get("label")),
+            *(
+                get("source"),
+                get("campaign"),
+                amount,
+                per_lead,
+                first,
+                last,
+                label_of(get("label")),
+            ),
             place=row.at(""),
             kind=self._kind(row),
             rate=self._rate(row),

@@ -52,7 +52,7 @@ class JourneysBuilder(Builder):
             self.error("empty-rule", enter, f'nothing leads into "{id}"', id, "add event: or when:")
         return Journey(
             id=id,
-            label=part.get("label"),
+            label=part.label(),
             when=self.condition(enter, "when", id, events),
             events=events,
             where=self.where(enter, id, events),

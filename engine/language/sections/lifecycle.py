@@ -25,7 +25,7 @@ class LifecycleBuilder(Builder):
         enter_from = part.get("from")
         return Stage(
             id=id,
-            label=part.get("label"),
+            label=part.label(),
             enter_from=None if enter_from is None else tuple(enter_from),
             when=self.condition(part, "when", id, events),
             events=events,

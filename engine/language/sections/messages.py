@@ -71,7 +71,7 @@ class MessagesBuilder(Builder):
         plugin = connections[action].plugin if action in connections else ""
         return Message(
             id=name,
-            label=part.get("label"),
+            label=part.label(),
             action=action,
             topic=part.get("topic"),
             subject=first(said, "subject", language),

@@ -8,6 +8,7 @@ from typing import Any
 from engine.language.conditions import ConditionParser
 from engine.language.diagnostic import Diagnostics, Source
 from engine.language.instants import parse_duration, parse_working
+from engine.language.label import Text, label_of
 from engine.language.nearest import did_you_mean
 from engine.language.reader import Document, Path
 from engine.language.rules import Condition, Span
@@ -68,6 +69,10 @@ class Part:
         """Return the plain value below, or ``default`` where it is absent."""
         found = self.data.get(key) if isinstance(self.data, dict) else None
         return default if found is None else found
+
+    def label(self) -> Text | None:
+        """Return what people read, a `Label` where it is written in several languages."""
+        return label_of(self.get("label"))
 
     def entries(
         self, key: str | None = None, own: Collection[str] = (), inner: Collection[str] = ()

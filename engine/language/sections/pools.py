@@ -33,7 +33,7 @@ class PoolBuilder(Builder):
         claim = part.child("claim")
         return Pool(
             id=name,
-            label=part.get("label"),
+            label=part.label(),
             source=part.key_source,
             teams=tuple(part.get("teams", ())),
             claim=Claim(

@@ -97,9 +97,7 @@ class ReportsBuilder:
             if first is not None and last is not None:
                 target, change, change_by = (part.get(aim) for aim in _AIMS)
                 aims = target, change, change_by
-                yield Goal(
-                    id, part.get("label"), part.get("measure"), first, last, *aims, part.source
-                )
+                yield Goal(id, part.label(), part.get("measure"), first, last, *aims, part.source)
 
     def _day(self, part: Part, key: str) -> date | None:
         text = part.get(key)

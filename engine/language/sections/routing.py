@@ -62,7 +62,7 @@ class RoutingBuilder(PoolBuilder):
         self.unique(members, "member")
         return Team(
             id=name,
-            label=part.get("label"),
+            label=part.label(),
             supervisor=part.get("supervisor"),
             members=tuple(self._member(p) for p in members),
             source=part.key_source,

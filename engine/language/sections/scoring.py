@@ -60,7 +60,7 @@ class ScoringBuilder(Builder):
             id=id,
             model=model,
             dimension=dimension,
-            label=part.get("label"),
+            label=part.label(),
             events=events,
             where=self.where(part, id, events),
             when=when,
@@ -144,6 +144,9 @@ class ScoringBuilder(Builder):
         ]
         floors: dict[float, str] = {}
         for band, where in zip(grades, parts, strict=True):
+            if band.grade in floors.values():
+                text = f'there are two grades "{band.grade}"'
+                self.error("duplicate-id", where.child("grade"), text, None, "rename one of them")
             if band.floor in floors:
                 text = f"grades {floors[band.floor]} and {band.grade} both begin at {band.floor}"
                 self.error("grade-overlap", where.child("from"), text, None, "change one from:")
@@ -154,7 +157,7 @@ class ScoringBuilder(Builder):
 def _dimension(name: str, part: Part) -> Dimension:
     return Dimension(
         id=name,
-        label=part.get("label"),
+        label=part.label(),
         weight=part.get("weight", 1),
         max=part.get("max"),
         min=part.get("min"),

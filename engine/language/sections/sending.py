@@ -94,8 +94,7 @@ def _topics(part: Part) -> Iterator[Topic]:
     for name, topic in part.entries("topics"):
         yield Topic(
             id=name,
-            label=topic.get("label"),
-            label_en=topic.get("label_en"),
+            label=topic.label(),
             asked=topic.get("consent") == "required",
             source=topic.key_source,
         )

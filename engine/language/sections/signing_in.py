@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.language.instants import parse_duration
+from engine.language.label import label_of
 from engine.language.sections.part import Part
 from engine.language.serving import Grant, Oidc, SignIn, WecomScan
 
@@ -42,6 +43,7 @@ class SignInBuilder:
             filled[name] = (
                 str(value) if isinstance(value, int) and not isinstance(value, bool) else value
             )
+        filled["label"] = label_of(filled.get("label"))
         for name in ("url", "endpoint", "login"):
             if name in filled:
                 filled[name] = filled[name].rstrip("/")

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from engine.language.catalogue import Field
 from engine.language.diagnostic import Diagnostics
+from engine.language.label import LANGUAGES, Label, Text, in_language, label_of
 from engine.language.nearest import did_you_mean
 from engine.language.sections.part import Part
 from engine.language.taxonomy import PATH, UNCLASSIFIED, Node, Taxonomy
 
 # What stands below a channel, below a kind of it, and below a detail of that.
 _BELOW: Final = ("kinds", "details", None)
-_SINGLE: Final = ("label", "en", "origin", "free")
+_SINGLE: Final = ("label", "origin", "free")
 _LISTS: Final = ("names", "mediums", "events")
 TOUCHES: Final = ("first_touch", "last_touch")
-_TOLD: Final = {"first_touch": "首次触点", "last_touch": "末次触点"}
+_TOLD: Final = {
+    "first_touch": {"zh": "首次触点：", "en": "First touch: "},
+    "last_touch": {"zh": "末次触点：", "en": "Last touch: "},
+}
+_OWN: Final = {
+    "at": ("datetime", {"zh": "时间", "en": "when"}),
+    "via": ("string", {"zh": "渠道插件", "en": "channel plugin"}),
+    "form": ("string", {"zh": "表单", "en": "form"}),
+}
 
 
 def build(parts: Sequence[Part], base: Taxonomy | None = None) -> Taxonomy:
@@ -49,7 +57,10 @@ def completed(fields: Mapping[str, Field], tree: Taxonomy) -> dict[str, Field]:
     """
     whole = dict(fields)
     for depth, name in enumerate(PATH):
-        whole[name] = replace(fields[name], values=(*tree.level(depth), UNCLASSIFIED))
+        called = {path[depth]: tree.label(path) for path in tree.nodes if len(path) == depth + 1}
+        called[UNCLASSIFIED] = fields[name].called[UNCLASSIFIED]
+        values = (*tree.level(depth), UNCLASSIFIED)
+        whole[name] = replace(fields[name], values=values, called=called)
     for touch in TOUCHES:
         for field in list(_touch(whole, touch)):
             whole[field.name] = field
@@ -57,15 +68,17 @@ def completed(fields: Mapping[str, Field], tree: Taxonomy) -> dict[str, Field]:
 
 
 def _touch(fields: Mapping[str, Field], touch: str) -> Iterator[Field]:
-    label = _TOLD[touch]
-    for name, type, told in (("at", "datetime", "时间"), ("via", "string", "渠道插件")):
-        yield Field(f"{touch}.{name}", type, f"{label}{told}", derived=True)
-    yield Field(f"{touch}.form", "string", f"{label}表单", derived=True)
+    def called(part: Text) -> Label:
+        told = {each: in_language(part, each) or "" for each in LANGUAGES}
+        return Label({each: f"{_TOLD[touch][each]}{text}" for each, text in told.items()})
+
+    for name, (type, told) in _OWN.items():
+        yield Field(f"{touch}.{name}", type, called(Label(told)), derived=True)
     for name, field in fields.items():
         if name.startswith("source."):
             part = name.removeprefix("source.")
-            called = f"{label}{field.label or part}"
-            yield replace(field, name=f"{touch}.{part}", label=called, derived=True)
+            label = called(field.label or part)
+            yield replace(field, name=f"{touch}.{part}", label=label, derived=True)
 
 
 def _nodes(part: Part) -> Iterator[tuple[Node, Part]]:
@@ -75,14 +88,16 @@ def _nodes(part: Part) -> Iterator[tuple[Node, Part]]:
 def _level(part: Part, key: str, above: tuple[str, ...]) -> Iterator[tuple[Node, Part]]:
     for id, member in part.entries(key):
         path = (*above, id)
-        yield msgspec.convert({**_flat(member.data or {}), "path": path}, Node), member
+        yield _node(member.data or {}, path), member
         below = _BELOW[len(path) - 1]
         if below is not None and member.data:
             yield from _level(member, below, path)
 
 
-def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: data[name] for name in (*_SINGLE, *_LISTS) if name in data}
+def _node(data: Mapping[str, Any], path: tuple[str, ...]) -> Node:
+    lists = {name: tuple(data.get(name, ())) for name in _LISTS}
+    origin, free = data.get("origin"), data.get("free")
+    return Node(path, label_of(data.get("label")), origin, free, **lists)
 
 
 def _joined(old: Node | None, new: Node) -> Node:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.language.definitions import Lifecycle
+from engine.language.label import Text
 
 _ROWS = 14
 
@@ -16,7 +17,7 @@ class Bar(msgspec.Struct, frozen=True):
     """A stage of the funnel. ``width`` is in percent of the widest; ``leads`` stand there now."""
 
     stage: str
-    label: str | None
+    label: Text | None
     leads: int
     width: float
     final: bool

@@ -56,9 +56,11 @@ def _pool(request: Request, id: str, member: str | None) -> dict[str, Any]:
     runtime = services(request).runtime
     reader, ruleset, now = runtime.reader, runtime.ruleset, runtime.clock.now()
     pool = ruleset.pools[id]
-    found = reader.leads(filters={"pool": id, "owner": None}, limit=_POOLED)
+    ends = ruleset.definitions.lifecycle.ends
+    filters = {"pool": id, "owner": None, "without": ",".join(ends)}
+    found = reader.leads(filters=filters, limit=_POOLED)
     teams = reader.teams()
-    held = room_of(request).figures.get("pools", reader.pools)
+    held = room_of(request).figures.get("pools", lambda: reader.pools(ends))
     states = reader.states([item["id"] for item in found.items])
     why = {
         item["id"]: "; ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -9,11 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.server.console.forms import ask, back_of, done, form_of
+from engine.server.console.hindrance import hindrances
+from engine.server.console.leads import members
 from engine.server.console.pages import get, post
-from engine.server.console.room import page, room_of
+from engine.server.console.room import page, room_of, words_of
 from engine.server.deliveries import STATUSES
 from engine.server.endpoint import TEXT, reading, services
 from engine.server.problems import Problem
+from engine.store.retrying import AGAIN
 
 _PAGE: Final = 50
 
@@ -40,15 +44,29 @@ def _read(request: Request, status: str | None) -> dict[str, Any]:
         cursor=query.get("cursor"),
     )
     counts = room_of(request).figures.get("deliveries", lambda: reader.counts()["deliveries"])
+    ruleset = service.runtime.ruleset
+    hints = hindrances(ruleset, reader.states, found.items)
     following = f"?{urlencode({**wanted, 'cursor': found.next})}" if found.next else None
     return {
         "items": found.items,
+        "again": AGAIN,
+        "hints": {id: _hint(request, *why) for id, why in hints.items()},
         "following": following,
         "counts": counts,
         "connection": wanted.get("connection"),
         "connections": service.deliverer.status(),
         "statuses": [s for s in STATUSES if counts.get(s) or s == status],
     }
+
+
+def _hint(request: Request, key: str, told: Mapping[str, str]) -> str:
+    """Say why another try is of no use, and what to do instead."""
+    words, names = words_of(request), dict(members(request))
+    fields = services(request).runtime.ruleset.catalogue.fields
+    said = {"who": names.get(told.get("who", "")), "field": None}
+    if field := told.get("field"):
+        said["field"] = words.label(field, fields[field].label if field in fields else None)
+    return words.say(key, **{name: said[name] or value for name, value in told.items()})
 
 
 async def retry(request: Request) -> Response:

@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.errors import Refused
+from engine.language.label import LANGUAGES
 from engine.server.auth import digest_of
 from engine.server.console.forms import BACK, back_of, form_of
 from engine.server.console.pages import get, post
 from engine.server.console.room import THEME_COOKIE, THEMES, page, sign_in_page, words_of
-from engine.server.console.words import COOKIE as LANGUAGE_COOKIE
-from engine.server.console.words import LANGUAGES
 from engine.server.endpoint import TEXT
 from engine.server.guard import note
+from engine.server.languages import COOKIE as LANGUAGE_COOKIE
 from engine.server.problems import Problem
 from engine.server.roles import Principal
 from engine.server.sign_in.sessions import COOKIE

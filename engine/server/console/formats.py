@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from engine.language.instants import BadTime, parse_instant
+
+_INSTANT: Final = re.compile(
+    r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"
+)
 
 
 class Formats:
@@ -47,12 +52,24 @@ class Formats:
         if at is None:
             return Markup("–")
         there = datetime.fromtimestamp(at / 1_000, UTC).astimezone(self._zone)
-        same = there.year == datetime.fromtimestamp(self._now / 1_000, UTC).year
-        form = ("" if same else "%Y-") + "%m-%d %H:%M" + (":%S" if seconds else "")
+        form = self._form(there) + (":%S" if seconds else "")
         whole = there.strftime("%Y-%m-%d %H:%M:%S %z")
         return Markup('<time datetime="{}" title="{}" class="nowrap">{}</time>').format(
             there.isoformat(), whole, there.strftime(form)
         )
+
+    def within(self, text: str) -> str:
+        """Return a text with the instants in it as the reader's clock has them."""
+
+        def there(found: re.Match[str]) -> str:
+            at = datetime.fromisoformat(found[0]).astimezone(self._zone)
+            return at.strftime(self._form(at))
+
+        return _INSTANT.sub(there, text)
+
+    def _form(self, there: datetime) -> str:
+        same = there.year == datetime.fromtimestamp(self._now / 1_000, UTC).year
+        return ("" if same else "%Y-") + "%m-%d %H:%M"
 
     def clock(self, value: Any) -> Markup:
         """Return a deadline whose countdown a script may run."""
@@ -72,6 +89,11 @@ class Formats:
             return "✓" if value else "✗"
         text = f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
         return "0" if text in {"", "-0"} else text
+
+    def money(self, value: Any, currency: str | None) -> str:
+        """Return an amount with what it is counted in, if that is known."""
+        sign = "¥" if currency == "CNY" else f"{currency} " if currency else ""
+        return f"{sign}{self.number(value)}"
 
     def signed(self, value: float) -> str:
         """Return points with their sign; a true minus."""

@@ -75,6 +75,19 @@ async def ask(
     query: Mapping[str, str] | None = None,
 ) -> Any:
     """Do what a route of the API does, as the person who is signed in; raises LeadrulesError."""
+    answer = await answered(request, method, path, params, data, query)
+    return json.loads(bytes(answer.body)) if answer.body else None
+
+
+async def answered(
+    request: Request,
+    method: str,
+    path: str,
+    params: Mapping[str, str],
+    data: Mapping[str, Any],
+    query: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer of a route of the API to the person who is signed in."""
     endpoint = _endpoint(request, method, path)
     body = json.dumps(data).encode()
     kept = [each for each in request.scope["headers"] if each[0] not in _DROPPED]
@@ -89,8 +102,7 @@ async def ask(
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    answer = await guarded(endpoint)(Request(scope, receive))
-    return json.loads(bytes(answer.body)) if answer.body else None
+    return await guarded(endpoint)(Request(scope, receive))
 
 
 def _endpoint(request: Request, method: str, path: str) -> Endpoint:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from engine.host.explaining import explain_lead
 from engine.language.catalogue import Field
+from engine.language.label import Text, in_language
 from engine.machines import lifecycle
 from engine.machines.people.claiming import obstacles
 from engine.server.console import charts
@@ -58,7 +59,7 @@ def _read(request: Request, id: str, cursor: str | None) -> dict[str, Any]:
     }
 
 
-def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, str | None, str]]:
+def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, Text | None, str]]:
     """Return the lead's fields as (name, label, value as read), in the order of the catalogue."""
     fields = services(request).runtime.ruleset.catalogue.fields
     given = record["fields"]
@@ -77,8 +78,10 @@ def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, str | 
 def _written(request: Request, field: Field | None, value: Any) -> str:
     if field is not None and field.type == "datetime":
         return formats_of(request).moment(value)
-    if isinstance(value, str):
-        return words_of(request).name("value", value)
+    if field is not None and isinstance(value, str):
+        return in_language(field.called.get(value), words_of(request).language) or value
+    if field is not None and field.type == "money":
+        return formats_of(request).money(value, field.currency)
     return formats_of(request).value(value)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from engine.language.label import Text
 from engine.server.console.forms import ask, back_of, data_of, done, form_of
 from engine.server.console.pages import get, post
-from engine.server.console.room import is_sales, page, room_of, words_of
+from engine.server.console.room import is_sales, page, words_of
 from engine.server.endpoint import TEXT, Schema, reading, services
 from engine.server.ownership import own_pools, principal
 from engine.store.listing import SORTS
@@ -80,13 +81,11 @@ async def _found(request: Request, wanted: dict[str, str], cursor: str | None, l
     return Page(found["items"], following)
 
 
-def _choices(request: Request) -> dict[str, list[tuple[str, str]]]:
+def _choices(request: Request) -> dict[str, Sequence[tuple[str, Text]]]:
     """Return what each filter offers, as (value, label)."""
     runtime = services(request).runtime
     definitions = runtime.ruleset.definitions
     pools, teams = definitions.routing.pools, definitions.routing.teams
-    known = room_of(request).figures.get("sources", runtime.reader.funnel)
-    sources = sorted({line["source"] for line in known if line["source"]})
     own = own_pools(request)
     return {
         "stage": [(s.id, s.label or s.id) for s in definitions.lifecycle.stages],
@@ -94,7 +93,7 @@ def _choices(request: Request) -> dict[str, list[tuple[str, str]]]:
         "owner": [] if is_sales(request) else members(request),
         "team": [] if is_sales(request) else [(t.id, t.label or t.id) for t in teams.values()],
         "pool": [(p.id, p.label or p.id) for p in pools.values() if p.id in own],
-        "source": [(source, source) for source in sources],
+        "source": [(source, source) for source in runtime.reader.boards().sources()],
     }
 
 

@@ -13,11 +13,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.server.console.figures import FRESH_S
 from engine.server.console.pages import get
 from engine.server.endpoint import reading, services
 
 _HELD_S: Final = 12.0
 _LOOK_S: Final = 1.5
+_AGAIN_MS: Final = round(FRESH_S * 1_000)  # sooner there would be no other figures
 
 
 async def live(request: Request) -> Response:
@@ -32,7 +34,7 @@ async def live(request: Request) -> Response:
             break
         newest = await reading(lambda: boards().newest())
     name = "event: figures\n" if seen != str(newest) else ""
-    text = f"retry: 1000\nid: {newest}\n{name}data: {newest}\n\n"
+    text = f"retry: {_AGAIN_MS}\nid: {newest}\n{name}data: {newest}\n\n"
     return Response(text, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 

@@ -59,9 +59,6 @@ def _counted(service: Services, today: int, offset: int) -> dict[str, Any]:
     reader = runtime.reader
     boards, counts = reader.boards(), reader.counts()
     lifecycle = runtime.ruleset.definitions.lifecycle
-    now_in: dict[str, int] = {}
-    for line in reader.funnel():
-        now_in[line["stage"]] = now_in.get(line["stage"], 0) + line["leads"]
     since = today - (_DAYS - 1) * DAY
     won = next((s.id for s in lifecycle.stages if s.final), "")
     return {
@@ -69,11 +66,12 @@ def _counted(service: Services, today: int, offset: int) -> dict[str, Any]:
         "open_tasks": counts["open_tasks"],
         "deliveries": counts["deliveries"],
         "today": boards.created_since(today),
-        "stages": charts.funnel(lifecycle, now_in),
+        "stages": charts.funnel(lifecycle, boards.stages()),
         "created": boards.created(since, offset),
         "won": boards.entered(won, since, offset),
         "won_stage": won,
-        "pools": reader.pools(),
+        "pools": reader.pools(lifecycle.ends),
+        "without": ",".join(lifecycle.ends),
         "screened": reader.screened(),
     }
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib.util import find_spec
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.errors import NotFound
+from engine.language.label import Text
 from engine.language.nearest import did_you_mean
-from engine.server.console.forms import ask
+from engine.server.console.forms import answered, ask
+from engine.server.console.leads import members
 from engine.server.console.pages import get
-from engine.server.console.room import formats_of, page, words_of
-from engine.server.console.words import Words, language_of
+from engine.server.console.room import formats_of, is_sales, page, words_of
+from engine.server.console.words import Words
 from engine.server.endpoint import services
+from engine.server.languages import language_of
 
 PERIODS: Final = (
     *("all", "last_7_days", "last_30_days", "last_90_days", "last_365_days"),
-    *("month", "quarter", "year", "last_month", "last_quarter"),
+    *("today", "week", "month", "quarter", "year"),
+    *("last_week", "last_month", "last_quarter", "last_year"),
 )
+_COHORTS: Final = ("created", "event")
+_COMPARE: Final = ("none", "previous")
+# How lines of a kind are drawn: what their name is filled into, and the factor.
+_SCALES: Final = {"duration": ("reports.days", 1 / 86_400_000), "share": ("reports.percent", 100)}
 _PERIOD: Final = "last_365_days"
+# The review of a week says by itself which week, and with what it compares.
+_OWN_PERIOD: Final = frozenset({"weekly"})
 _PARAMETERS: Final = ("period", "from", "to", "zone", "cohort", "compare", "owner", "team")
+_API: Final = "/v1/reports/{name}"
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -40,10 +54,10 @@ async def report(request: Request) -> Response:
     known, name = services(request).reports, request.path_params["name"]
     if name not in known:
         raise NotFound(f"there is no report {name[:80]!r}; {did_you_mean(name[:80], known)}")
-    asked = {k: v for k, v in request.query_params.items() if v and k in _PARAMETERS}
-    asked.setdefault("period", _PERIOD)
-    made = await ask(request, "GET", "/v1/reports/{name}", {"name": name}, {}, asked)
+    asked = _asked(request, name)
     language = language_of(request)
+    query = {**asked, "lang": language}
+    made = await ask(request, "GET", _API, {"name": name}, {}, query)
     return page(
         request,
         "report.html",
@@ -51,14 +65,54 @@ async def report(request: Request) -> Response:
         name_of_report=name,
         known=list(known),
         report=made,
-        asked=asked,
-        periods=PERIODS,
-        say=lambda words: words[language] if isinstance(words, dict) else str(words),
+        asked={**asked, **(made.get("parameters") or {})},
+        choices=_choices(request),
+        pdf=_pdf(name, asked) if find_spec("weasyprint") else None,
+        say=lambda said: headed(said[language]),
         cell=lambda value, kind, unit=None: shown(request, value, kind, unit),
-        plot=plot,
+        plot=lambda series: plot(series, words_of(request)),
+        shown_columns=shown_columns,
+        reached=reached,
         widest=widest,
         named_by=named_by,
+        text_of=text_of,
     )
+
+
+def _choices(request: Request) -> dict[str, Sequence[tuple[str, Text]]]:
+    """Return what the report may be narrowed to: (name, label) of each."""
+    words = words_of(request)
+    found: dict[str, Sequence[tuple[str, Text]]] = {
+        "period": [(each, words.say(f"period.{each}")) for each in PERIODS],
+        "cohort": [(each, words.say(f"reports.cohort_{each}")) for each in _COHORTS],
+        "compare": [(each, words.say(f"reports.compare_{each}")) for each in _COMPARE],
+    }
+    if not is_sales(request):
+        teams = services(request).runtime.ruleset.definitions.routing.teams
+        labels = ((id, words.label(id, team.label)) for id, team in teams.items())
+        found["team"] = [("", words.say("all")), *labels]
+        found["owner"] = [("", words.say("all")), *members(request)]
+    return found
+
+
+async def paper(request: Request) -> Response:
+    """The same report as PDF, as the API gives it, for a session opens no route of the API."""
+    name = request.path_params["name"]
+    query = {**_asked(request, name), "lang": language_of(request), "format": "pdf"}
+    return await answered(request, "GET", _API, {"name": name}, {}, query)
+
+
+def _asked(request: Request, name: str) -> dict[str, str]:
+    """Return what the page's address asks of a report; without a period the last year."""
+    asked = {k: v for k, v in request.query_params.items() if v and k in _PARAMETERS}
+    if name not in _OWN_PERIOD and not asked.keys() & {"period", "from", "to"}:
+        asked["period"] = _PERIOD
+    return asked
+
+
+def _pdf(name: str, asked: Mapping[str, str]) -> str:
+    """Return where the same is to be had on paper."""
+    return f"/console/reports/{quote(name)}.pdf?{urlencode(asked)}"
 
 
 def shown(request: Request, value: Any, kind: str, unit: str | None = None) -> Any:
@@ -73,7 +127,7 @@ def shown(request: Request, value: Any, kind: str, unit: str | None = None) -> A
     if kind == "instant":
         return formats.moment(value)
     if kind == "money":
-        return f"{'¥' if unit == 'CNY' else (unit or '') + ' '}{formats.number(value)}"
+        return formats.money(value, unit)
     return formats.value(value)
 
 
@@ -92,6 +146,16 @@ def widest(table: dict[str, Any], column: str) -> float:
     return max((v for v in values if isinstance(v, (int, float))), default=0) or 1
 
 
+def headed(text: str) -> str:
+    """Return a text as it begins a heading."""
+    return text[:1].upper() + text[1:]
+
+
+def text_of(row: dict[str, Any], key: str) -> Any:
+    """Return a cell as people read it: the name of what it has an id of."""
+    return row["names"].get(key, row["cells"].get(key))
+
+
 def named_by(table: dict[str, Any]) -> str:
     """Return the column to name a table's bars by: the first that tells its rows apart."""
     keys: list[str] = [c["key"] for c in table["columns"] if c["kind"] == "text"]
@@ -100,14 +164,42 @@ def named_by(table: dict[str, Any]) -> str:
     return next(apart, table["columns"][0]["key"])
 
 
-def plot(series: dict[str, Any], language: str) -> dict[str, Any]:
-    """Return a report's series as the charts take them."""
+def shown_columns(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the columns in which there is anything."""
+    rows = [row["cells"] for row in table["rows"]]
+    return [c for c in table["columns"] if any(cells.get(c["key"]) is not None for cells in rows)]
+
+
+def plot(series: dict[str, Any], words: Words) -> dict[str, Any]:
+    """Return a report's series as the charts take them: what has the kind of the first line.
+
+    One scale does not fit both a number of sales and their days; the tables have the others.
+    """
     days = [datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() for day in series["x"]]
-    lines = [{"label": s["label"][language], "values": list(s["values"])} for s in series["lines"]]
+    kind = series["lines"][0]["kind"]
+    key, factor = _SCALES.get(kind, ("", 1))
+    lines = [
+        {
+            "label": words.say(key, label=name) if key else name,
+            "values": [value and round(value * factor, 2) for value in line["values"]],
+        }
+        for line in series["lines"]
+        if line["kind"] == kind and (name := line["label"][words.language])
+    ]
     return {"days": days, "series": lines}
+
+
+def reached(stages: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the query of the leads behind each stage of the funnel: who came so far or farther."""
+    first = stages[0]["stage"]
+    way = [s["stage"] for s in stages if s["stage"] == first or s["passed"] is not None]
+    found = {s["stage"]: urlencode({"stage": s["stage"]}) for s in stages}
+    found |= {s: urlencode({"reached": ",".join(way[n:])}) for n, s in enumerate(way)}
+    return {**found, first: ""}
 
 
 ENDPOINTS: Final = (
     get("/console/reports", index, "Reports"),
+    get("/console/reports/{name}.pdf", paper, "A report as PDF", media="application/pdf"),
     get("/console/reports/{name}", report, "A report"),
 )

@@ -14,11 +14,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 import engine
+from engine.language.label import in_language
 from engine.server.console.figures import Figures
 from engine.server.console.formats import Formats
 from engine.server.console.menu import menu_of
-from engine.server.console.words import Words, catalogues, language_of
+from engine.server.console.words import Words, catalogues
 from engine.server.endpoint import services
+from engine.server.languages import language_of
 from engine.server.ownership import principal
 from engine.server.problems import Problem
 from engine.server.roles import STRANGER, Principal
@@ -101,7 +103,7 @@ def page(
         t=words.say,
         name=words.name,
         label=words.label,
-        because=words.why,
+        because=lambda reason: formats.within(words.why(reason)),
         person=_people(request),
         lang=words.language,
         f=formats,
@@ -160,7 +162,7 @@ def sign_in_page(
 ) -> HTMLResponse:
     """Return the sign-in with the ways that there are; ``why`` it did not work the last time."""
     desk = desk_of(request)
-    settings = desk.settings
+    settings, spoken = desk.settings, language_of(request)
     ways = {"oidc": settings.oidc, "wecom": settings.wecom}
     return page(
         request,
@@ -170,7 +172,7 @@ def sign_in_page(
         why=why,
         name_given=name,
         has_accounts=bool(desk.accounts),
-        ways=[(how, each.label) for how, each in ways.items() if each is not None],
+        ways=[(how, in_language(each.label, spoken)) for how, each in ways.items() if each],
         query=urlencode({"back": back}),
     )
 

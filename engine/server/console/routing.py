@@ -32,7 +32,8 @@ def _read(request: Request) -> dict[str, Any]:
     answer = _what_if(request, given) if given or "try" in request.query_params else None
     hits = {id: n for (kind, id), n in runtime.telemetry.hits.items() if kind == _CURRENT}
     books = reader.teams().books
-    held = room_of(request).figures.get("pools", reader.pools)
+    ends = ruleset.definitions.lifecycle.ends
+    held = room_of(request).figures.get("pools", lambda: reader.pools(ends))
     return {
         "routes": [
             (r.definition, ruleset.definitions.place(r.definition.source)) for r in ruleset.routes
@@ -43,6 +44,11 @@ def _read(request: Request) -> dict[str, Any]:
         "hits": hits,
         "teams": [_team(t, books.get(t.id), runtime.clock.now()) for t in ruleset.teams.values()],
         "pools": [(p, held.get(p.id, 0)) for p in ruleset.pools.values()],
+        "without": ",".join(ends),
+        "targets": {
+            **{id: team.label for id, team in ruleset.teams.items()},
+            **{id: pool.label for id, pool in ruleset.pools.items()},
+        },
         "slas": [(s.definition, _excerpt(request, s.definition.source)) for s in ruleset.slas],
         "fields": [(name, ruleset.catalogue.fields.get(name)) for name in fields],
         "choices": _choices(request),
@@ -63,13 +69,13 @@ def _fields(request: Request) -> list[str]:
 
 
 def _choices(request: Request) -> dict[str, list[str]]:
-    ruleset, room = services(request).runtime.ruleset, room_of(request)
-    known = room.figures.get("sources", services(request).runtime.reader.funnel)
+    runtime = services(request).runtime
+    ruleset = runtime.ruleset
     model = ruleset.definitions.default_model
     enums = {f.name: list(f.values) for f in ruleset.catalogue.fields.values() if f.values}
     return {
         **enums,
-        "source.name": sorted({line["source"] for line in known if line["source"]}),
+        "source.name": runtime.reader.boards().sources(),
         "stage": [s.id for s in ruleset.definitions.lifecycle.stages],
         "grade": [g.grade for g in model.grades],
     }

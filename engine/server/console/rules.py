@@ -13,6 +13,7 @@ from starlette.responses import Response
 from engine.errors import NotFound
 from engine.language.comparing import differences
 from engine.language.diagnostic import Source
+from engine.language.label import Text
 from engine.server.console.forms import ask, done, form_of
 from engine.server.console.pages import get, post
 from engine.server.console.room import page
@@ -26,7 +27,7 @@ class Line(msgspec.Struct, frozen=True):
 
     kind: str
     id: str
-    label: str | None
+    label: Text | None
     gives: str
     hits: int
     source: Source
@@ -54,7 +55,8 @@ def _read(request: Request) -> dict[str, Any]:
         "never": never,
         "fired": sum(line.hits > 0 for line in lines),
         "silent": sum(line.hits == 0 for line in lines),
-        "status": runtime.status(),
+        "ruleset": runtime.ruleset.version,
+        "moment": runtime.moment(),
         "files": [_short(definitions.folder, name) for name in sorted(runtime.sources)],
         "short": lambda source: _short(definitions.folder, source.file),
     }

@@ -71,7 +71,7 @@ def _score(request: Request, words: Words, item: dict[str, Any]) -> Line:
         item["at"],
         "score",
         label,
-        words.why(item.get("reason")),
+        formats_of(request).within(words.why(item.get("reason"))),
         words.say("line.rule", rule=item["rule"], source=item["source"]),
         formats_of(request).signed(points),
         "good" if points > 0 else "bad",
@@ -101,7 +101,7 @@ def _named(request: Request, words: Words, kind: str, value: Any) -> str:
 
 def _task(request: Request, words: Words, item: dict[str, Any]) -> Line:
     due = item.get("due")
-    details = words.say("line.due", due=due) if due else ""
+    details = formats_of(request).within(words.say("line.due", due=due)) if due else ""
     status = words.name("status", item["status"])
     title = words.say("line.task", title=item["title"])
     tone = "good" if item["status"] == "done" else "warn"
@@ -116,7 +116,7 @@ def _delivery(request: Request, words: Words, item: dict[str, Any]) -> Line:
         item["at"],
         "delivery",
         words.say("line.message", title=title),
-        words.why(item.get("reason")),
+        formats_of(request).within(words.why(item.get("reason"))),
         _from(words, item),
         words.name("status", status),
         tones.get(status, ""),
@@ -132,7 +132,7 @@ def _from(words: Words, item: dict[str, Any]) -> str:
 def _details(request: Request, data: dict[str, Any]) -> str:
     formats, words = formats_of(request), words_of(request)
     parts = [
-        f"{words.name('detail', name)}: {words.why(formats.value(value)[:_LONG])}"
+        f"{words.name('detail', name)}: {formats.within(words.why(formats.value(value)[:_LONG]))}"
         for name, value in data.items()
         if value not in (None, "", [], {}) and name not in _UNSAID
     ]

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from starlette.requests import Request
 
+from engine.language.label import LANGUAGES, Label, Text, in_language
 from engine.server.console.reasons import chinese
 
-LANGUAGES: Final = ("zh", "en")
-COOKIE: Final = "leadrules_lang"
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _HERE: Final = Path(__file__).parent
 
 
@@ -41,13 +40,12 @@ class Words:
         text = str(reason or "")
         return chinese(text) if self.language == "zh" else text
 
-    def label(self, name: str, given: str | None) -> str:
-        """Return a configured label; in English the name, unless it says nothing by itself."""
-        own = self.texts.get(f"fact.{name}")
-        if own is not None:
-            return own
-        if self.language == "zh" or not name.isascii() or not name[:1].isalpha():
-            return given or name
+    def label(self, name: str, given: Text | None) -> str:
+        """Return a configured label; where it is Chinese only, English has the name if it tells."""
+        told = in_language(given, self.language) or name
+        foreign = self.language == "en" and (told == name or _CHINESE.search(told))
+        if isinstance(given, Label) or not foreign or not name.isascii() or not name[:1].isalpha():
+            return told
         plain = re.sub(r"[_.-]", " ", name)
         return self.texts.get(f"name.{name}") or plain[:1].upper() + plain[1:]
 
@@ -58,10 +56,3 @@ def catalogues() -> dict[str, Words]:
         name: Words(name, msgspec.json.decode((_HERE / f"{name}.json").read_bytes(), type=dict))
         for name in LANGUAGES
     }
-
-
-def language_of(request: Request) -> str:
-    """Return the language chosen, else the browser's first that there is, else Chinese."""
-    asked = [request.cookies.get(COOKIE, "")]
-    asked += request.headers.get("accept-language", "").lower().split(",")
-    return next((tag[:2] for tag in map(str.strip, asked) if tag[:2] in LANGUAGES), LANGUAGES[0])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from engine.errors import NotFound
 from engine.language.definitions import Pool
+from engine.language.label import in_language
 from engine.language.nearest import did_you_mean
 from engine.machines.people.claiming import book_of, obstacles, on_day
 from engine.machines.state import TeamBook, Teams
@@ -22,6 +24,7 @@ from engine.server.endpoint import (
     reading,
     services,
 )
+from engine.server.languages import language_of
 from engine.server.ownership import own_pools, principal
 from engine.server.problems import Json, Problem
 from engine.store.reading import Reader
@@ -34,14 +37,16 @@ async def list_pools(request: Request) -> Json:
     """The pools that one may look into, with how many leads each holds."""
     query_of(request, {})
     runtime = services(request).runtime
-    counts = await reading(runtime.reader.pools)
+    ends = runtime.ruleset.definitions.lifecycle.ends
+    counts = await reading(runtime.reader.pools, ends)
     own, pools = own_pools(request), runtime.ruleset.pools.values()
-    items = [_described(pool, counts.get(pool.id, 0)) for pool in pools if pool.id in own]
+    items = [_described(request, pool, counts) for pool in pools if pool.id in own]
     return Json({"items": items, "next": None})
 
 
-def _described(pool: Pool, leads: int) -> dict[str, Any]:
-    return {"id": pool.id, "label": pool.label, "teams": list(pool.teams), "leads": leads}
+def _described(request: Request, pool: Pool, counts: Mapping[str, int]) -> dict[str, Any]:
+    label, leads = in_language(pool.label, language_of(request)), counts.get(pool.id, 0)
+    return {"id": pool.id, "label": label, "teams": list(pool.teams), "leads": leads}
 
 
 async def get_pool(request: Request) -> Json:
@@ -52,11 +57,13 @@ async def get_pool(request: Request) -> Json:
     pool = services(request).runtime.ruleset.pools.get(name)
     if pool is None or pool.id not in own:
         raise NotFound(f"there is no pool {name[:80]!r}; {did_you_mean(name[:80], own)}")
-    reader, filters = services(request).runtime.reader, {"pool": name, "owner": None}
+    runtime = services(request).runtime
+    reader, ends = runtime.reader, runtime.ruleset.definitions.lifecycle.ends
+    filters = {"pool": name, "owner": None, "without": ",".join(ends)}
     limit, cursor = limit_of(query), query.get("cursor")
     page = await reading(reader.leads, filters=filters, limit=limit, cursor=cursor)
-    counts = await reading(reader.pools)
-    found = {**_described(pool, counts.get(name, 0)), **page_of(request, page)}
+    counts = await reading(reader.pools, ends)
+    found = {**_described(request, pool, counts), **page_of(request, page)}
     member = _member(request, query.get("member"))
     if member is None:
         return Json(found)

@@ -27,7 +27,7 @@ def lifecycle(ruleset: Ruleset) -> list[Cluster]:
 def _stage(stage: Stage, is_first: bool) -> Node:
     shape = START if is_first else END if stage.final else ACTION
     lines = [stage.id]
-    lines += [stage.label] if stage.label else []
+    lines += [str(stage.label)] if stage.label else []
     lines += [f"requires {', '.join(stage.requires)}"] if stage.requires else []
     return Node(_id(stage.id), tuple(lines), shape)
 

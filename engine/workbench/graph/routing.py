@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from engine.language.definitions import Condition, Member, Pool, Recycle, Route, Sla, Team
+from engine.language.label import Text
 from engine.language.wording import write, write_span
 from engine.network.ruleset import Ruleset
 from engine.workbench.graph.model import CHOICE, START, STORE, Cluster, Edge, Node, name
@@ -60,7 +61,7 @@ def _pool(id: str, pool: Pool | None) -> Node:
     return Node(name("pool", id), (_titled(id, pool.label if pool else None),), STORE)
 
 
-def _titled(id: str, label: str | None) -> str:
+def _titled(id: str, label: Text | None) -> str:
     return f"{id} {label}" if label else id
 
 

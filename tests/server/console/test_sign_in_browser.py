@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from engine.testing import Peer, PeerAnswer, Seen
+from tests.server.console.axe import axe_core, offences
 from tests.server.console.test_browser import (
-    AXE,
     CHROMIUM,
     ROOT,
     WIDTHS,
@@ -92,12 +92,7 @@ def test_the_page_fits_and_is_quiet(
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     assert not re.search(r"\b(?:sign|password|account)\.[a-z_]+\b", page.inner_text("body"))
-    if AXE.exists():
-        page.evaluate(AXE.read_text("utf-8"))
-        found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})")
-        assert [
-            v["id"] for v in found["violations"] if v["impact"] in {"serious", "critical"}
-        ] == []
+    assert offences(page, axe_core()) == []
     assert visit.bad == []
     visit.context.close()
 

@@ -40,6 +40,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from engine.language.diagnostic import Source
+from engine.language.label import Text
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
 
@@ -50,7 +51,7 @@ class _Labelled(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def label(self) -> str | None: ...
+    def label(self) -> Text | None: ...
     @property
     def source(self) -> Source: ...
 

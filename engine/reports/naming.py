@@ -1,0 +1,95 @@
+"""What people call the ids in a report, in the language of whoever reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from engine.language.definitions import Definitions
+from engine.language.label import Label, Text, in_language, localised
+from engine.reports.shape import Column, Report, Row, Table
+
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+# What the report of rules counts.
+_KINDS: Final = {
+    "rule": Label({"zh": "评分规则", "en": "scoring rule"}),
+    "stage": Label({"zh": "阶段", "en": "stage"}),
+    "route": Label({"zh": "分配规则", "en": "routing rule"}),
+    "sla": Label({"zh": "时限", "en": "SLA"}),
+    "journey": Label({"zh": "旅程", "en": "journey"}),
+}
+Names = Mapping[str, Mapping[str, str]]
+
+
+def named(report: Report, definitions: Definitions, language: str) -> Report:
+    """Return the report with its labels in ``language`` and the names of what cells have ids of.
+
+    A column that only repeats those names is not among the columns any more.
+    """
+    known = _known(definitions, language)
+    return replace(report, tables=[_table(table, known, language) for table in report.tables])
+
+
+def _table(table: Table, known: Names, language: str) -> Table:
+    rows = [_row(row, known, language) for row in table.rows]
+    total = None if table.total is None else _row(table.total, known, language)
+    columns = [each for each in table.columns if not _repeats(each, table.columns, rows)]
+    return replace(table, rows=rows, total=total, columns=columns)
+
+
+def _row(row: Row, known: Names, language: str) -> Row:
+    cells: dict[str, Any] = localised(row.cells, language)
+    names = {
+        key: name
+        for key, value in cells.items()
+        if isinstance(value, str)
+        and (name := known.get(f"{cells.get('kind')}s" if key == "rule" else key, {}).get(value))
+    }
+    return replace(row, cells=cells, names=names)
+
+
+def _repeats(column: Column, columns: Iterable[Column], rows: Iterable[Row]) -> bool:
+    """Whether each of its texts is the name of an id that stands before it."""
+    if column.kind != "text":
+        return False
+    before: list[str] = []
+    for each in columns:
+        if each.key == column.key:
+            break
+        before.append(each.key)
+    told = [(row.cells.get(column.key), [row.names.get(key) for key in before]) for row in rows]
+    return any(names for _, names in told) and all(value in names for value, names in told)
+
+
+def _known(definitions: Definitions, language: str) -> dict[str, dict[str, str]]:
+    """Return the names by what a column is called, and those of rules by their kind."""
+    fields, routing = definitions.catalogue.fields, definitions.routing
+    stages = {each.id: each.label for each in definitions.lifecycle.stages}
+    journeys = {each.id: each.label for each in definitions.journeys}
+    rules = {rule.id: rule.label for model in definitions.models for rule in model.rules}
+    labels: dict[str, Mapping[str, Text | None]] = {
+        "stage": stages,
+        "stages": stages,
+        "journey": journeys,
+        "journeys": journeys,
+        "rules": rules,
+        "team": {each.id: each.label for each in routing.teams.values()},
+        "message": {each.id: each.label for each in definitions.messages.values()},
+        "channel": fields["source.channel"].called,
+        "kind": {**fields["source.kind"].called, **_KINDS},
+    }
+    people = {m.id: m.name for team in routing.teams.values() for m in team.members}
+    return {key: _said(given, language) for key, given in labels.items()} | {"owner": people}
+
+
+def _said(labels: Mapping[str, Text | None], language: str) -> dict[str, str]:
+    """Return what can be read in the language; a Chinese text alone says nothing in English."""
+    return {
+        id: text
+        for id, label in labels.items()
+        if (text := in_language(label, language))
+        and not (language == "en" and isinstance(label, str) and _CHINESE.search(text))
+    }

@@ -1,0 +1,37 @@
+"""The kinds of events that reports ask for, each with an index that has these events alone.
+
+Such a condition stands word for word in the index and in what reads it, or SQLite does not use
+the index. It is an OR: for an IN of more than two values SQLite makes a table of the values at
+every row that is written, whatever its kind.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def one_of(*types: str) -> str:
+    """Return the condition that an event is of one of these types."""
+    return f"""({" OR ".join(f"type = '{each}'" for each in types)})"""
+
+
+SALES: Final = one_of("opportunity_won", "order_placed", "contract_signed", "payment_received")
+ANSWERS: Final = one_of("lead_accepted", "lead_declined", "lead_claimed", "lead_released")
+MESSAGES: Final = one_of(
+    *("email_sent", "email_delivered", "email_opened", "email_clicked", "email_bounced"),
+    *("email_complained", "email_replied", "unsubscribed", "sms_sent", "sms_delivered"),
+    *("sms_failed", "sms_replied", "wecom_message_received", "message_blocked"),
+)
+
+# The indexes of the step "figures" with these conditions.
+SCHEMA: Final = f"""
+DROP INDEX events_sales;
+CREATE INDEX events_sales ON events (type, at, lead) WHERE {SALES};
+DROP INDEX events_answers;
+CREATE INDEX events_answers ON events ("by", at, type, lead) WHERE {ANSWERS};
+DROP INDEX events_messages;
+CREATE INDEX events_messages ON events (
+    type, body ->> '$.properties.message', body ->> '$.properties.journey',
+    body ->> '$.properties.step', lead, at, bot
+) WHERE {MESSAGES}
+"""
