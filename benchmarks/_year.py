@@ -19,7 +19,7 @@ import _root  # noqa: F401 - before the engine
 from search import leads as people
 
 from engine.machines.state import Lead
-from engine.store import arrivals, entries, turns
+from engine.store import arrivals, entries, splits, turns
 from engine.store.database import Store
 from engine.store.writing import Rows, write_leads
 
@@ -144,7 +144,7 @@ def fill(path: Path, leads: int) -> float:
         with store.transaction():
             connection.execute(statement, {"end": end} if ":end" in statement else {})
     with store.transaction():  # as the commit path would have: it saw neither stages nor clocks
-        for statement in (entries.FILL, arrivals.FILL_SINCE, turns.FILL):
+        for statement in (entries.FILL, arrivals.FILL_SINCE, turns.FILL, splits.FILL):
             connection.execute(statement)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()

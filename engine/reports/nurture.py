@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from engine.reports.context import Context, line, number, text
 from engine.reports.shape import Report, Row, Table, Value, Words
+from engine.store.figures import LETTER, Letter
 from engine.store.rows import from_json
 
 TITLE: Final = Words("培育效果", "Nurture")
-_EACH: Final = ("message", "journey", "step")
 _OF: Final[Mapping[str, tuple[str, ...]]] = {
     "sent": ("email_sent", "sms_sent"),
     "delivered": ("email_delivered", "sms_delivered"),
@@ -77,9 +77,9 @@ def build(context: Context) -> Report:
     message = text("message", "消息", "message")
     journey, step = text("journey", "旅程", "journey"), text("step", "步骤", "step")
     columns = [*_COUNTS, *_RATES]
-    fine = context.figures.letters(_EACH, *context.when)
-    by_message = _rows(context, ("message",), fine)
-    by_step = _rows(context, ("journey", "step"), fine)
+    letters = context.figures.letters(*context.when)
+    by_message = _rows(context, ("message",), letters)
+    by_step = _rows(context, ("journey", "step"), letters)
     by_step = [row for row in by_step if row.cells["journey"]]
     titles = Words("按消息", "By message"), Words("按旅程步骤", "By journey and step")
     tables = [
@@ -91,33 +91,20 @@ def build(context: Context) -> Report:
     return Report("nurture", TITLE, "", {}, tables=tables)
 
 
-def _rows(context: Context, by: tuple[str, ...], fine: list[tuple[Any, ...]]) -> list[Row]:
+def _rows(context: Context, by: tuple[str, ...], letters: list[Letter]) -> list[Row]:
+    """Return a row for each message or step: leads of several letters of it count once."""
+    together: dict[tuple[Any, ...], list[Letter]] = {}
+    places = [LETTER.index(name) + 1 for name in by]
+    for letter in letters:
+        key = letter[0], *(letter[place] for place in places)
+        together.setdefault(key, []).append(letter)
     found: dict[tuple[Any, ...], dict[str, int]] = {}
     kinds = {type: key for key, types in _OF.items() for type in types}
-    for type, *rest in _letters(context, by, fine):
-        *named, _, leads = rest
+    for (type, *named), several in together.items():
         counts = found.setdefault(tuple(named), dict.fromkeys(_OF, 0))
-        counts[kinds[type]] += leads
+        counts[kinds[type]] += context.figures.readers(several, *context.when)
     ordered = sorted(found.items(), key=lambda each: (-each[1]["sent"], str(each[0])))
     return [_row(dict(zip(by, named, strict=True)), counts) for named, counts in ordered]
-
-
-def _letters(
-    context: Context, by: tuple[str, ...], fine: list[tuple[Any, ...]]
-) -> list[tuple[Any, ...]]:
-    """Return (type, ..., events, leads), of the ``fine`` ones by all three where that is as exact.
-
-    Leads of several messages of one step, or of several steps of one message, may be the same
-    ones; only then they are counted together, which has to sort them.
-    """
-    places = [_EACH.index(name) + 1 for name in by]
-    found = {}
-    for each in fine:
-        key = each[0], *(each[place] for place in places)
-        if key in found:
-            return context.figures.letters(by, *context.when)
-        found[key] = (*key, *each[-2:])
-    return list(found.values())
 
 
 def _row(named: Mapping[str, Value], counts: Mapping[str, int]) -> Row:

@@ -13,6 +13,7 @@ from engine.store import companies as links
 from engine.store import entries as firsts
 from engine.store import rows
 from engine.store import search as index
+from engine.store import splits as variants
 from engine.store import turns as outcomes
 from engine.store.projecting import ProjectionRows, write_timers
 
@@ -74,6 +75,12 @@ def turns(connection: sqlite3.Connection) -> None:
     """Note what became of each assignment."""
     connection.execute(outcomes.FILL)
     connection.execute(outcomes.INDEX)
+
+
+def splits(connection: sqlite3.Connection) -> None:
+    """Note what became of each lead that was dealt to a variant."""
+    connection.execute(variants.FILL)
+    connection.execute(variants.INDEX)
 
 
 def _states(connection: sqlite3.Connection) -> Iterator[list[Lead]]:

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from engine.machines.state import Lead
 from engine.network.ruleset import tidy
-from engine.store import arrivals, entries, rows, search, turns
+from engine.store import arrivals, entries, rows, search, splits, turns
 from engine.store.database import BadDatabase, connect_reader
 from engine.store.schema import migrations
 
@@ -209,7 +209,7 @@ class _Chunk:
                     expected is not None or lead.id in stored
                 ):
                     yield name, lead.id
-        for kept in (arrivals, entries, turns):
+        for kept in (arrivals, entries, splits, turns):
             yield from (("figures", lead) for lead in kept.wrong(self._connection, self._ids))
 
     def _sums(self) -> dict[str, Any]:

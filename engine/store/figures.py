@@ -19,7 +19,9 @@ from engine.store.counting import Groups
 from engine.store.rows import to_json
 
 Owners = Sequence[str] | None
+Letter = tuple[str, str | None, str | None, str | None, int]
 
+LETTER: Final = ("message", "journey", "step")
 _CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"  # as in the condition of its index
 _OWN: Final = """
 (:owners IS NULL OR {lead} IN (SELECT id FROM leads WHERE owner IN (
@@ -113,24 +115,18 @@ _TASKS_OF_ALL: Final = (
     _TASKS.format(who="t.owner", of=""),
     _TASKS.format(who="l.owner", of="CROSS JOIN leads l ON l.id = t.lead AND t.owner IS NULL"),
 )
-_LETTERS: Final = f"""
-SELECT type, {{by}}, count(*), count(DISTINCT lead) FROM events
-WHERE {kinds.MESSAGES} AND at >= :since AND at < :until AND bot = 0 AND {_OWN.format(lead="lead")}
-GROUP BY type, {{by}}
+_OF_LETTER: Final = ("type", *(f"body ->> '$.properties.{name}'" for name in LETTER))
+_HEARD: Final = f"""
+FROM events WHERE {kinds.MESSAGES} AND at >= :since AND at < :until AND bot = 0
+    AND {_OWN.format(lead="lead")}
 """
-_OF_LETTERS: Final = {
-    name: f"body ->> '$.properties.{name}'" for name in ("message", "journey", "step")
-}
+_LETTERS: Final = f"""
+SELECT {", ".join(_OF_LETTER)}, count(DISTINCT lead) {_HEARD} GROUP BY {", ".join(_OF_LETTER)}
+"""
 _VARIANTS: Final = f"""
-SELECT journey, step, variant, count(*), sum(sent), sum(opened), sum(clicked) FROM (
-    SELECT s.journey, s.step, s.variant, max(e.type IS 'email_sent') AS sent,
-        max(e.type IS 'email_opened') AS opened, max(e.type IS 'email_clicked') AS clicked
-    FROM splits s LEFT JOIN events e ON e.lead = s.lead AND e.at >= s.at AND e.bot = 0
-        AND e.type IN ('email_sent', 'email_opened', 'email_clicked')
-        AND e.body ->> '$.properties.journey' = s.journey
-    WHERE s.at >= :since AND s.at < :until AND {_OWN.format(lead="s.lead")}
-    GROUP BY s.journey, s.step, s.lead
-) GROUP BY journey, step, variant
+SELECT journey, step, variant, count(*), sum(sent), sum(opened), sum(clicked) FROM splits
+WHERE at >= :since AND at < :until AND {_OWN.format(lead="lead")}
+GROUP BY journey, step, variant
 """
 _ENROLLED: Final = f"""
 SELECT e.journey, a.entered, count(DISTINCT a.lead) FROM enrolments e
@@ -155,6 +151,12 @@ _NEW: Final = f"""
 SELECT count(*) FROM leads WHERE created_at >= :since AND created_at < :until
     AND {_OWN.format(lead="id")}
 """
+
+
+def _readers_of(keys: Iterable[str]) -> str:
+    """Return the leads of one letter in the order of the index: many are merged, not sorted."""
+    same = (f"{column} IS :{key}" for column, key in zip(_OF_LETTER, keys, strict=True))
+    return f"SELECT DISTINCT lead {_HEARD} AND {' AND '.join(same)}"
 
 
 class Deal(msgspec.Struct, frozen=True, gc=False):
@@ -317,16 +319,27 @@ class Figures:
         found = [self._all(each, since, until, owners, now=now) for each in _TASKS_OF_ALL]
         return list(chain(*found))
 
-    def letters(
-        self, by: Sequence[str], since: int, until: int, owners: Owners = None
-    ) -> list[tuple[Any, ...]]:
-        """Return (type, ..., events, leads) ``by`` message, journey or step, or several of them.
+    def letters(self, since: int, until: int, owners: Owners = None) -> list[Letter]:
+        """Return (type, message, journey, step, leads) of what was sent, opened, clicked and so on.
 
         Suspected scanners are left out.
         """
-        columns = ", ".join(_OF_LETTERS[each] for each in by)
-        found: list[tuple[Any, ...]] = self._all(_LETTERS.format(by=columns), since, until, owners)
+        found: list[Letter] = self._all(_LETTERS, since, until, owners)
         return found
+
+    def readers(
+        self, letters: Sequence[Letter], since: int, until: int, owners: Owners = None
+    ) -> int:
+        """Return how many leads several letters have together, each lead once."""
+        if len(letters) == 1:
+            return letters[0][-1]
+        each, named = [], {}
+        for number, letter in enumerate(letters):
+            keys = [f"{name}{number}" for name in ("type", *LETTER)]
+            each.append(_readers_of(keys))
+            named.update(zip(keys, letter, strict=False))
+        together = f"SELECT count(*) FROM ({' UNION '.join(each)} ORDER BY 1)"
+        return int(self._all(together, since, until, owners, **named)[0][0])
 
     def variants(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
         """Return (journey, step, variant, leads, sent, opened, clicked) of splits dealt then."""

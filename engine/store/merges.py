@@ -17,7 +17,7 @@ from engine.machines.directory import Identity
 from engine.machines.merging import Entry, Side
 from engine.machines.state import Lead, Number
 from engine.network.ruleset import tidy
-from engine.store import entries, rows, snapshots, turns
+from engine.store import entries, rows, snapshots, splits, turns
 from engine.store.rows import LOG_COLUMNS, Logged
 
 _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
@@ -277,6 +277,7 @@ def _recount(connection: sqlite3.Connection, pair: Sequence[str]) -> None:
     """Bring up to date what reports count of two leads, from what they have now."""
     entries.rebuild(connection, pair)
     turns.refresh(connection, pair)
+    splits.refresh(connection, pair)
 
 
 def forget(connection: sqlite3.Connection, ids: Sequence[str], name: str) -> None:

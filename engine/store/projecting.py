@@ -219,6 +219,11 @@ class ProjectionRows:
         return assigned | {row[0] for row in self._clocks}
 
     @property
+    def dealt(self) -> set[str]:
+        """The leads that a split dealt to a variant."""
+        return {row[2] for row in self._splits}
+
+    @property
     def transitions(self) -> int:
         """How many stages were entered."""
         return len(self._transitions)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.network.ruleset import tidy
-from engine.store import meta, rows, snapshots, turns
+from engine.store import meta, rows, snapshots, splits, turns
 
 CARRIED: Final = "carried-over"  # the rule of a line that stands for older ones
 LAST: Final = "retention"
@@ -111,7 +111,9 @@ class Sweep:
         if receipts:
             connection.execute(_RECEIPTED, (rows.to_json(receipts),))
         self._delete(connection, kind, seqs, len(old))
-        turns.refresh(connection, dict.fromkeys(lead for _, _, lead, _ in old))
+        leads = dict.fromkeys(lead for _, _, lead, _ in old)
+        turns.refresh(connection, leads)
+        splits.refresh(connection, leads)
         return True
 
     def _walk(self, connection: sqlite3.Connection, kind: str, before: int) -> bool:

@@ -21,6 +21,7 @@ from engine.store import (
     holding,
     inbox,
     kinds,
+    splits,
     tables,
     turns,
     versions,
@@ -61,6 +62,7 @@ def migrations() -> Migrations:
         ("waiting_since", arrivals.WAITING, backfill.since),
         ("turns", turns.SCHEMA, backfill.turns),
         ("made_tasks", tables.MADE_TASKS, None),
+        ("split_outcomes", splits.SCHEMA, backfill.splits),
     ):
         steps(name=name)(_step(script, fill))
     return steps

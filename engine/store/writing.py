@@ -13,7 +13,7 @@ from engine.machines.directory import Identity
 from engine.machines.people import todos
 from engine.machines.people.notes import COLLECTED
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
-from engine.store import arrivals, companies, digests, rows, search, turns
+from engine.store import arrivals, companies, digests, rows, search, splits, turns
 from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
@@ -74,6 +74,7 @@ class Rows:
         self.tasks_later: list[Row] = []
         self.linked: set[str] = set()
         self.contacted: set[str] = set()
+        self.mailed: set[str] = set()
         self._projections = ProjectionRows()
 
     def log(self, event: Event, lead: str, now: int, ruleset: str) -> None:
@@ -81,6 +82,8 @@ class Rows:
         self.events.append(rows.event_row(event, lead, now, ruleset))
         if event.type in turns.CONTACTS:
             self.contacted.add(lead)
+        elif event.type in splits.HEARD and event.properties.get("journey"):
+            self.mailed.add(lead)
         if event.type == "task_completed":
             done = event.properties.get("outcome"), event.at, event.properties.get("task"), lead
             self.tasks_done.append(done)
@@ -147,6 +150,9 @@ class Rows:
         turned = self.contacted | self._projections.turned
         if turned:
             turns.refresh(connection, sorted(turned))
+        dealt = self.mailed | self._projections.dealt
+        if dealt:
+            splits.refresh(connection, sorted(dealt))
 
 
 @lru_cache(maxsize=500)

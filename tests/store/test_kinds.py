@@ -38,5 +38,21 @@ def test_letters_are_counted_by_message(store: Store) -> None:
         rows.log(event, f"l{number}", DAY, "v1")
     with store.transaction() as connection:
         rows.write(connection)
-    found = figures.Figures(store.connection).letters(["message"], 0, 2 * DAY)
-    assert sorted(found) == [("email_opened", "欢迎", 1, 1), ("email_sent", "欢迎", 2, 2)]
+    found = figures.Figures(store.connection).letters(0, 2 * DAY)
+    one = ("欢迎", None, None)
+    assert sorted(found) == [("email_opened", *one, 1), ("email_sent", *one, 2)]
+
+
+def test_who_got_several_letters_counts_once(store: Store) -> None:
+    """Of letters together each lead is counted once, whatever journey or step they came from."""
+    rows = Rows()
+    for number, (lead, step) in enumerate((("l1", "a"), ("l1", "b"), ("l2", "b"), ("l3", None))):
+        told = {"message": "欢迎", **({"journey": "培育", "step": step} if step else {})}
+        rows.log(Event(f"e{number}", "email_sent", DAY, properties=told), lead, DAY, "v1")
+    with store.transaction() as connection:
+        rows.write(connection)
+    counted = figures.Figures(store.connection)
+    letters = counted.letters(0, 2 * DAY)
+    assert sorted(letter[-1] for letter in letters) == [1, 1, 2]
+    assert counted.readers(letters, 0, 2 * DAY) == 3
+    assert counted.readers([each for each in letters if each[2]], 0, 2 * DAY) == 2
