@@ -145,14 +145,16 @@ def _hear(draft: Draft, reaction: Reaction) -> None:
 
 
 def _judge(draft: Draft, rules: Sequence[Rule]) -> None:
+    for rule in rules:  # who of a group gives is settled when all of it is known
+        if rule.group and rule.silence is None:
+            _know(draft, rule, rule.when is None or rule.when.holds(draft))
     for rule in rules:
         if rule.silence is not None:
             _judge_silence(draft, rule)
-            continue
-        holds = rule.when is None or rule.when.holds(draft)
-        if rule.group:
-            _judge_group(draft, rule, holds)
+        elif rule.group:
+            _settle(draft, rule.group)
         else:
+            holds = rule.when is None or rule.when.holds(draft)
             _hold(draft, rule, rule.points if holds else 0)
 
 
@@ -182,15 +184,18 @@ def _arm(timers: dict[str, int], name: str, due: int | None) -> None:
         timers.pop(name, None)
 
 
-def _judge_group(draft: Draft, rule: Rule, holds: bool) -> None:
-    """Of an exclusive group the rule with most points gives them, the others nothing."""
+def _know(draft: Draft, rule: Rule, holds: bool) -> None:
     truths = draft.lead.truths
     if not holds:
         truths.pop(rule.key, None)
     elif rule.key not in truths:
         truths[rule.key] = draft.now
-    group = draft.ruleset.exclusive[rule.group or ""]
-    held = [member for member in group if member.key in truths]
+
+
+def _settle(draft: Draft, name: str) -> None:
+    """Of an exclusive group the rule with most points gives them, the others nothing."""
+    group = draft.ruleset.exclusive[name]
+    held = [member for member in group if member.key in draft.lead.truths]
     best = max(held, key=_points, default=None)  # of equals the first
     for member in group:
         if member is not best:

@@ -127,8 +127,7 @@ def decide_at_length(
     if reaction.feeds:
         _record(work, event, reaction)
     if is_new:
-        for rule in ruleset.held_rules.possible(work):
-            scoring.judge(work, rule)
+        scoring.judge_all(work, ruleset.held_rules.possible(work))
         work.occur("lead_created")
     if found and not event.bot:
         scoring.score_occurrence(work, event, found)

@@ -32,27 +32,45 @@ def score_occurrence(work: Work, occurrence: Event | Occurrence, found: Sequence
 
 def score_facts(work: Work, changed: set[str]) -> None:
     """Look again at every rule that reads what changed."""
-    for rule in work.ruleset.state_rules.woken(changed, work):
-        judge(work, rule)
+    judge_all(work, work.ruleset.state_rules.woken(changed, work))
+
+
+def judge_all(work: Work, rules: Iterable[Rule]) -> None:
+    """Look at rules without an event; who of a group gives is settled when all are known."""
+    rules = list(rules)
+    known = {rule.key for rule in rules if rule.group and _look(work, rule)}
+    for rule in rules:  # their lines stand in the order of the configuration
+        if rule.key in known:
+            _settle(work, rule.group)
+        elif not rule.group:
+            _look(work, rule)
 
 
 def judge(work: Work, rule: Rule) -> None:
     """Give, keep or withdraw what a rule without an event gives, and set its deadline."""
+    if _look(work, rule):
+        _settle(work, rule.group)
+
+
+def _look(work: Work, rule: Rule) -> bool:
+    """Judge a rule by itself; True when its exclusive group is to be settled."""
     when = rule.when
     assert when is not None  # loading refuses a rule that hears no event and asks for nothing
     holds = when.holds(work)
     if when.deadline is not None:
         work.arm(rule.timer, when.deadline(work))
         if not work.news and rule.definition.repeat:
-            return  # what the clock takes is judged when history is complete
+            return False  # what the clock takes is judged when history is complete
     if rule.definition.repeat is not None:
         _judge_repeated(work, rule, holds)
     elif rule.group:
-        _judge_group(work, rule, holds)
+        _know(work, rule, holds)
+        return True
     elif holds:
         _hold(work, rule, _points(work, rule) if rule.points_fact else rule.points)
     elif rule.key in work.lead.holds:
         _hold(work, rule, 0)
+    return False
 
 
 def hear(work: Work, silences: Iterable[Rule], at: int) -> None:
@@ -82,13 +100,16 @@ def _hold(work: Work, rule: Rule, points: Number) -> None:
         _line(work, rule, points)
 
 
-def _judge_group(work: Work, rule: Rule, holds: bool) -> None:
-    """Of an exclusive group the rule with most points gives them, the others nothing."""
+def _know(work: Work, rule: Rule, holds: bool) -> None:
     if not holds:
         work.forget("truths", rule.key)
     elif rule.key not in work.lead.truths:
         work.writable("truths")[rule.key] = work.now
-    group = work.ruleset.exclusive[rule.group or ""]
+
+
+def _settle(work: Work, name: str | None) -> None:
+    """Of an exclusive group the rule with most points gives them, the others nothing."""
+    group = work.ruleset.exclusive[name or ""]
     best: Rule | None = None
     most: Number = 0
     for member in group:  # in the order of the configuration: of equals the first is the best
@@ -213,8 +234,7 @@ def adopt(work: Work) -> None:
     for name in [t for t in work.lead.timers if t.startswith("rule:")]:
         if name.removeprefix("rule:") not in work.ruleset.rules:
             work.arm(name, None)
-    for rule in work.ruleset.held_rules.possible(work):
-        judge(work, rule)
+    judge_all(work, work.ruleset.held_rules.possible(work))
     for name, model in work.ruleset.models.items():  # limits may be others now
         for dimension in model.dimensions:
             _cap(work, name, dimension, f"score.{name}.{dimension.id}")

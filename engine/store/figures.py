@@ -333,7 +333,8 @@ class Figures:
         """Return how many leads several letters have together, each lead once."""
         if len(letters) == 1:
             return letters[0][-1]
-        each, named = [], {}
+        each: list[str] = []
+        named: dict[str, Any] = {}
         for number, letter in enumerate(letters):
             keys = [f"{name}{number}" for name in ("type", *LETTER)]
             each.append(_readers_of(keys))

@@ -237,6 +237,16 @@ class Arriving:
         return [(line.rule, line.points, line.reason) for line in decision.ledger]
 
 
+def test_who_gives_in_a_group_is_settled_when_all_of_it_is_known() -> None:
+    """A rule that another beats in the same event gives nothing, though it is written first."""
+    life = Arriving(GROUPED[::-1])
+    fields: dict[str, Any] = {"title_level": "director", "employees": 800}
+    assert life.take("form_submitted", START, lead=fields) == [("大厂", 20, "")]
+    life = Arriving(GROUPED[::-1])
+    life.take("form_submitted", START, lead={"city": "上海"})
+    assert life.take("form_submitted", START + 1, lead=fields) == [("大厂", 20, "")]
+
+
 def test_of_an_exclusive_group_the_most_points_count_and_of_equals_the_first() -> None:
     """Who takes another's place withdraws its points first; where nobody holds, nobody has any."""
     life = Arriving(GROUPED)

@@ -61,6 +61,9 @@ def test_only_the_highest_of_an_exclusive_group_holds(tmp_path: Path) -> None:
     assert play.score == 20
     play.event("1d", "form_submitted", {"title_level": "staff"})
     assert play.score == 5
+    told = [(line.rule, line.points) for line in play.ledger]
+    assert told == [("director", 20), ("director", -20), ("known", 5)]  # nothing for a moment only
+    assert play.fired == ["director", "known"]
 
 
 def test_a_capped_dimension_says_so_in_the_ledger(tmp_path: Path) -> None:
