@@ -113,7 +113,10 @@ def _table(console: Console, table: Table, lang: str) -> None:
 
     drawn = Drawn(title=said(table.title, lang), title_justify="left", box=box.SIMPLE_HEAD)
     columns = [c for c in table.columns if any(r.cells.get(c.key) is not None for r in table.rows)]
-    bars = next((c for c in columns if c.kind in ("count", "money")), None)
+    of_bars = (
+        c for c in columns if c.key == table.drawn or (not table.drawn and c.kind == "count")
+    )
+    bars = next(of_bars, None)
     for column in columns:
         named = column.kind in ("text", "lead")
         heading = said(column.label, lang)

@@ -97,7 +97,7 @@ def build(context: Context) -> Report:
     ]  # fmt: skip
     named = text("channel", "渠道", "channel")
     tables = [
-        Table("channels", TITLE, [named, touched, *columns], rows, None, "bar"),
+        Table("channels", TITLE, [named, touched, *columns], rows, None, "bar", "linear"),
         _worth(context, deals),
     ]
     return Report("attribution", TITLE, "", {}, tables=tables)

@@ -114,8 +114,18 @@ def build(context: Context) -> Report:
     ]
     labels = [text("team", "团队", "team"), text("name", "名称", "label")]
     tables = [
-        Table("people", Words("排行榜", "Leader board"), [*named, *columns], rows, None, "bar"),
-        Table("teams", Words("团队", "Teams"), [*labels, *columns], by_team, None, "bar"),
+        Table(
+            "people",
+            Words("排行榜", "Leader board"),
+            [*named, *columns],
+            rows,
+            None,
+            "bar",
+            "revenue",
+        ),
+        Table(
+            "teams", Words("团队", "Teams"), [*labels, *columns], by_team, None, "bar", "revenue"
+        ),
     ]
     return Report("people", TITLE, "", {}, tables=tables)
 

@@ -60,7 +60,10 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table; ``chart`` is how it is best drawn: funnel, bar, line or None."""
+    """A table; ``chart`` is how it is best drawn: funnel, bar, line or None.
+
+    Bars show the column ``drawn``, which it is ordered by; by default the first count.
+    """
 
     key: str
     title: Words
@@ -68,6 +71,7 @@ class Table(msgspec.Struct, frozen=True):
     rows: Sequence[Row]
     total: Row | None = None
     chart: str | None = None
+    drawn: str | None = None
 
 
 class Line(msgspec.Struct, frozen=True):

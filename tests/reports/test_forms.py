@@ -67,6 +67,9 @@ def test_every_report_has_every_form(world: World, name: str) -> None:
             assert column.kind in ("text", "lead") or column.formula is not None
             keys = {*column.label.zh, *column.label.en}
             assert keys
+        if table.drawn:
+            bars = [row.cells[table.drawn] or 0 for row in table.rows]
+            assert bars == sorted(bars, reverse=True), table.key
         shown = {column.key for column in table.columns}
         for row in table.rows:
             hidden = {key: text for key, text in row.cells.items() if key not in shown}

@@ -73,6 +73,7 @@ async def report(request: Request) -> Response:
         plot=lambda series: plot(series, words_of(request)),
         shown_columns=shown_columns,
         reached=reached,
+        charted=charted,
         widest=widest,
         named_by=named_by,
         text_of=text_of,
@@ -138,6 +139,13 @@ def span(ms: float, words: Words) -> str:
     if ms >= _HOUR_MS:
         return words.say("span.hours", n=f"{ms / _HOUR_MS:.1f}")
     return words.say("span.minutes", n=f"{ms / _MINUTE_MS:.0f}")
+
+
+def charted(table: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the column that bars show: what the table is ordered by, else the first count."""
+    wanted = "key" if table["drawn"] else "kind"
+    found = (c for c in table["columns"] if c[wanted] == (table["drawn"] or "count"))
+    return next(found, None)
 
 
 def widest(table: dict[str, Any], column: str) -> float:
