@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.language.data import shipped
 from engine.language.lint.fixing import edits_by_file, mended
 from engine.language.lint.registry import checks
 from tests.lint.configs import HERE, lay, linted, shown, texts
@@ -77,3 +78,13 @@ def test_no_folder_is_about_a_check_that_is_gone() -> None:
 def test_the_base_is_clean(tmp_path: Path) -> None:
     """Without a change nothing is found, so each case fails for its own reason only."""
     assert linted(lay({}, tmp_path / "config")).diagnostics == []
+
+
+def test_what_nobody_here_wrote_is_not_found_fault_with(tmp_path: Path) -> None:
+    """Who writes no lifecycle.yaml has the shipped one, and could not change what is said of it."""
+    folder = lay({}, tmp_path / "config")
+    (folder / "lifecycle.yaml").unlink()
+    assert [line for line in shown(linted(folder), folder) if "lifecycle.yaml" in line] == []
+    own = (shipped("config") / "lifecycle.yaml").read_text("utf-8")
+    (folder / "lifecycle.yaml").write_text(own, "utf-8")
+    assert [line for line in shown(linted(folder), folder) if "lifecycle.yaml" in line]

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
+from engine.language.data import shipped
 from engine.language.definitions import Definitions
 from engine.language.diagnostic import Source
 from engine.language.lint.ignores import Ignore
@@ -41,6 +42,11 @@ class Context:
         self.texts = texts
         self.codes = codes
         self.used: frozenset[tuple[Ignore, str]] = frozenset()
+
+    def is_ours(self, source: Source) -> bool:
+        """Whether who is told can change it: a lifecycle that nobody wrote is the shipped one."""
+        default = f"{shipped('config')}/"
+        return not source.file.startswith(default) or f"{self.definitions.folder}/" == default
 
     @cached_property
     def logic(self) -> Logic:

@@ -93,6 +93,8 @@ def _run(context: Context, chosen: Iterable[Check]) -> list[Found]:
 
 def _findings(context: Context, check: Check) -> Iterator[Found]:
     for f in check.run(context):
+        if not context.is_ours(f.source):
+            continue
         severity = f.severity or check.severity
         yield Found(Diagnostic(check.code, f.message, f.source, severity, f.rule, f.hint), f.edits)
 

@@ -37,7 +37,7 @@ from typing import Any
 
 from engine.language.lint.context import Context
 from engine.language.lint.finding import Finding
-from engine.language.lint.sites import Site, tests
+from engine.language.lint.sites import tests
 from engine.language.nearest import did_you_mean
 
 SEVERITY = "warning"
@@ -50,7 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
         "message": list(context.definitions.messages),
     }
     for site in context.sites:
-        if site.role != "where" or not _is_ours(context, site):
+        if site.role != "where":
             continue
         for test in tests(site.condition):
             kind = test.fact.removeprefix("event.")
@@ -62,11 +62,6 @@ def check(context: Context) -> Iterator[Finding]:
                     rule=site.rule,
                     hint=hint,
                 )
-
-
-def _is_ours(context: Context, site: Site) -> bool:
-    """Whether it stands in this folder: who writes no lifecycle.yaml has one that is shipped."""
-    return site.condition.source.file.startswith(f"{context.definitions.folder}/")
 
 
 def _unknown(op: str, operand: Any, declared: Collection[str] | None) -> Iterator[str]:
