@@ -47,7 +47,6 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     rules = reaction.rules
     found = rules.find(event.properties) if rules is not None else ()
     decision: Decision | None = None
-    none: Any = ()  # shared by all decisions that nothing comes of, and so nothing to write in
     if reaction.counts is not None and event.type not in _ACTED_ON:
         if not is_routine(ruleset, lead, event, now, reaction):
             draft = arrival(ruleset, lead, event, now, reaction, found)
@@ -58,7 +57,7 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
                 draft = drafted(ruleset, lead, copied, event, now)
                 decision = _settled(draft, reaction) if scored(draft, found) else None
             else:
-                decision = Decision(copied, none, none, none, none, none, none)
+                decision = Decision(copied)
             if event.type in bots.REMEMBERED and decision is not None:
                 _remember(ruleset, lead, decision, event, reaction, found)
     if decision is None:

@@ -222,6 +222,8 @@ class Ruleset:
         judged = (rule.when for rule in rules if rule.when is not None)
         conditions = (*judged, *self.moving_conditions())
         loud = {*self.dates, *(rule.points_fact for rule in rules)}
+        # History has graded already: what the clock took since then is graded again.
+        loud.update(f"grade.{model.id}" for _, model in self.graded)
         if "score_changed" in self.listened or "score_changed" in self.windows_of:
             loud.update(fact for fact, _ in self.graded)
         floors = {fact: [grade.floor for grade in model.grades] for fact, model in self.graded}

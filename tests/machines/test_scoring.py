@@ -365,3 +365,18 @@ def test_a_step_of_no_points_writes_no_line(tmp_path: Path) -> None:
     play.event("0d", "trial_requested")
     assert [(line.rule, line.points) for line in play.ledger] == [("r.五", 5)]
     assert set(play.lead.journeys["r"].done) == {"零", "五"}
+
+
+def test_the_grade_follows_what_the_clock_takes_of_history(tmp_path: Path) -> None:
+    """History grades at once; when its points expire before anything new comes, so does the grade."""
+    refund = (
+        "{id: refund, dimension: behavior, event: page_viewed, points: -5, repeat: each,"
+        " expires: 1d}"
+    )
+    grades = "[{grade: A, from: 80}, {grade: B, from: 0}, {grade: C, from: -9}]"
+    play = Play(rules(tmp_path, scoring=scoring(refund, grades=grades)))
+    play.event("0d", "note_added", {"name": "王芳"})
+    play.event("0d", "page_viewed", history=True, page="pricing")
+    assert (play.score, play.lead.facts["grade"]) == (-5, "C")
+    play.event("2d", "note_added")
+    assert (play.score, play.lead.facts["grade"]) == (0, "B")

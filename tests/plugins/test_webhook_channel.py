@@ -166,12 +166,14 @@ def test_the_library_for_node(client: TestClient) -> None:
     script = """
       const { Webhook } = require('standardwebhooks')
       const given = JSON.parse(require('fs').readFileSync(0))
-      const signed = new Webhook(given.secret).sign('msg_1', new Date(), given.body)
+      const at = new Date(given.at * 1000)
+      const signed = new Webhook(given.secret).sign('msg_1', at, given.body)
       console.log(JSON.stringify(signed))
     """
     body = body_of(ORDER).decode()
-    signed = run_node(modules, script, {"secret": STANDARD, "body": body})
-    assert standard(client, **{"webhook-signature": signed}).status_code == 200
+    at = time.time()
+    signed = run_node(modules, script, {"secret": STANDARD, "body": body, "at": int(at)})
+    assert standard(client, at=at, **{"webhook-signature": signed}).status_code == 200
 
 
 @pytest.mark.parametrize(
