@@ -39,10 +39,11 @@ def judge_all(work: Work, rules: Iterable[Rule]) -> None:
     """Look at rules without an event; who of a group gives is settled when all are known."""
     rules = list(rules)
     known = {rule.key for rule in rules if rule.group and _look(work, rule)}
-    for rule in rules:  # their lines stand in the order of the configuration
-        if rule.key in known:
+    # Their lines stand in the order of the configuration.
+    for rule in [each for each in rules if not each.group or each.key in known]:
+        if rule.group:
             _settle(work, rule.group)
-        elif not rule.group:
+        else:
             _look(work, rule)
 
 
