@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from engine.reports.context import Context, line, number, text
 from engine.reports.shape import Report, Row, Table, Value, Words
-from engine.store.figures import LETTER, Letter
+from engine.store.figures import Letter
 from engine.store.rows import from_json
 
 TITLE: Final = Words("培育效果", "Nurture")
@@ -94,9 +94,8 @@ def build(context: Context) -> Report:
 def _rows(context: Context, by: tuple[str, ...], letters: list[Letter]) -> list[Row]:
     """Return a row for each message or step: leads of several letters of it count once."""
     together: dict[tuple[Any, ...], list[Letter]] = {}
-    places = [LETTER.index(name) + 1 for name in by]
     for letter in letters:
-        key = letter[0], *(letter[place] for place in places)
+        key = letter.type, *(getattr(letter, name) for name in by)
         together.setdefault(key, []).append(letter)
     found: dict[tuple[Any, ...], dict[str, int]] = {}
     kinds = {type: key for key, types in _OF.items() for type in types}

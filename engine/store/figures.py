@@ -10,18 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from engine.store import audit, kinds
 from engine.store.counting import Groups
-from engine.store.rows import to_json
+from engine.store.rows import from_json, to_json
 
 Owners = Sequence[str] | None
-Letter = tuple[str, str | None, str | None, str | None, int]
-
-LETTER: Final = ("message", "journey", "step")
 _CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"  # as in the condition of its index
 _OWN: Final = """
 (:owners IS NULL OR {lead} IN (SELECT id FROM leads WHERE owner IN (
@@ -115,14 +112,13 @@ _TASKS_OF_ALL: Final = (
     _TASKS.format(who="t.owner", of=""),
     _TASKS.format(who="l.owner", of="CROSS JOIN leads l ON l.id = t.lead AND t.owner IS NULL"),
 )
-_OF_LETTER: Final = ("type", *(f"body ->> '$.properties.{name}'" for name in LETTER))
 _HEARD: Final = f"""
-FROM events WHERE {kinds.MESSAGES} AND at >= :since AND at < :until AND bot = 0
+FROM events INDEXED BY events_letters WHERE {kinds.OF_LETTERS} AND at >= :since AND at < :until
     AND {_OWN.format(lead="lead")}
 """
-_LETTERS: Final = f"""
-SELECT {", ".join(_OF_LETTER)}, count(DISTINCT lead) {_HEARD} GROUP BY {", ".join(_OF_LETTER)}
-"""
+_LETTERS: Final = f"SELECT {kinds.LETTER}, count(DISTINCT lead) {_HEARD} GROUP BY 1"
+# The leads of one letter in the order of the index: many are merged, not sorted.
+_READERS: Final = f"SELECT DISTINCT lead {_HEARD} AND {kinds.LETTER} = :key{{number}}"
 _VARIANTS: Final = f"""
 SELECT journey, step, variant, count(*), sum(sent), sum(opened), sum(clicked) FROM splits
 WHERE at >= :since AND at < :until AND {_OWN.format(lead="lead")}
@@ -153,10 +149,18 @@ SELECT count(*) FROM leads WHERE created_at >= :since AND created_at < :until
 """
 
 
-def _readers_of(keys: Iterable[str]) -> str:
-    """Return the leads of one letter in the order of the index: many are merged, not sorted."""
-    same = (f"{column} IS :{key}" for column, key in zip(_OF_LETTER, keys, strict=True))
-    return f"SELECT DISTINCT lead {_HEARD} AND {' AND '.join(same)}"
+class Letter(NamedTuple):
+    """What happened to one message of a journey's step, and to how many leads.
+
+    ``key`` is what the index knows it by.
+    """
+
+    type: str
+    message: str | None
+    journey: str | None
+    step: str | None
+    leads: int
+    key: str
 
 
 class Deal(msgspec.Struct, frozen=True, gc=False):
@@ -320,27 +324,20 @@ class Figures:
         return list(chain(*found))
 
     def letters(self, since: int, until: int, owners: Owners = None) -> list[Letter]:
-        """Return (type, message, journey, step, leads) of what was sent, opened, clicked and so on.
-
-        Suspected scanners are left out.
-        """
-        found: list[Letter] = self._all(_LETTERS, since, until, owners)
-        return found
+        """Return what was sent, opened, clicked and so on; suspected scanners are left out."""
+        found = self._all(_LETTERS, since, until, owners)
+        return [Letter(*from_json(key), leads, key) for key, leads in found]
 
     def readers(
         self, letters: Sequence[Letter], since: int, until: int, owners: Owners = None
     ) -> int:
         """Return how many leads several letters have together, each lead once."""
         if len(letters) == 1:
-            return letters[0][-1]
-        each: list[str] = []
-        named: dict[str, Any] = {}
-        for number, letter in enumerate(letters):
-            keys = [f"{name}{number}" for name in ("type", *LETTER)]
-            each.append(_readers_of(keys))
-            named.update(zip(keys, letter, strict=False))
+            return letters[0].leads
+        each = (_READERS.format(number=number) for number in range(len(letters)))
         together = f"SELECT count(*) FROM ({' UNION '.join(each)} ORDER BY 1)"
-        return int(self._all(together, since, until, owners, **named)[0][0])
+        keys = {f"key{number}": letter.key for number, letter in enumerate(letters)}
+        return int(self._all(together, since, until, owners, **keys)[0][0])
 
     def variants(self, since: int, until: int, owners: Owners = None) -> list[tuple[Any, ...]]:
         """Return (journey, step, variant, leads, sent, opened, clicked) of splits dealt then."""

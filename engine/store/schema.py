@@ -63,6 +63,7 @@ def migrations() -> Migrations:
         ("turns", turns.SCHEMA, backfill.turns),
         ("made_tasks", tables.MADE_TASKS, None),
         ("split_outcomes", splits.SCHEMA, backfill.splits),
+        ("letters", kinds.LETTERS, None),
     ):
         steps(name=name)(_step(script, fill))
     return steps
