@@ -163,6 +163,11 @@ class Letter(NamedTuple):
     key: str
 
 
+def _letter(key: str, leads: int) -> Letter:
+    type, message, journey, step = from_json(key)
+    return Letter(type, message, journey, step, leads, key)
+
+
 class Deal(msgspec.Struct, frozen=True, gc=False):
     """One sale: ``amount`` as the event said it, None where it said nothing."""
 
@@ -326,7 +331,7 @@ class Figures:
     def letters(self, since: int, until: int, owners: Owners = None) -> list[Letter]:
         """Return what was sent, opened, clicked and so on; suspected scanners are left out."""
         found = self._all(_LETTERS, since, until, owners)
-        return [Letter(*from_json(key), leads, key) for key, leads in found]
+        return [_letter(*each) for each in found]
 
     def readers(
         self, letters: Sequence[Letter], since: int, until: int, owners: Owners = None
