@@ -54,6 +54,11 @@ class Context:
         return Logic(self.definitions)
 
     @cached_property
+    def routed(self) -> frozenset[str | None]:
+        """The teams that routing gives leads to."""
+        return frozenset(rule.team for rule in self.definitions.routing.rules)
+
+    @cached_property
     def sites(self) -> tuple[Site, ...]:
         """Every condition of the configuration."""
         return tuple(sites(self.definitions))

@@ -70,7 +70,7 @@ def check(context: Context) -> Iterator[Finding]:
                 )
     if any(rung.do == "escalate" for sla in routing.slas for rung in sla.rungs):
         for team in routing.teams.values():
-            if team.supervisor is None:
+            if team.supervisor is None and team.id in context.routed:
                 yield Finding(
                     message=f'the team "{team.id}" has no supervisor to escalate to',
                     source=team.source,

@@ -1,4 +1,4 @@
-"""A team to which no routing rule assigns.
+"""A team to which no routing rule assigns, and whose members get no to-dos by name.
 
 ## Bad
 
@@ -44,11 +44,12 @@ SEVERITY = "warning"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find teams that no route names."""
-    routing = context.definitions.routing
-    used = {r.team for r in routing.rules}
+    """Find teams that no route names and no to-do is for."""
+    routing, journeys = context.definitions.routing, context.definitions.journeys
+    asked = {s.with_.get("to") for j in journeys for s in j.steps if s.kind == "task"}
     for team in routing.teams.values():
-        if team.id not in used:
+        is_asked = not asked.isdisjoint(member.id for member in team.members)
+        if team.id not in context.routed and not is_asked:
             yield Finding(
                 message=f'no routing rule assigns to the team "{team.id}"',
                 source=team.source,
