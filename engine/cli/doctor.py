@@ -16,6 +16,7 @@ from engine.cli.common import config_option, db_option, err, format_option, load
 
 if TYPE_CHECKING:
     from engine.language.load import Loaded
+    from engine.language.serving import SignIn
     from engine.store.checks import Finding
 
 _LITTLE_DISK: Final = 200_000_000
@@ -85,8 +86,21 @@ def _findings(config: Path, db: Path | None, deep: bool, offline: bool) -> Itera
     else:
         model = definitions.default_model.id if definitions else "default"
         yield from _of_database(path, model, deep)
-    if definitions is not None and not offline:
+    if definitions is None:
+        return
+    yield from _sign_in(definitions.server.serving.sign_in)
+    if not offline:
         yield from _connections(definitions.server.connections)
+
+
+def _sign_in(settings: SignIn) -> Iterator[Finding]:
+    """Say whether what is set can work here; nothing where only passwords and tokens are."""
+    from engine.server.sign_in.providers import lacking
+    from engine.store.checks import Finding
+
+    if settings.oidc is not None:
+        lacks = lacking(settings)
+        yield Finding("sign-in", "error" if lacks else "ok", lacks or "OpenID Connect is installed")
 
 
 def _configuration(loaded: Loaded, folder: Path) -> Finding:

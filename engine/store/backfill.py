@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from engine.store import splits as variants
 from engine.store import turns as outcomes
 from engine.store.projecting import ProjectionRows, write_timers
 
+Fill = Callable[[sqlite3.Connection], None]
 _CHUNK = 1_000
 _STATES = "SELECT id, state FROM leads WHERE id > ? ORDER BY id LIMIT ?"
 _HAPPENINGS = """
@@ -59,28 +61,20 @@ def arrivals(connection: sqlite3.Connection) -> None:
     connection.execute(figures.STAYS, (0,))
 
 
-def entries(connection: sqlite3.Connection) -> None:
-    """Note when each lead entered each stage first."""
-    connection.execute(firsts.FILL)
-    connection.execute(firsts.INDEX)
+def _filling(*statements: str) -> Fill:
+    def fill(connection: sqlite3.Connection) -> None:
+        for statement in statements:
+            connection.execute(statement)
+
+    return fill
 
 
-def since(connection: sqlite3.Connection) -> None:
-    """Note since when each lead has been in its stage."""
-    connection.execute(figures.FILL_SINCE)
-    connection.execute(figures.WAITING_INDEX)
-
-
-def turns(connection: sqlite3.Connection) -> None:
-    """Note what became of each assignment."""
-    connection.execute(outcomes.FILL)
-    connection.execute(outcomes.INDEX)
-
-
-def splits(connection: sqlite3.Connection) -> None:
-    """Note what became of each lead that was dealt to a variant."""
-    connection.execute(variants.FILL)
-    connection.execute(variants.INDEX)
+# When each lead entered each stage first; since when it is in its own; what became of each
+# assignment, and of each lead that was dealt to a variant.
+entries: Final = _filling(firsts.FILL, firsts.INDEX)
+since: Final = _filling(figures.FILL_SINCE, figures.WAITING_INDEX)
+turns: Final = _filling(outcomes.FILL, outcomes.INDEX)
+splits: Final = _filling(variants.FILL, variants.INDEX)
 
 
 def _states(connection: sqlite3.Connection) -> Iterator[list[Lead]]:

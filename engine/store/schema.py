@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable
 from typing import Final
 
@@ -27,7 +26,6 @@ from engine.store import (
     versions,
 )
 
-Fill = Callable[[sqlite3.Connection], None]
 _END_OF_STATEMENT: Final = re.compile(r";\n(?=\n*(?:CREATE|ALTER|DROP|UPDATE|\Z))")
 
 
@@ -69,7 +67,7 @@ def migrations() -> Migrations:
     return steps
 
 
-def _step(script: str, fill: Fill | None) -> Callable[[Database], None]:
+def _step(script: str, fill: backfill.Fill | None) -> Callable[[Database], None]:
     """Return a step: the statements of ``script``, then what older rows give the new tables."""
 
     def step(db: Database) -> None:

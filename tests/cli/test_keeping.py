@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,15 @@ from tests.cli.conftest import CONFIG, Ran
 from tests.serving import Mailbox, mail_server
 
 Run = Callable[..., Ran]
+SIGN_IN = """
+sign_in:
+  oidc:
+    url: https://leads.example.cn
+    issuer: https://login.example.cn
+    client_id: leadrules
+    client_secret: "${OIDC_SECRET:-told-apart}"
+    grants: [{when: {groups: [leads]}, role: ops}]
+"""
 NAMES = ("王芳", "欧阳娜娜", "李雷", "韩梅梅", "张伟")
 
 
@@ -261,3 +271,18 @@ def test_replay_tells_what_other_rules_would_do(
     wrong = leadrules("replay", "--verify", "--config", CONFIG, "--db", copy)
     assert wrong.code == 1
     assert "differs at facts.lead.name (" in wrong.out, "a name does not belong in a terminal log"
+
+
+def test_doctor_says_what_sign_in_lacks(
+    leadrules: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenID Connect without its libraries is an error here, not when somebody signs in."""
+    server = config / "server.yaml"
+    server.write_text(server.read_text("utf-8") + SIGN_IN, "utf-8")
+    asked = ("doctor", "--offline", "--config", config, "--db", tmp_path / "new.db")
+    well = leadrules(*asked, "--format", "json")
+    assert (well.code, findings(well)["sign-in"][0]) == (0, "ok"), well.out
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    ill = leadrules(*asked, "--format", "json")
+    assert (ill.code, findings(ill)["sign-in"][0]) == (1, "error")
+    assert "pip install 'leadrules[oidc]'" in findings(ill)["sign-in"][1]

@@ -27,6 +27,7 @@ from engine.server.sign_in.attempts import (
 )
 from engine.server.sign_in.passwords import Hasher
 from engine.server.sign_in.people import PASSWORD, Accounts, folded
+from engine.server.sign_in.providers import provider_of
 from engine.server.sign_in.sessions import Sessions
 from engine.server.sign_in.vouching import Flows, NotVouched, Provider, granted
 from engine.store import accounts
@@ -160,7 +161,7 @@ class Desk:
         if settings is None:
             raise NotVouched("not-vouched", f"nobody signs in by {how[:20]!r} here")
         if settings not in self._providers:
-            self._providers[settings] = _provider(settings)
+            self._providers[settings] = provider_of(settings)
         return self._providers[settings]
 
     async def sign_out(self, cookie: str | None, everywhere: bool = False) -> None:
@@ -209,23 +210,6 @@ class Desk:
     def _settings_of(self, how: str) -> Oidc | WecomScan | None:
         settings = self.settings
         return {"oidc": settings.oidc, "wecom": settings.wecom}.get(how)
-
-
-def _provider(settings: Oidc | WecomScan) -> Provider:
-    """Return the one who vouches by these settings; libraries load when one is asked."""
-    if isinstance(settings, WecomScan):
-        from engine.server.sign_in.wecom import Wecom
-
-        return Wecom(settings)
-    try:
-        import cryptography  # noqa: F401
-        import jwt  # noqa: F401
-    except ImportError:
-        message = "sign-in by OpenID Connect needs: pip install 'leadrules[oidc]'"
-        raise NotVouched("provider-failed", message) from None
-    from engine.server.sign_in.oidc import OpenId
-
-    return OpenId(settings)
 
 
 def _principal(account: Account) -> Principal:
