@@ -2,7 +2,8 @@
 
 A real server process over a year's leads (`_year.py`). Every page is asked for until it is warm,
 then several times; beside the median as it is waited for on this machine stands the processor
-time of the server, which no neighbour changes. Then when the first of a page is painted in a real
+time of the server, which no neighbour changes; so are the lists of leads that figures of pages and
+reports open into, one of each kind. Then when the first of a page is painted in a real
 browser. Last what open pages cost the intake: events come in while five browsers have the
 overview open, live, and while none has, in turn; judged by events a second and by the server's
 processor time for each accepted event.
@@ -13,8 +14,10 @@ processor time for each accepted event.
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import platform
+import re
 import shutil
 import sqlite3
 import sys
@@ -27,6 +30,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import _root  # noqa: F401 - before the engine
 import httpx
@@ -36,7 +40,7 @@ from _year import fill
 
 from engine.reports.index import REPORTS
 
-PARTS = ("pages", "reports", "paint", "live")
+PARTS = ("pages", "behind", "reports", "paint", "live")
 CONFIG = Path(__file__).parents[1] / "config"
 BROWSERS, CLIENTS, BATCH = 5, 16, 10
 SPLIT = """
@@ -104,6 +108,19 @@ def paths(parts: list[str]) -> list[str]:
     if "reports" in parts:
         found += [f"/console/reports/{name}{YEAR}" for name in REPORTS]
     return found
+
+
+def behind(client: httpx.Client, lead: str) -> list[str]:
+    """Return the leads that figures open into: of each page and report one of every kind."""
+    found: dict[tuple[str, frozenset[str]], str] = {}
+    figured = (*PAGES, *(f"reports/{name}{YEAR}" for name in REPORTS))
+    for page in figured:
+        text = client.get(f"/console/{page}".replace("{lead}", lead), timeout=120).text
+        for link in re.findall(r'href="(/console/leads\?[^"]+)"', text):
+            address = html.unescape(link)
+            names = frozenset(parse_qs(urlsplit(address).query, keep_blank_values=True))
+            found.setdefault((page.partition("?")[0], names), address)
+    return list(dict.fromkeys(found.values()))
 
 
 def ask(client: httpx.Client, path: str) -> float:
@@ -240,6 +257,7 @@ def run(server: Server, lead: str, options: argparse.Namespace) -> dict[str, obj
     """Measure what was asked for; returns the figures by name."""
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
         asked = [path.replace("{lead}", lead) for path in paths(options.only)]
+        asked += behind(client, lead) if "behind" in options.only else []
         figures = told(measure(client, server, asked, options.rounds))
     if "paint" in options.only:
         paints = painted(server, lead, options.rounds)

@@ -128,10 +128,13 @@ def _table(console: Console, table: Table, lang: str) -> None:
         drawn.add_row(*(_cell(row, column) for column in columns), *chart)
     if table.total is not None:
         drawn.add_section()
-        drawn.add_row(*(_cell(table.total, column) for column in columns))
+        together = "total" if lang == "en" else "合计"
+        drawn.add_row(together, *(_cell(table.total, column) for column in columns[1:]))
     # Figures are never cut: a terminal that is too narrow wraps the lines.
     whole = Measurement.get(console, console.options.update(max_width=_WIDEST), drawn).maximum
-    console.print(drawn, width=max(whole, 1), crop=False, soft_wrap=True)
+    narrow, console.width = console.width, max(whole, console.width)
+    console.print(drawn, crop=False, soft_wrap=True)
+    console.width = narrow
 
 
 def _cell(row: Row, column: Column) -> str:

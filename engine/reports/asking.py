@@ -87,9 +87,26 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             found["created_from"] = format_instant(self.since)
         if self.until is not None:
             found["created_to"] = format_instant(self.until)
+        return {**found, **self.whose()}
+
+    def whose(self) -> dict[str, str]:
+        """Return the filter of those whose leads count; empty for everybody's."""
         if self.owner is not None:
-            found["owner"] = self.owner
-        return found
+            return {"owner": self.owner}
+        return {} if self.owners is None else {"owners": ",".join(sorted(self.owners))}
+
+    def then(self, **more: str | None) -> str:
+        """Return the query of leads with whom something happened in the period."""
+        return urlencode({**self.whose(), **self._then(more)})
+
+    def anybodys(self, **more: str | None) -> str:
+        """Return the same, whoever has the leads now."""
+        return urlencode(self._then(more))
+
+    def _then(self, more: Mapping[str, str | None]) -> dict[str, str]:
+        asked = self.parameters()
+        given = {f"then_{end}": at for end in ("from", "to") if (at := asked[end]) is not None}
+        return {**given, **{k: v or "" for k, v in more.items()}}
 
     def link(self, **more: str | None) -> str:
         """Return the query of the leads made in the period, and what more they have in common."""
@@ -97,8 +114,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def bare_link(self, **more: str | None) -> str:
         """Return the query of leads with something in common, whenever they were made."""
-        own = {} if self.owner is None else {"owner": self.owner}
-        return urlencode({**own, **{k: v or "" for k, v in more.items()}})
+        return urlencode({**self.whose(), **{k: v or "" for k, v in more.items()}})
 
     def buckets(self, first: int, last: int) -> list[int]:
         """Return where days, weeks or months begin between two instants, whichever suits."""

@@ -49,7 +49,7 @@ def build(context: Context) -> Report:
         shares = {"share": (each.leads, whole)}
         if tree.is_free(path):
             shares["free_share"] = (each.leads, free)
-        by_kind.append(sources.row(context, _named(context, path), each, None, shares))
+        by_kind.append(sources.row(context, _named(context, path), each, _found_by(path), shares))
     origins = context.definitions.catalogue.fields["source.origin"].called
     by_origin = [
         sources.row(context, {"origin": origins[name]}, each, None, {"share": (each.leads, whole)})
@@ -86,6 +86,11 @@ def _figures(tree: Taxonomy, kinds: Mapping[Path, Line], free: int) -> list[Figu
 def _kind(placed: str) -> Path:
     path = tuple(placed.split("/")[:2])
     return (UNCLASSIFIED,) if path[0] in ("", UNCLASSIFIED) else path
+
+
+def _found_by(path: Path) -> dict[str, str] | None:
+    """Return the filter of a kind's leads; those without one are found by nothing."""
+    return None if path == (UNCLASSIFIED,) else {"placed": "/".join(path)}
 
 
 def _origin(tree: Taxonomy, placed: str) -> str:

@@ -9,6 +9,11 @@ from msgspec.structs import replace
 from engine.reports.shape import Figure, Report, Row, Table, Value
 
 _NAMING: Final = frozenset({"text", "lead"})
+# What is about now, the same whatever the period: who is stuck in any stage, for how long, and
+# how scores are spread.
+_FIGURES_OF_NOW: Final = frozenset({"stuck"})
+_COLUMNS_OF_NOW: Final = frozenset({"waits"})
+_TABLES_OF_NOW: Final = frozenset({"scores"})
 
 
 def compared(report: Report, before: Report) -> Report:
@@ -23,14 +28,17 @@ def compared(report: Report, before: Report) -> Report:
 
 
 def _figure(figure: Figure, value: Value) -> Figure:
-    return replace(figure, before=value)
+    return figure if figure.key in _FIGURES_OF_NOW else replace(figure, before=value)
 
 
 def _table(table: Table, before: Table | None) -> Table:
-    if before is None:
+    if before is None or table.key in _TABLES_OF_NOW:
         return table
     names = [column.key for column in table.columns if column.kind in _NAMING]
-    counted = [column.key for column in table.columns if column.kind not in _NAMING]
+    kinds = {column.key: column.kind for column in table.columns}
+    counted = [
+        key for key, kind in kinds.items() if kind not in _NAMING and key not in _COLUMNS_OF_NOW
+    ]
 
     def named(row: Row) -> tuple[Value, ...]:
         return tuple(row.cells.get(key) for key in names)

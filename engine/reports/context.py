@@ -122,11 +122,12 @@ def line(
     """Return a row; each of ``shares`` is (hits, cases), and gets its interval."""
     shares = shares or {}
     intervals = {key: bounds for key, (hits, n) in shares.items() if (bounds := wilson(hits, n))}
+    cells = {**cells, **{key: part(hits, cases) for key, (hits, cases) in shares.items()}}
     return Row(
-        {**cells, **{key: part(hits, cases) for key, (hits, cases) in shares.items()}},
+        cells,
         intervals=intervals,
         small=[key for key, (_, cases) in shares.items() if cases < SMALL_BELOW],
-        leads=leads or {},
+        leads={key: query for key, query in (leads or {}).items() if cells.get(key) is not None},
     )
 
 
@@ -136,11 +137,12 @@ def figure(column: Column, value: Value, leads: str | None = None) -> Figure:
     return Figure(*said, value=value, leads=leads)
 
 
-def share_figure(column: Column, hits: int, cases: int) -> Figure:
-    """Return a share by itself, with its interval."""
+def share_figure(column: Column, hits: int, cases: int, leads: str | None = None) -> Figure:
+    """Return a share by itself, with its interval; ``leads`` are those that hit."""
     low, high = wilson(hits, cases) or (None, None)
     said = column.key, column.label, column.kind, column.unit, column.formula
-    return Figure(*said, value=part(hits, cases), low=low, high=high, small=cases < SMALL_BELOW)
+    few = cases < SMALL_BELOW
+    return Figure(*said, value=part(hits, cases), low=low, high=high, small=few, leads=leads)
 
 
 def text(key: str, zh: str, en: str) -> Column:

@@ -51,6 +51,10 @@ BUILDERS: Final[Mapping[str, ModuleType]] = {
     "goals": goals,
     "weekly": weekly,
 }
+# About what happened, whatever cohort is asked for.
+BY_EVENT: Final = frozenset({"people", "nurture", "goals", "weekly"})
+# The same whatever the period, so there is nothing before to compare with.
+OF_NO_PERIOD: Final = frozenset({"rules", "goals"})
 # About everybody's leads, so none for those who see their own only.
 OF_ALL: Final = frozenset({"funnel", "rules", "goals"})
 
@@ -75,14 +79,14 @@ def make(
         raise NotYours(f"the report {name} is about everybody's leads")
     definitions = ruleset.definitions
     teams = {t.id: tuple(m.id for m in t.members) for t in definitions.routing.teams.values()}
-    given = dict(query or {})
+    given = {**(query or {}), **({"cohort": "event"} if name in BY_EVENT else {})}
     if name == "weekly" and not given.keys() & {"period", "from", "to"}:
         given = {"period": "last_week", "compare": "previous", **given}
     question = ask(given, now, definitions.reporting.zone, teams, own)
     figures = reader.figures()
     build = BUILDERS[name].build
     report: Shape = build(Context(figures, definitions, question))
-    before = question.before()
+    before = None if name in OF_NO_PERIOD else question.before()
     if before is not None:
         report = compared(report, build(Context(figures, definitions, before)))
     return msgspec.structs.replace(report, at=format_instant(now), parameters=question.parameters())

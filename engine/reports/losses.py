@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from engine.reports.context import Context, figure, line, number, text
-from engine.reports.shape import Report, Table, Words
+from engine.reports.shape import Report, Row, Table, Value, Words
 
 TITLE: Final = Words("输单原因", "Loss reasons")
 LOST: Final = number(
@@ -26,11 +26,11 @@ def build(context: Context) -> Report:
         stages[stage] += times
     whole = sum(reasons.values())
     by_reason = [
-        line({"reason": reason or None, "lost": times}, {"share": (times, whole)})
+        _line(context, {"reason": reason or None}, times, whole, because=reason)
         for reason, times in sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
     ]
     by_stage = [
-        line({"stage": stage, "lost": times}, {"share": (times, whole)})
+        _line(context, {"stage": stage}, times, whole, moved_from=stage or "")
         for stage, times in sorted(stages.items(), key=lambda each: (-each[1], str(each[0])))
     ]
     columns = [LOST, _SHARE]
@@ -40,7 +40,23 @@ def build(context: Context) -> Report:
         ),
         Table("stages", _FROM, [text("stage", "阶段", "stage"), *columns], by_stage, None, "bar"),
     ]
-    return Report("losses", TITLE, "", {}, [figure(LOST, whole)], tables)
+    return Report("losses", TITLE, "", {}, [figure(LOST, whole, link(context))], tables)
+
+
+def link(context: Context, **more: str) -> str | None:
+    """Return the query of the leads that were lost, None where there is no such stage."""
+    stage = context.reporting.milestones.get("lost")
+    if stage is None:
+        return None
+    question = context.question
+    ask = question.link if context.by_creation else question.then
+    return ask(moved_to=stage, **more)
+
+
+def _line(context: Context, named: dict[str, Value], times: int, whole: int, **more: str) -> Row:
+    behind = link(context, **more)
+    links = {} if behind is None else {"lost": behind, "share": behind}
+    return line({**named, "lost": times}, {"share": (times, whole)}, links)
 
 
 def counted(context: Context) -> dict[tuple[str | None, str], int]:

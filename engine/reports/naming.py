@@ -21,6 +21,28 @@ _KINDS: Final = {
     "sla": Label({"zh": "时限", "en": "SLA"}),
     "journey": Label({"zh": "旅程", "en": "journey"}),
 }
+# What goals measure, and how they stand.
+_MEASURES: Final = {
+    "leads": Label({"zh": "线索数", "en": "leads"}),
+    "mql": Label({"zh": "MQL", "en": "MQL"}),
+    "sql": Label({"zh": "SQL", "en": "SQL"}),
+    "opportunity": Label({"zh": "机会", "en": "opportunities"}),
+    "won": Label({"zh": "赢单", "en": "won"}),
+    "revenue": Label({"zh": "收入", "en": "revenue"}),
+    "conversion": Label({"zh": "转化率", "en": "conversion"}),
+    "mql_to_sql": Label({"zh": "MQL→SQL", "en": "MQL to SQL"}),
+    "cost_per_lead": Label({"zh": "单条线索成本", "en": "cost per lead"}),
+    "cac": Label({"zh": "获客成本 CAC", "en": "CAC"}),
+    "roi": Label({"zh": "投资回报率 ROI", "en": "ROI"}),
+    "cycle_days": Label({"zh": "销售周期（天）", "en": "sales cycle (days)"}),
+}
+_STATES: Final = {
+    "unknown": Label({"zh": "还算不出", "en": "not known yet"}),
+    "reached": Label({"zh": "已达成", "en": "reached"}),
+    "missed": Label({"zh": "未达成", "en": "missed"}),
+    "on_track": Label({"zh": "进展正常", "en": "on track"}),
+    "behind": Label({"zh": "落后", "en": "behind"}),
+}
 Names = Mapping[str, Mapping[str, str]]
 
 
@@ -79,6 +101,8 @@ def _known(definitions: Definitions, language: str) -> dict[str, dict[str, str]]
         "team": {each.id: each.label for each in routing.teams.values()},
         "message": {each.id: each.label for each in definitions.messages.values()},
         "channel": fields["source.channel"].called,
+        "measure": _MEASURES,
+        "state": _STATES,
         "kind": {**fields["source.kind"].called, **_KINDS},
     }
     people = {m.id: m.name for team in routing.teams.values() for m in team.members}

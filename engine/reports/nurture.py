@@ -103,10 +103,10 @@ def _rows(context: Context, by: tuple[str, ...], letters: list[Letter]) -> list[
         counts = found.setdefault(tuple(named), dict.fromkeys(_OF, 0))
         counts[kinds[type]] += context.figures.readers(several, *context.when)
     ordered = sorted(found.items(), key=lambda each: (-each[1]["sent"], str(each[0])))
-    return [_row(dict(zip(by, named, strict=True)), counts) for named, counts in ordered]
+    return [_row(context, dict(zip(by, named, strict=True)), counts) for named, counts in ordered]
 
 
-def _row(named: Mapping[str, Value], counts: Mapping[str, int]) -> Row:
+def _row(context: Context, named: Mapping[str, Value], counts: Mapping[str, int]) -> Row:
     sent = counts["sent"]
     shares = {
         "open_rate": (counts["opened"], sent),
@@ -114,7 +114,21 @@ def _row(named: Mapping[str, Value], counts: Mapping[str, int]) -> Row:
         "reply_rate": (counts["replied"], sent),
         "unsubscribe_rate": (counts["unsubscribed"], sent),
     }
-    return line({**named, **counts}, shares)
+    return line({**named, **counts}, shares, _behind(context, named))
+
+
+def _behind(context: Context, named: Mapping[str, Value]) -> dict[str, str]:
+    """Return what finds the leads of a message: by the one type of event that each figure counts.
+
+    A step's message is not said, and what counts several types (of mails and of texts) is not one.
+    """
+    message = named.get("message")
+    if not isinstance(message, str):
+        return {}
+    kinds = {key: types[0] for key, types in _OF.items() if len(types) == 1}
+    links = {key: context.question.then(letter=f"{type},{message}") for key, type in kinds.items()}
+    rates = {"open_rate": "opened", "click_rate": "clicked", "unsubscribe_rate": "unsubscribed"}
+    return {**links, **{rate: links[key] for rate, key in rates.items()}}
 
 
 def _variants(context: Context) -> Table:
@@ -127,12 +141,21 @@ def _variants(context: Context) -> Table:
             {"journey": journey, "step": step, "variant": variant, "leads": leads_, "sent": sent,
              "opened": opened, "clicked": clicked},
             {"open_rate": (opened, sent), "click_rate": (clicked, sent)},
+            _dealt(context, journey, step, variant),
         )
         for journey, step, variant, leads_, sent, opened, clicked in context.figures.variants(
             *context.when
         )
     ]  # fmt: skip
     return Table("variants", Words("按变体", "By variant"), columns, rows)
+
+
+def _dealt(context: Context, journey: str, step: str, variant: str) -> dict[str, str]:
+    """Return what finds the leads of a variant, and what became of them."""
+    whose = {"journey": journey, "came_to": step, "variant": variant}
+    links = {key: context.question.then(**whose, did=key) for key in ("sent", "opened", "clicked")}
+    rates = {"open_rate": links["opened"], "click_rate": links["clicked"]}
+    return {"leads": context.question.then(**whose), **links, **rates}
 
 
 def _journeys(context: Context) -> Table:
@@ -146,7 +169,14 @@ def _journeys(context: Context) -> Table:
         found[1] += leads if mql else 0
         found[2] += leads if mql and named.get("sql") in stages else 0
     rows = [
-        line({"journey": name, "entered": n, "mql": mql, "sql": sql}, {"mql_to_sql": (sql, mql)})
+        line(
+            {"journey": name, "entered": n, "mql": mql, "sql": sql},
+            {"mql_to_sql": (sql, mql)},
+            {
+                "entered": context.question.then(journey=name),
+                "mql": context.question.then(journey=name, reached=named.get("mql") or "-"),
+            },
+        )
         for name, (n, mql, sql) in sorted(counts.items())
     ]
     columns = [text("journey", "旅程", "journey"), _ENTERED, _MQL, _SQL, _RATE]

@@ -106,7 +106,10 @@ def build(context: Context) -> Report:
         text("name", "姓名", "name"),
         text("team", "团队", "team"),
     ]
-    rows = [_row(_who(context, name), each, owner=name) for name, each in _best(lines.items())]
+    rows = [
+        _row(_who(context, name), each, {"given": context.question.anybodys(given_to=name)})
+        for name, each in _best(lines.items())
+    ]
     together = {team: added(members) for team, members in teams.items()}
     by_team = [
         _row({"team": team, "name": _label(context, team)}, each)
@@ -213,7 +216,7 @@ def _columns(context: Context) -> list[Column]:
     return [GIVEN, *work, _DEALS, *worth, cycle.CYCLE]
 
 
-def _row(who: dict[str, Value], each: Line, owner: str | None = None) -> Row:
+def _row(who: dict[str, Value], each: Line, links: dict[str, str] | None = None) -> Row:
     cells: dict[str, Value] = {
         **who,
         "given": each.given,
@@ -233,4 +236,4 @@ def _row(who: dict[str, Value], each: Line, owner: str | None = None) -> Row:
         "sla": (each.met, each.met + each.breached),
         "done": (each.done, each.tasks),
     }
-    return line(cells, shares)
+    return line(cells, shares, links)

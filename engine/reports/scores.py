@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from math import isfinite
 from typing import Final
 
 from engine.reports import sources
@@ -63,11 +64,20 @@ def _ordered(context: Context, leads: Counter[str]) -> list[str]:
 def _histogram(context: Context) -> Table:
     owners = context.question.owners
     rows = [
-        line({"band": _band(low, high), "leads": context.figures.scored(low, high, owners)})
+        line(
+            {"band": _band(low, high), "leads": context.figures.scored(low, high, owners)},
+            None,
+            {"leads": context.question.bare_link(**_between(low, high))},
+        )
         for low, high in pairwise(_BANDS)
     ]
     columns = [text("band", "分数", "score"), _NOW]
     return Table("scores", Words("分数分布", "Scores"), columns, rows, None, "bar")
+
+
+def _between(low: float, high: float) -> dict[str, str]:
+    ends = {"score_from": low, "score_to": high}
+    return {name: f"{end:g}" for name, end in ends.items() if isfinite(end)}
 
 
 def _band(low: float, high: float) -> str:

@@ -185,7 +185,13 @@ def row(
 
 def _links(context: Context, filters: Mapping[str, str]) -> dict[str, str]:
     links = {name: context.reached_link(s, **filters) for name, s in context.milestones.items()}
-    return {"leads": context.question.link(**filters), **links}
+    return {"leads": context.question.link(**filters), **links, **_of_shares(links)}
+
+
+def _of_shares(links: Mapping[str, str]) -> dict[str, str]:
+    """Return what is behind shares: those who have come so far."""
+    behind = {"conversion": "won", "to_opportunity": "opportunity"}
+    return {share: links[name] for share, name in behind.items() if name in links}
 
 
 def _opportunity(context: Context, each: Line) -> dict[str, tuple[int, int]]:
@@ -207,7 +213,8 @@ def _figures(context: Context, whole: Line) -> list[Figure]:
     for name, stage in context.milestones.items():
         column = _reached_column(context, name)
         found.append(figure(column, whole.reached[name], context.reached_link(stage)))
-    found.append(share_figure(CONVERSION, whole.reached["won"], whole.leads))
+    behind = _links(context, {}).get("conversion")
+    found.append(share_figure(CONVERSION, whole.reached["won"], whole.leads, behind))
     found.append(figure(in_currency(REVENUE, currency), money(whole.revenue)))
     if whole.cost is not None:
         won = whole.reached["won"]

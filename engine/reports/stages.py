@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from engine.language.instants import format_instant
 from engine.reports.context import Context, line, number, text
 from engine.reports.shape import Column, Report, Row, Table, Value, Words
 
@@ -102,7 +103,9 @@ def _columns(context: Context) -> list[Column]:
     )
     reached = number("reached", "count", ("到达", "reached"), formula)
     named = [text("stage", "阶段", "stage"), text("label", "名称", "label")]
-    return [*named, reached, _SHARE, _PASSED, _DROPPED, _NOW, _STAY, _LONGEST, STUCK]
+    # By event they are different leads: more may come to a stage than to the one before.
+    dropped = [_DROPPED] if context.by_creation else []
+    return [*named, reached, _SHARE, _PASSED, *dropped, _NOW, _STAY, _LONGEST, STUCK]
 
 
 def _row(
@@ -127,10 +130,14 @@ def _row(
         cells["dropped"] = before - count
     else:
         cells |= {"passed": None, "dropped": None}
+    if not context.by_creation:
+        del cells["dropped"]
     links = {
         "reached": context.reached_link(stage) if stage in context.way else _ended(context, stage),
         "now": context.question.link(stage=stage),
+        "stuck": context.question.link(stage=stage, since_to=format_instant(_too_long(context))),
     }
+    links |= dict.fromkeys(shares, links["reached"])
     return line(cells, shares, links)
 
 
@@ -150,6 +157,14 @@ def stuck(context: Context) -> dict[str, int]:
     """Return how many leads are stuck, by stage."""
     figures, before = context.figures, _too_long(context)
     return {stage: figures.stuck(stage, before, *context.when) for stage in _watched(context)}
+
+
+def stuck_link(context: Context) -> str:
+    """Return the query of the leads that are stuck in any stage."""
+    watched = _watched(context)
+    others = [s.id for s in context.definitions.lifecycle.stages if s.id not in watched]
+    since = format_instant(_too_long(context))
+    return context.question.link(without=",".join(others), since_to=since)
 
 
 def _too_long(context: Context) -> int:

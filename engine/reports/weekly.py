@@ -23,8 +23,8 @@ def build(context: Context) -> Report:
     figures = [
         *by_source.figures,
         figure(cycle.CYCLE, sum(cycles) // len(cycles) if cycles else None),
-        figure(losses.LOST, sum(losses.counted(event).values())),
-        figure(stages.STUCK, sum(stages.stuck(ever).values())),
+        figure(losses.LOST, sum(losses.counted(event).values()), losses.link(event)),
+        figure(stages.STUCK, sum(stages.stuck(ever).values()), stages.stuck_link(ever)),
     ]
     reasons = losses.build(event).tables[0]
     tables: list[Table] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -35,7 +36,11 @@ from engine.store.pages import Page
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
 # By which the leads behind a report's figures are found.
 BEHIND: Final = ("source", *narrowing.NAMES)
-_INSTANTS: Final = ("created_from", "created_to", "entered_from", "entered_to")
+_INSTANTS: Final = (
+    *("created_from", "created_to", "entered_from", "entered_to"),
+    *("then_from", "then_to", "since_to", "clock_to"),
+)
+_NUMBERS: Final = ("score_from", "score_to")
 _LIST_QUERY: Final[dict[str, Schema]] = {
     "q": TEXT,
     **dict.fromkeys((*FILTERS, *BEHIND), TEXT),
@@ -72,7 +77,19 @@ def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:
             except BadTime as error:
                 message = f"{name} is an instant such as 2026-03-01T00:00:00Z, not {text[:80]!r}"
                 raise Problem(400, "bad-parameter", message) from error
+    for name in _NUMBERS:
+        text = found.get(name)
+        if text is not None and not is_number(text):
+            raise Problem(400, "bad-parameter", f"{name} is a number, not {text[:80]!r}")
     return found
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number that can be compared with."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _sort(query: dict[str, str]) -> str | None:

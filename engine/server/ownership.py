@@ -68,6 +68,9 @@ def narrowed(request: Request, filters: Mapping[str, str | None]) -> dict[str, s
     member = principal(request).member
     if member is None:
         return dict(filters)
+    if filters.get("owners"):
+        theirs = {*(filters["owners"] or "").split(",")} & mates(request)
+        return {**filters, "owners": ",".join(sorted(theirs or {member}))}
     asked = filters.get("owner", None if "pool" in filters else member)
     if asked is not None and asked not in mates(request):
         raise Problem(403, "forbidden", f"{member} sees their own leads, and those of pools")

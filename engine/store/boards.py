@@ -34,6 +34,10 @@ ORDER BY c.due LIMIT ?3
 _RUNNING: Final = """
 SELECT count(*), coalesce(sum(due < ?), 0) FROM clocks WHERE status = 'running'
 """
+_LATE: Final = """
+SELECT l.owner, count(DISTINCT c.lead) FROM clocks c CROSS JOIN leads l ON l.id = c.lead
+WHERE c.status = 'running' AND c.due < ? AND l.owner IS NOT NULL GROUP BY l.owner
+"""
 _WAITING: Final = """
 SELECT step, count(*) FROM enrolments WHERE journey = ? AND left_at IS NULL GROUP BY step
 """
@@ -42,6 +46,19 @@ SELECT coalesce(reason, ''), count(*) FROM enrolments WHERE journey = ? AND left
 GROUP BY reason ORDER BY 2 DESC
 """
 _PASSED: Final = "SELECT step, count(*) FROM journey_steps WHERE journey = ? GROUP BY step"
+# Who left a step came to the next one at that instant, or to the end. Of those who entered last:
+# to put the steps of all in order would take seconds for a million leads.
+_MOVED: Final = """
+SELECT step, CASE WHEN at = left_at THEN next WHEN EXISTS (
+    SELECT 1 FROM enrolments e WHERE e.lead = s.lead AND e.journey = ?1
+    AND e.left_at = s.left_at AND e.reason = 'completed') THEN 'end' END AS target, count(*)
+FROM (
+    SELECT lead, step, left_at, lead(step) OVER w AS next, lead(arrived_at) OVER w AS at
+    FROM journey_steps WHERE journey = ?1 AND lead IN (
+        SELECT lead FROM enrolments WHERE journey = ?1 ORDER BY entered_at DESC LIMIT ?2)
+    WINDOW w AS (PARTITION BY lead ORDER BY number)
+) s GROUP BY step, target
+"""
 _WHO_WAITS: Final = """
 SELECT e.lead, e.step, e.arrived_at, l.name, l.company, l.score, l.grade, l.owner
 FROM enrolments e JOIN leads l ON l.id = e.lead
@@ -97,6 +114,10 @@ class Boards:
         found = self._one(_RUNNING, now)
         return found[0], found[1]
 
+    def late(self, now: int) -> dict[str, int]:
+        """Return how many leads each person has of which a clock has run out, by owner."""
+        return self._pairs(_LATE, now)
+
     def journey(self, id: str) -> Item:
         """Return {entered, inside, waiting: {step: leads}, passed: {step: times}, left: [...]}."""
         waiting = self._pairs(_WAITING, id)
@@ -109,6 +130,13 @@ class Boards:
             "passed": self._pairs(_PASSED, id),
             "left": left,
         }
+
+    def moved(self, journey: str, most: int) -> dict[tuple[str, str | None], int]:
+        """Return how often the last ``most`` leads went from a step to another, by both.
+
+        "end" is the journey's; None counts those who wait there or left from there.
+        """
+        return {(step, to): times for step, to, times in self._all(_MOVED, journey, most)}
 
     def waiting(self, journey: str, step: str | None, limit: int = 50) -> list[Item]:
         """Return leads that are in a journey, or at one of its steps, the longest first."""

@@ -1,8 +1,9 @@
 """The demo: a company's last four months, streamed into a real server, then looked at.
 
-Starts `leadrules serve` on the default `config/` with a fresh database and a mailbox that
-takes its e-mail over SMTP, posts every event of the shipped world over HTTP, and prints what
-came of it. In a terminal the server then runs on until Ctrl-C.
+Starts `leadrules serve` on a copy of `config/`, with the company's costs, goals and an experiment,
+on a fresh database and with a mailbox that takes its e-mail over SMTP, posts the events of the shipped world over HTTP, and prints what
+came of it. In a terminal it keeps the last days back and opens the console, where one sees
+them pass, a day a minute; then the server runs on until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import socket
 import subprocess
 import sys
 import time
+import webbrowser
+from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +30,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from examples.leadforge.stream import SHIPPED, read, shifted
+from examples.leadforge.company import configure
+from examples.leadforge.stream import SHIPPED, instant, read, shifted, staggered
 
 ROOT = Path(__file__).parents[2]
 BATCH = 500
+WEEKS = 17  # over which leads come in, in the stream's 118 days
+TICK_S = 0.5
 out = Console()
 err = Console(stderr=True)
 
@@ -75,7 +81,8 @@ def server(folder: Path, port: int, smtp: int) -> Iterator[str]:
     """Run `leadrules serve` on a fresh database and stop it at the end."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(ROOT / "config")]
+    config = configure(ROOT / "config", folder / "config", datetime.now(UTC).date())
+    command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(config)]
     command += ["--db", str(folder / "leadrules.db"), "--port", str(port), "--clock", "stream"]
     env = {**os.environ, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp)}
     env.pop("LEADRULES_TOKEN", None)
@@ -115,6 +122,38 @@ def stream(client: httpx.Client, events: list[dict[str, Any]]) -> dict[str, int]
                 totals[name] += answer.get(name, 0)
             progress.advance(task, len(batch))
     return totals
+
+
+def split(events: list[dict[str, Any]], days: float) -> tuple[list[Any], list[Any]]:
+    """Return what happened before the last `days`, and what happens in them."""
+    if not events:
+        return [], []
+    at = bisect_left(events, instant(events[-1]) - timedelta(days=days), key=instant)
+    return events[:at], events[at:]
+
+
+def live(client: httpx.Client, events: list[dict[str, Any]], day_s: float) -> None:
+    """Post events as they fall due, where a day takes ``day_s`` seconds; Ctrl-C ends it."""
+    begins, began, done = instant(events[0]), time.monotonic(), 0
+    with err.status("") as told:
+        while done < len(events):
+            now = begins + timedelta(days=(time.monotonic() - began) / day_s)
+            due = min(bisect_left(events, now, key=instant), done + BATCH)
+            if due > done:
+                client.post("/v1/events", json=events[done:due]).raise_for_status()
+                done = due
+            told.update(f"{now:%Y-%m-%d %H:%M}, a day takes {day_s:g} s")
+            time.sleep(TICK_S)
+
+
+def open_browser(url: str) -> None:
+    """Open the console, where there is a desktop to open it on."""
+    desktop = sys.platform in ("darwin", "win32") or os.environ.keys() & {
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+    }
+    if desktop:
+        webbrowser.open(f"{url}/console/")
 
 
 def wait_for_mail(client: httpx.Client) -> None:
@@ -167,13 +206,15 @@ def explain(url: str, lead: str) -> None:
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def where_to_look(url: str, lead: str) -> None:
+def where_to_look(url: str, lead: str, config: Path) -> None:
     """Print the places that are worth a look."""
     out.print("\n[bold]Where to look[/bold]")
     out.print(f"  console   {url}/console/")
     out.print(f"  a lead    {url}/v1/leads/{lead}/timeline", soft_wrap=True)
     out.print(f"  why       .venv/bin/leadrules explain {lead} --url {url}", soft_wrap=True)
-    out.print("  rules     config/scoring.yaml, then: .venv/bin/leadrules validate config")
+    scoring = config / "scoring.yaml"
+    reload = f".venv/bin/leadrules reload --url {url}"
+    out.print(f"  rules     edit {scoring}, then: {reload}", soft_wrap=True)
 
 
 def main() -> None:
@@ -183,18 +224,20 @@ def main() -> None:
     parser.add_argument("--stream", type=Path, default=SHIPPED, help="NDJSON, also .xz or .gz")
     parser.add_argument("--leads", type=int, help="only the first N leads")
     parser.add_argument("--folder", type=Path, default=ROOT / ".demo", help="made anew each time")
+    parser.add_argument("--days", type=float, default=10, help="kept back and seen passing")
+    parser.add_argument("--day", type=float, default=60, help="seconds that each of them takes")
+    parser.add_argument("--no-browser", action="store_true", help="open none")
     options = parser.parse_args()
-    events = shifted(read(options.stream), datetime.now(UTC))
-    if options.leads:
-        known = list(dict.fromkeys(e["lead"]["user_id"] for e in events))[: options.leads]
-        events = [e for e in events if e["lead"]["user_id"] in set(known)]
+    watched = sys.stdin.isatty() and sys.stdout.isatty()
+    events = world(options.stream, options.leads)
+    past, coming = split(events, options.days if watched else 0)
     began = time.monotonic()
     with (
         mailbox() as (mail, smtp),
         server(options.folder, options.port, smtp) as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
-        totals = stream(client, events)
+        totals = stream(client, past + ([] if watched else coming))
         seconds = time.monotonic() - began
         wait_for_mail(client)
         show_funnel(client)
@@ -205,11 +248,32 @@ def main() -> None:
             f"{totals['rejected']} rejected, in {seconds:.0f} s; "
             f"{mail.count} e-mails arrived in the demo's mailbox over SMTP."
         )
-        where_to_look(url, lead)
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            out.print("\nThe server runs on; Ctrl-C ends it.")
+        where_to_look(url, lead, options.folder / "config")
+        if watched:
             with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+                watch(client, url, coming, options)
+
+
+def world(path: Path, leads: int | None) -> list[dict[str, Any]]:
+    """Return the events of a stream so that the newest happens now; of the first ``leads`` only."""
+    events = shifted(staggered(read(path), WEEKS), datetime.now(UTC))
+    if leads:
+        known = set(list(dict.fromkeys(e["lead"]["user_id"] for e in events))[:leads])
+        events = [e for e in events if e["lead"]["user_id"] in known]
+    return events
+
+
+def watch(
+    client: httpx.Client, url: str, coming: list[dict[str, Any]], options: argparse.Namespace
+) -> None:
+    """Let the days that are left pass before one's eyes, then serve until Ctrl-C."""
+    if not options.no_browser:
+        open_browser(url)
+    if coming:
+        out.print(f"\nThe last {options.days:g} days pass now, see the console; Ctrl-C ends it.")
+        live(client, coming, options.day)
+    out.print("\nThe demo has come to the present. The server runs on; Ctrl-C ends it.")
+    signal.pause()
 
 
 if __name__ == "__main__":

@@ -57,6 +57,24 @@ def shifted(events: Iterable[Event], end: datetime) -> list[Event]:
     return [moved(event, by) for event in kept]
 
 
+def staggered(events: Iterable[Event], weeks: int) -> list[Event]:
+    """Copies of the events in which leads keep coming until the newest one.
+
+    In the stream all leads come within a month, and later ones only grow old. Here each is moved
+    whole weeks later, from none to `weeks` less one by turns, so that hours and weekdays stay. What
+    would happen after the newest event of `events` is left out, and with it the youngest leads.
+    Sorted by time.
+    """
+    kept = list(events)
+    turns: dict[str, int] = {}
+    for event in kept:
+        turns.setdefault(event["lead"]["user_id"], len(turns) % weeks)
+    later = {turn: timedelta(weeks=turn) for turn in range(weeks)}
+    copies = [moved(event, later[turns[event["lead"]["user_id"]]]) for event in kept]
+    end = max(map(instant, kept))
+    return sorted((event for event in copies if instant(event) <= end), key=instant)
+
+
 def moved(event: Event, by: timedelta) -> Event:
     """A copy of the event, `by` later."""
     old = instant(event)

@@ -100,6 +100,23 @@ def test_report_reads_the_database_beside_the_server(
     assert printed["stages"][0]["reached"] == printed["leads"] >= 1
 
 
+def test_a_narrow_terminal_cuts_no_figure(
+    leadrules: Command, server: tuple[str, Path], sheet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a table is wider than the terminal, its lines wrap; no name and no figure is cut."""
+    url, database = server
+    leadrules("import", sheet, "--url", url)
+    monkeypatch.setenv("COLUMNS", "40")
+    period = ("--period", "last_30_days", "--compare", "previous")
+    ran = leadrules("report", "sources", "--db", database, "--config", CONFIG, *period)
+    assert ran.code == 0
+    table = ran.out.split("按来源")[1]
+    assert "官网表单" in table
+    assert "机会转化率" in table
+    assert "合计" in table
+    assert "…" not in table
+
+
 def test_a_server_out_of_reach_is_2(leadrules: Command, sheet: Path) -> None:
     """Nobody there: the address is named, and what to look at."""
     for arguments in (("status",), ("explain", "x"), ("import", sheet)):

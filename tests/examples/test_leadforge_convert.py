@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.language.load import load_folder
+
 ROOM = Path(__file__).parents[2] / "examples" / "leadforge"
 sys.path.insert(0, str(ROOM))
 
-import people  # noqa: E402  (a folder of scripts, not a package)
+import company  # noqa: E402  (a folder of scripts, not a package)
+import people  # noqa: E402
 import stream  # noqa: E402
 
 LEADS = 5000
@@ -69,6 +72,38 @@ def first(events):
 def fields(first):
     """The fields of every lead."""
     return [event["lead"] for event in first.values()]
+
+
+def test_the_demo_runs_a_configuration_that_validates(tmp_path):
+    """The company's costs, goals and experiment load beside the default configuration."""
+    folder = company.configure(ROOM.parents[1] / "config", tmp_path / "config", date(2026, 3, 2))
+    loaded = load_folder(folder)
+    assert loaded.diagnostics == []
+    assert [goal.id for goal in loaded.definitions.reporting.goals] == ["conversion", "cycle"]
+    assert any(step.split for journey in loaded.definitions.journeys for step in journey.steps)
+
+
+def test_leads_keep_coming_when_staggered(events):
+    """Staggered leads come until the end, each as she is, whole weeks later at most the weeks."""
+    found = stream.staggered(events, 17)
+    end = max(map(stream.instant, events))
+    assert found == sorted(found, key=stream.instant)
+    assert stream.instant(found[-1]) <= end
+    before, after = {}, {}
+    for each, kept in ((events, before), (found, after)):
+        for event in each:
+            kept.setdefault(event["lead"]["user_id"], []).append(event)
+    weeks = set()
+    for lead, mine in after.items():
+        by = stream.instant(mine[0]) - stream.instant(before[lead][0])
+        assert by % timedelta(weeks=1) == timedelta()
+        weeks.add(by // timedelta(weeks=1))
+        whole = [stream.moved(event, by) for event in before[lead]]
+        assert mine == [event for event in whole if stream.instant(event) <= end]
+    assert weeks == set(range(17))
+    came = [stream.instant(mine[0]) for mine in after.values()]
+    for day in range(1, 29):
+        assert any(end - timedelta(days=day) < at <= end - timedelta(days=day - 1) for at in came)
 
 
 def test_events_are_sorted_by_time(events):

@@ -183,6 +183,8 @@ def stages(told: Told, asked: Asked) -> Answer:
             "longest": max(stays, default=None),
             "stuck": int((late["stage"] == stage).sum()) if stage in rules.open else None,
         })  # fmt: skip
+        if asked.by_event:
+            del rows[-1]["dropped"]
     return Answer({}, {"stages": rows, "stuck": waiting(told, late[:50])})
 
 

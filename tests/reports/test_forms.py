@@ -128,6 +128,49 @@ def test_the_time_before_stands_beside(world: World) -> None:
     assert here.figures[0].before == then.figures[0].value
 
 
+def test_what_is_about_now_is_compared_with_nothing(world: World) -> None:
+    """Hits since ever, and how long somebody waits, have no figure of a time before."""
+    asked = {"from": "2026-08-01", "to": "2026-08-07", "compare": "previous"}
+    rules = world.report("rules", **asked)
+    assert [each.before for each in rules.figures] == [None]
+    assert not any(row.before for table in rules.tables for row in table.rows)
+    scores = world.report("scores", **asked).tables[1]
+    assert scores.rows
+    assert not any(row.before for row in scores.rows)
+    weekly = world.report("weekly", **asked)
+    before = {each.key: each.before for each in weekly.figures}
+    assert before["stuck"] is None
+    assert before["lost"] is not None
+    stuck = next(table for table in weekly.tables if table.key == "stuck")
+    assert stuck.rows
+    assert not any(row.before.get("waits") for row in stuck.rows)
+    assert weekly.parameters["cohort"] == "event"
+
+
+def test_goals_are_told_in_words(world: World) -> None:
+    """What a goal measures and how it stands is read in the reader's language."""
+    names = [row.names for row in world.report("goals").tables[0].rows]
+    assert "获客成本 CAC" in {each["measure"] for each in names}
+    assert {each["state"] for each in names} <= {"还算不出", "已达成", "未达成", "进展正常", "落后"}
+    english = world.report("goals", lang="en").tables[0].rows
+    assert "sales cycle (days)" in {row.names["measure"] for row in english}
+
+
+def test_paper_tells_what_the_screen_does(world: World) -> None:
+    """A printed page has the period's days, the cohort in words, intervals, figures before."""
+    asked = {"from": "2026-08-01", "to": "2026-08-31", "compare": "previous", "format": "html"}
+    page = world.report("sources", **asked)
+    assert "2026-08-01 – 2026-08-31 · Asia/Shanghai · 按线索创建日期" in page
+    made = world.report("sources", **{**asked, "format": "json"})
+    row = made.tables[0].rows[0]
+    low, high = row.intervals["conversion"]
+    assert f"<small>{low:.1%} – {high:.1%}</small>" in page
+    assert f"<small>上期 {shown(row.before['leads'], 'count')}</small>" in page
+    english = world.report("weekly", **asked, lang="en")
+    assert "what happened in it" in english
+    assert "Z ·" not in page
+
+
 def test_figures_read_as_people_write_them() -> None:
     """Shares, money and durations have their units; nothing is a dash."""
     assert shown(0.0825, "share") == "8.2%"

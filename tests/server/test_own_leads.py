@@ -93,6 +93,7 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
             "?pool=&owner=",
             "?limit=200",
         ),
+        *("?owners=sun.qiang", "?owners=sun.qiang&owner=&pool=western", "?given_to=sun.qiang"),
     ),
     "GET /v1/tasks": ("", "?owner=sun.qiang", "?lead=LEAD", "?owner="),
     "GET /v1/pools": ("",),
@@ -103,7 +104,9 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
         for name in REPORTS
         for query in ("", "?owner=sun.qiang", "?team=west", "?format=csv", "?format=html")
     ),
-    "GET /console/leads": ("", "?q=acme", "?owner=-", "?owner=sun.qiang", "?pool=western"),
+    "GET /console/leads": (
+        *("", "?q=acme", "?owner=-", "?owner=sun.qiang", "?pool=western", "?owners=sun.qiang"),
+    ),
     "GET /console/leads.csv": ("", "?q=acme", "?owner=-", "?owner=sun.qiang", "?pool=western"),
     "GET /console/day": ("", "?member=sun.qiang"),
     "GET /console/": ("",),

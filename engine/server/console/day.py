@@ -43,6 +43,7 @@ def _read(request: Request, member: str | None) -> dict[str, Any]:
         "people": [p for p in members(request) if me is None or p[0] in mates(request)],
         "tasks": tasks.items,
         "more_tasks": tasks.next is not None,
+        "without": ",".join(ruleset.definitions.lifecycle.ends),
         "to_accept": [c for c in clocks if c["clock"] == "accept"],
         "clocks": [c for c in clocks if c["clock"] != "accept"],
         **inbox.read(request, member),

@@ -13,7 +13,8 @@ from engine.language.definitions import Journey, Step
 from engine.machines.sequential import Arm
 from engine.server.console.intervals import wilson
 from engine.server.console.pages import get
-from engine.server.console.room import page, room_of
+from engine.server.console.room import page, room_of, words_of
+from engine.server.console.telling import event_name
 from engine.server.endpoint import reading, services
 
 
@@ -62,11 +63,18 @@ def _split(request: Request, journey: Journey, step: Step) -> dict[str, Any]:
         "journey": journey,
         "step": step,
         "auto": auto,
+        "metric": None if auto is None else _metric(request, auto.metric),
         "variants": variants,
         "winner": won,
         "verdict": verdict,
         "place": runtime.ruleset.definitions.place(step.source),
     }
+
+
+def _metric(request: Request, name: str) -> str:
+    """Return what people call a metric: an outcome of a mail, or a kind of event."""
+    words = words_of(request)
+    return words.texts.get(f"metric.{name}") or event_name(request, words, name)
 
 
 def _counted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from engine.host.explaining import explain_lead
 from engine.language.catalogue import Field
+from engine.language.definitions import Journey
 from engine.language.label import Text, in_language
 from engine.machines import lifecycle
 from engine.machines.people.claiming import obstacles
@@ -49,6 +51,7 @@ def _read(request: Request, id: str, cursor: str | None) -> dict[str, Any]:
         "steps": charts.waterfall(why["score"]["ledger"], words.say("lead.others")),
         "line": [told(request, item) for item in line.items],
         "earlier": line.next,
+        "others": _others(ruleset.definitions.journeys, why["journeys"]),
         "tasks": reader.tasks(lead=id, limit=_DELIVERIES).items,
         "sent": reader.deliveries(lead=id, limit=_DELIVERIES).items,
         "merges": reader.merges(id),
@@ -57,6 +60,12 @@ def _read(request: Request, id: str, cursor: str | None) -> dict[str, Any]:
         "names": dict(members(request)),
         **_possible(request, id, record),
     }
+
+
+def _others(known: Sequence[Journey], walked: Sequence[dict[str, Any]]) -> list[Journey]:
+    """Return the journeys in which the lead is not: of these one may ask why."""
+    inside = {each["journey"] for each in walked if each["left_at"] is None}
+    return [each for each in known if each.id not in inside]
 
 
 def _profile(request: Request, record: dict[str, Any]) -> list[tuple[str, Text | None, str]]:

@@ -12,6 +12,7 @@ from engine.server.console import charts
 from engine.server.console.pages import get
 from engine.server.console.room import formats_of, is_sales, page, room_of, words_of
 from engine.server.endpoint import Services, reading, services
+from engine.store.shapes import when
 
 _DAYS: Final = 30
 _NEWEST: Final = 12
@@ -42,6 +43,8 @@ def _figures(request: Request, offset: int) -> dict[str, Any]:
     running, late = boards.running(now)
     return {
         **known,
+        "today_since": when(today),
+        "instant": when(now),
         "running": running,
         "late": late,
         "clocks": boards.clocks(limit=_URGENT),

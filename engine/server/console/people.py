@@ -13,6 +13,7 @@ from engine.server.console.room import page
 from engine.server.endpoint import reading, services
 from engine.server.ownership import principal
 from engine.server.sign_in.users import desk_of, item
+from engine.store.shapes import when
 
 
 async def people(request: Request) -> Response:
@@ -25,11 +26,7 @@ def _read(request: Request) -> dict[str, Any]:
     runtime = services(request).runtime
     books = runtime.reader.teams().books
     now = runtime.clock.now()
-    clocks = runtime.reader.boards().clocks(limit=2_000)
-    late: dict[str, int] = {}
-    for each in clocks:
-        if each["owner"] and each["due_ms"] < now:
-            late[each["owner"]] = late.get(each["owner"], 0) + 1
+    late = runtime.reader.boards().late(now)
     rows = [
         {
             "member": member,
@@ -46,6 +43,7 @@ def _read(request: Request) -> dict[str, Any]:
     wall, desk = runtime.clock.wall(), desk_of(request)
     return {
         "rows": rows,
+        "instant": when(now),
         "sees_tokens": sees,
         "accounts": [item(desk, each) for each in desk.accounts.all()] if sees else [],
         "roles": ROLES,

@@ -34,6 +34,12 @@ _SCALES: Final = {"duration": ("reports.days", 1 / 86_400_000), "share": ("repor
 _PERIOD: Final = "last_365_days"
 # The review of a week says by itself which week, and with what it compares.
 _OWN_PERIOD: Final = frozenset({"weekly"})
+# What a report does not let one choose.
+_FIXED: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("people", "nurture", "weekly"), ("cohort",)),
+    "goals": ("period", "cohort", "compare", "team", "owner"),
+    "rules": ("period", "cohort", "compare", "team", "owner"),
+}
 _PARAMETERS: Final = ("period", "from", "to", "zone", "cohort", "compare", "owner", "team")
 _API: Final = "/v1/reports/{name}"
 _MINUTE_MS: Final = 60_000
@@ -66,9 +72,10 @@ async def report(request: Request) -> Response:
         known=list(known),
         report=made,
         asked={**asked, **(made.get("parameters") or {})},
-        choices=_choices(request),
+        choices=_choices(request, name),
         pdf=_pdf(name, asked) if find_spec("weasyprint") else None,
         say=lambda said: headed(said[language]),
+        formula=lambda said: said[language],
         cell=lambda value, kind, unit=None: shown(request, value, kind, unit),
         plot=lambda series: plot(series, words_of(request)),
         shown_columns=shown_columns,
@@ -80,7 +87,7 @@ async def report(request: Request) -> Response:
     )
 
 
-def _choices(request: Request) -> dict[str, Sequence[tuple[str, Text]]]:
+def _choices(request: Request, name: str) -> dict[str, Sequence[tuple[str, Text]]]:
     """Return what the report may be narrowed to: (name, label) of each."""
     words = words_of(request)
     found: dict[str, Sequence[tuple[str, Text]]] = {
@@ -93,7 +100,7 @@ def _choices(request: Request) -> dict[str, Sequence[tuple[str, Text]]]:
         labels = ((id, words.label(id, team.label)) for id, team in teams.items())
         found["team"] = [("", words.say("all")), *labels]
         found["owner"] = [("", words.say("all")), *members(request)]
-    return found
+    return {key: offered for key, offered in found.items() if key not in _FIXED.get(name, ())}
 
 
 async def paper(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -11,14 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.errors import NotFound
+from engine.host.runtime import Runtime
 from engine.language.comparing import differences
-from engine.language.diagnostic import Source
+from engine.language.diagnostic import Diagnostic, Source
 from engine.language.label import Text
 from engine.server.console.forms import ask, done, form_of
 from engine.server.console.pages import get, post
 from engine.server.console.room import page
 from engine.server.endpoint import TEXT, reading, services
 
+# By which filter the leads are found for whom a rule of a kind has fired.
+_BEHIND: Final = {"stage": "entered", "journey": "journey"}
+_NARROWED: Final = {"kind": TEXT, "never": TEXT, "check": TEXT}
 _TWO: Final = {"from": TEXT, "to": TEXT}
 
 
@@ -43,6 +48,9 @@ def _read(request: Request) -> dict[str, Any]:
     definitions = runtime.ruleset.definitions
     lines = list(_lines(request))
     never, wanted = request.query_params.get("never") == "1", request.query_params.get("kind")
+    moment = runtime.moment()
+    last = moment["last_reload"]
+    checks = request.query_params.get("check") == "1" or (last is not None and not last["ok"])
     shown = [
         line
         for line in lines
@@ -52,14 +60,29 @@ def _read(request: Request) -> dict[str, Any]:
         "lines": shown,
         "kinds": sorted({line.kind for line in lines}),
         "kind": wanted,
+        "behind": _BEHIND,
         "never": never,
         "fired": sum(line.hits > 0 for line in lines),
         "silent": sum(line.hits == 0 for line in lines),
         "ruleset": runtime.ruleset.version,
-        "moment": runtime.moment(),
+        "revision": _revision(runtime),
+        "moment": moment,
+        "findings": _findings(runtime) if checks else None,
         "files": [_short(definitions.folder, name) for name in sorted(runtime.sources)],
         "short": lambda source: _short(definitions.folder, source.file),
     }
+
+
+def _revision(runtime: Runtime) -> str | None:
+    """Return the commit that the rules in use came from, None where nobody knows."""
+    version = runtime.ruleset.definitions.version
+    kept = runtime.reader.configurations()
+    return next((each.revision for each in kept if each.version == version), None)
+
+
+def _findings(runtime: Runtime) -> list[Diagnostic]:
+    """Return what a reload would find in the files as they are now; nothing is loaded."""
+    return Runtime(runtime.folder, Path(), plugins=runtime.plugins).load()
 
 
 def _lines(request: Request) -> Iterator[Line]:
@@ -135,7 +158,7 @@ async def reload(request: Request) -> Response:
 
 
 ENDPOINTS: Final = (
-    get("/console/rules", rules, "The rules in use", query={"kind": TEXT, "never": TEXT}),
+    get("/console/rules", rules, "The rules in use", query=_NARROWED),
     get("/console/rules/compare", compare, "Two versions side by side", query=_TWO),
     get("/console/rules/{name:path}", file, "A file of the rules"),
     post("/console/rules/reload", reload, "Load the rules anew", scope="operate"),
