@@ -17,4 +17,4 @@ def test_every_route_answers_as_the_document_says(tmp_path: Path) -> None:
     print(f"{SEED}={seed} sends the same again")
     found = fuzz(tmp_path, 3, seed)
     found.check()
-    assert found.requests > 500
+    assert found.answered.total() > 500
