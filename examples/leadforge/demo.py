@@ -1,8 +1,8 @@
 """The demo: a company's last four months, streamed into a real server, then looked at.
 
 Starts `leadrules serve` on a copy of `config/`, with the company's costs, goals and an experiment,
-on a fresh database and with a mailbox that takes its e-mail over SMTP, posts the events of the shipped world over HTTP, and prints what
-came of it. In a terminal it keeps the last days back and opens the console, where one sees
+on a fresh database and with a mailbox that takes its e-mail over SMTP, posts the events of the
+shipped world over HTTP, and prints what came of it. In a terminal it keeps the last days back and opens the console, where one sees
 them pass, a day a minute; then the server runs on until Ctrl-C.
 """
 
