@@ -69,11 +69,20 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Reload(msgspec.Struct, frozen=True):
-    """The latest attempt to load."""
+    """The latest attempt to load: what asked for it (`start`, `signal`, `files`, or `person` with
+    ``who``), and what was found in the files as they were then.
+    """
 
     at: int
     ok: bool
-    errors: int
+    by: str
+    who: str | None
+    findings: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> int:
+        """How many of the findings kept the rules from being taken up."""
+        return sum(each.severity == "error" for each in self.findings)
 
 
 class Runtime:
@@ -100,7 +109,7 @@ class Runtime:
         self._rules: Rules | None = None
         self._files: tuple[Definitions, Mapping[str, Sequence[str]]] | None = None
         self.loads = 0  # good ones; the rules may be the same ones again
-        self._last: Reload | None = None
+        self.last: Reload | None = None  # the latest attempt to load, good or not
         self._inbox = Inbox()
         self._store: Store | None = None
         self._writer: Writer | None = None
@@ -133,7 +142,7 @@ class Runtime:
         """The lines of every file that the rules in use were loaded from, by path."""
         return {} if self._files is None else self._files[1]
 
-    def load(self) -> list[Diagnostic]:
+    def load(self, by: str = "start", who: str | None = None) -> list[Diagnostic]:
         """Read the configuration; returns all findings. An error among them changes nothing."""
         added = self.plugins.extensions if self.plugins is not None else {}
         strategies = self.plugins.strategies if self.plugins is not None else {}
@@ -144,9 +153,8 @@ class Runtime:
         if loaded.definitions is not None:
             found = [*found, *check_network(loaded.definitions)]
             found = [*found, *check_templates(loaded.definitions, loaded.sources)]
-        errors = sum(d.severity == "error" for d in found)
-        ok = loaded.definitions is not None and not errors
-        self._last = Reload(self.clock.wall(), ok, errors)
+        ok = loaded.definitions is not None and all(d.severity != "error" for d in found)
+        self.last = Reload(self.clock.wall(), ok, by, who, tuple(found))
         if loaded.definitions is not None and ok:
             definitions = loaded.definitions
             if self.plugins is not None:
@@ -354,7 +362,7 @@ class Runtime:
         return {
             "ruleset": rules.ruleset.version,
             "loaded_at": format_instant(rules.loaded_at),
-            "last_reload": _shown(self._last),
+            "last_reload": _shown(self.last),
             "clock": {"driven": self.clock.driven, "now": format_instant(now)},
             "queue": len(self._inbox),
             "events": counts["events"],
@@ -370,7 +378,7 @@ class Runtime:
         overdue, oldest = self.reader.overdue(now)
         return {
             "loaded_at": format_instant(rules.loaded_at),
-            "last_reload": _shown(self._last),
+            "last_reload": _shown(self.last),
             "queue": len(self._inbox),
             "overdue_leads": overdue,
             "oldest_overdue_timer": 0.0 if oldest is None else (now - oldest) / 1_000,

@@ -108,6 +108,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         given = {f"then_{end}": at for end in ("from", "to") if (at := asked[end]) is not None}
         return {**given, **{k: v or "" for k, v in more.items()}}
 
+    def entering(self, stage: str) -> dict[str, str]:
+        """Return the filters of leads that entered a stage in the period for the first time."""
+        asked = self.parameters()
+        given = {f"entered_{end}": at for end in ("from", "to") if (at := asked[end]) is not None}
+        return {"entered": stage, **given}
+
     def link(self, **more: str | None) -> str:
         """Return the query of the leads made in the period, and what more they have in common."""
         return urlencode({**self.created(), **{k: v or "" for k, v in more.items()}})

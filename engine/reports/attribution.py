@@ -28,17 +28,6 @@ from engine.reports.shape import Report, Table, Words
 from engine.store.figures import Deal
 
 TITLE: Final = Words("归因", "Attribution")
-# What an event counts as that names no source.
-TOUCHES: Final[Mapping[str, str]] = {
-    "email_clicked": "email",
-    "email_replied": "email",
-    "sms_replied": "sms",
-    "wecom_contact_added": "wecom",
-    "wecom_message_received": "wecom",
-    "webinar_attended": "webinar",
-    "event_attended": "event",
-    "chat_started": "chat",
-}
 _END: Final = Fraction(2, 5)  # of position-based attribution: 40 % each to the first and last
 Model = Callable[[int], list[Fraction]]
 
@@ -92,7 +81,8 @@ def build(context: Context) -> Report:
     )
     rows = [
         line({"channel": name or None, **{m: money(found[name][m]) for m in MODELS},
-              "touches": int(found[name]["touches"])})
+              "touches": int(found[name]["touches"])}, None,
+             dict.fromkeys(("touches", *MODELS), context.bought_link(touched=name)))
         for name in channels
     ]  # fmt: skip
     named = text("channel", "渠道", "channel")
@@ -125,8 +115,8 @@ def credited(context: Context, deals: Sequence[Deal]) -> dict[str, dict[str, Fra
 def _touches(context: Context, deals: Sequence[Deal]) -> dict[str, list[tuple[int, str]]]:
     leads = dict.fromkeys(deal.lead for deal in deals)
     found: dict[str, list[tuple[int, str]]] = {}
-    for lead, at, type, source in context.figures.touches(leads, TOUCHES):
-        found.setdefault(lead, []).append((at, source or TOUCHES[type]))
+    for lead, at, channel in context.figures.touches(leads):
+        found.setdefault(lead, []).append((at, channel))
     return found
 
 
@@ -157,7 +147,8 @@ def _worth(context: Context, deals: Sequence[Deal]) -> Table:
         whole, people = sum(spent[source], Decimal(0)), len(bought[source])
         worth = {"revenue": money(whole), "clv": money(ratio(whole, people))}
         counts = {"customers": people, "sales": len(spent[source])}
-        rows.append(line({"source": source or None, **counts, **worth}))
+        behind = dict.fromkeys((*counts, *worth), context.bought_link(source=source))
+        rows.append(line({"source": source or None, **counts, **worth}, None, behind))
     return Table(
         "clv", Words("客户终身价值", "Customer lifetime value"), columns, rows, None, "bar"
     )

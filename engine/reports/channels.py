@@ -43,18 +43,25 @@ def build(context: Context) -> Report:
     tree = context.definitions.catalogue.sources
     found = outcomes.measured(context)
     whole, free = found.whole.leads, _free(tree, found.lines)
-    kinds = _by(found, _kind)
+    kinds, behind = _by(found, _kind), _places(found, _kind)
     by_kind = []
     for path, each in _largest(kinds):
         shares = {"share": (each.leads, whole)}
         if tree.is_free(path):
             shares["free_share"] = (each.leads, free)
-        by_kind.append(sources.row(context, _named(context, path), each, _found_by(path), shares))
+        if path != (UNCLASSIFIED,):
+            behind[path] = {"placed": "/".join(path)}
+        by_kind.append(sources.row(context, _named(context, path), each, behind[path], shares))
     origins = context.definitions.catalogue.fields["source.origin"].called
+    of_origin = _places(found, lambda placed: _origin(tree, placed))
     by_origin = [
-        sources.row(context, {"origin": origins[name]}, each, None, {"share": (each.leads, whole)})
+        sources.row(
+            *(context, {"origin": origins[name]}, each, of_origin[name]),
+            {"share": (each.leads, whole)},
+        )
         for name, each in _largest(_by(found, lambda placed: _origin(tree, placed)))
     ]
+    of_free = _places(found, lambda placed: tree.is_free(_kind(placed))).get(True)
     columns = sources.columns_of(context)
     origin = text("origin", "来源性质", "origin")
     tables = [
@@ -67,30 +74,29 @@ def build(context: Context) -> Report:
         ),
         Table("origins", Words("按来源性质", "By origin"), [origin, *columns, _SHARE], by_origin),
     ]
-    return Report("channels", TITLE, "", {}, _figures(tree, kinds, free), tables)
+    return Report("channels", TITLE, "", {}, _figures(context, kinds, free, of_free), tables)
 
 
-def _figures(tree: Taxonomy, kinds: Mapping[Path, Line], free: int) -> list[Figure]:
+def _figures(
+    context: Context, kinds: Mapping[Path, Line], free: int, of_free: dict[str, str] | None
+) -> list[Figure]:
     """Return how many leads came free, and which part of them each free kind brought."""
-    found = [figure(_FREE, free)]
+    tree, link = context.definitions.catalogue.sources, context.question.link
+    found = [figure(_FREE, free, None if of_free is None else link(**of_free))]
     for path, each in _largest(kinds):
         if each.leads and tree.is_free(path):
             zh, en = (in_language(tree.label(path), each) for each in LANGUAGES)
             label = f"{zh}占免费线索", f"{en}, share of free leads"
             formula = f"{zh}的线索 / 免费渠道的全部线索", "its leads / those of all free kinds"
             column = number(f"free_share.{path[-1]}", "share", label, formula)
-            found.append(share_figure(column, each.leads, free))
+            behind = link(placed="/".join(path))
+            found.append(share_figure(column, each.leads, free, behind))
     return found
 
 
 def _kind(placed: str) -> Path:
     path = tuple(placed.split("/")[:2])
     return (UNCLASSIFIED,) if path[0] in ("", UNCLASSIFIED) else path
-
-
-def _found_by(path: Path) -> dict[str, str] | None:
-    """Return the filter of a kind's leads; those without one are found by nothing."""
-    return None if path == (UNCLASSIFIED,) else {"placed": "/".join(path)}
 
 
 def _origin(tree: Taxonomy, placed: str) -> str:
@@ -108,6 +114,14 @@ def _by(found: Measured, by: Callable[[str], _K]) -> dict[_K, Line]:
         if placed:
             lines[by(placed)] = together([lines.get(by(placed), Line())], cost)
     return lines
+
+
+def _places(found: Measured, by: Callable[[str], _K]) -> dict[_K, dict[str, str]]:
+    """Return the filter of the leads of each kind or origin: the places that it has."""
+    places: dict[_K, list[str]] = {}
+    for placed in sorted({key[2] for key in found.lines} | {each for each in found.shared if each}):
+        places.setdefault(by(placed), []).append(placed)
+    return {name: {"placed_at": ",".join(some)} for name, some in places.items()}
 
 
 def _named(context: Context, path: Path) -> dict[str, Text | None]:

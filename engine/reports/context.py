@@ -90,10 +90,12 @@ class Context:
         """Return the query of the leads that entered a stage in the period for the first time."""
         if stage == self.way[0]:
             return self.question.link(**more)
-        asked = self.question.parameters()
-        times = {"entered_from": asked["from"], "entered_to": asked["to"]}
-        given = {name: at for name, at in times.items() if at is not None}
-        return self.question.bare_link(entered=stage, **given, **more)
+        return self.question.bare_link(**self.question.entering(stage), **more)
+
+    def bought_link(self, **more: str) -> str:
+        """Return the query of the leads behind sales, as the cohort has them."""
+        ask = self.question.link if self.by_creation else self.question.then
+        return ask(bought=",".join(self.reporting.revenue), **more)
 
 
 def total(amounts: Sequence[int | float | None]) -> Decimal:
@@ -127,7 +129,7 @@ def line(
         cells,
         intervals=intervals,
         small=[key for key, (_, cases) in shares.items() if cases < SMALL_BELOW],
-        leads={key: query for key, query in (leads or {}).items() if cells.get(key) is not None},
+        leads={key: query for key, query in (leads or {}).items() if cells.get(key)},
     )
 
 

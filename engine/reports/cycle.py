@@ -70,7 +70,8 @@ def build(context: Context) -> Report:
     named = text("source", "来源", "source")
     title = Words("按来源", "By source")
     tables = [Table("sources", title, [named, *_COLUMNS], rows, None, "bar")]
-    figures = [figure(column, cells[column.key]) for column in _COLUMNS]
+    links = _links(context)
+    figures = [figure(column, cells[column.key], links.get(column.key)) for column in _COLUMNS]
     return Report("cycle", TITLE, "", {}, figures, tables, _series(context, wins))
 
 
@@ -106,14 +107,27 @@ def _cells(wins: list[Win]) -> dict[str, Value]:
     }
 
 
+def _links(context: Context, **more: str) -> dict[str, str]:
+    """Return what finds the leads that were won, and those of them that are counted."""
+    stage = context.reporting.milestones.get("won")
+    if stage is None:
+        return {}
+    question = context.question
+    won = {**({"reached": stage} if context.by_creation else question.entering(stage)), **more}
+    ask = question.link if context.by_creation else question.bare_link
+    counted = ask(**won, called_before=stage)
+    each = dict.fromkeys(("counted", "cycle", "median", "slow"), counted)
+    return {**each, "won": ask(**won), "whole": ask(**won)}
+
+
+def counted_link(context: Context) -> str | None:
+    """Return the query of the leads whose cycle is known; None where no stage is the won one."""
+    return _links(context).get("counted")
+
+
 def _row(context: Context, source: str, wins: list[Win]) -> Row:
-    won_link = context.entered_link(context.reporting.milestones["won"], source=source)
-    links = {"won": won_link} if not context.by_creation else {}
-    if context.by_creation:
-        stage = context.reporting.milestones["won"]
-        links = {"won": context.question.link(source=source, reached=stage)}
     few = ["cycle", "median", "slow"] if len(wins) < 30 else []
-    row = line({"source": source or None, **_cells(wins)}, None, links)
+    row = line({"source": source or None, **_cells(wins)}, None, _links(context, source=source))
     return msgspec.structs.replace(row, small=few)
 
 

@@ -75,13 +75,30 @@ def measure(context: Context, name: str) -> float | int | None:
     return values.get(name)
 
 
+def behind(context: Context, name: str) -> str | None:
+    """Return the query of the leads that a measure counts; None where nothing finds them."""
+    milestones = {key: context.reached_link(s) for key, s in context.milestones.items()}
+    links = {
+        **milestones,
+        "leads": context.question.link(),
+        "cost_per_lead": context.question.link(),
+        **dict.fromkeys(("revenue", "roi"), context.bought_link()),
+        **dict.fromkeys(("conversion", "cac"), milestones.get("won")),
+        "mql_to_sql": milestones.get("sql"),
+        "cycle_days": cycle.counted_link(context),
+    }
+    return links[name]
+
+
 def _row(context: Context, goal: Goal) -> Row:
     own = _question(context.question, goal)
     value = measure(context.asking(own), goal.measure)
+    links = {"value": behind(context.asking(own), goal.measure)}
     before = replace(own, compare="previous").before()
     baseline = None
     if goal.target is None and before is not None:
         baseline = measure(context.asking(before), goal.measure)
+        links["baseline"] = behind(context.asking(before), goal.measure)
     target = _target(goal, baseline)
     progress = _progress(goal, value, target)
     cells: dict[str, Value] = {
@@ -97,7 +114,8 @@ def _row(context: Context, goal: Goal) -> Row:
     }
     gone = min(max(context.question.now - own.start, 0), own.end - own.start)
     elapsed = gone / (own.end - own.start)
-    return line({**cells, "elapsed": elapsed, "state": _state(progress, elapsed)})
+    found = {key: query for key, query in links.items() if query is not None}
+    return line({**cells, "elapsed": elapsed, "state": _state(progress, elapsed)}, None, found)
 
 
 def _question(question: Question, goal: Goal) -> Question:

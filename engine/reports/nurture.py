@@ -70,6 +70,13 @@ _SQL: Final = number(
     ("其中到过 MQL 和 SQL 的", "those of them that reached SQL too"),
 )
 _RATE: Final = number("mql_to_sql", "share", ("MQL→SQL", "MQL to SQL"), ("SQL / MQL", "SQL / MQL"))
+# Of shares what hits.
+_HITS: Final[Mapping[str, str]] = {
+    "open_rate": "opened",
+    "click_rate": "clicked",
+    "reply_rate": "replied",
+    "unsubscribe_rate": "unsubscribed",
+}
 
 
 def build(context: Context) -> Report:
@@ -99,36 +106,42 @@ def _rows(context: Context, by: tuple[str, ...], letters: list[Letter]) -> list[
         together.setdefault(key, []).append(letter)
     found: dict[tuple[Any, ...], dict[str, int]] = {}
     kinds = {type: key for key, types in _OF.items() for type in types}
+    behind: dict[tuple[Any, ...], dict[str, list[Letter]]] = {}
     for (type, *named), several in together.items():
-        counts = found.setdefault(tuple(named), dict.fromkeys(_OF, 0))
+        row = tuple(named)
+        counts = found.setdefault(row, dict.fromkeys(_OF, 0))
         counts[kinds[type]] += context.figures.readers(several, *context.when)
+        behind.setdefault(row, {}).setdefault(kinds[type], []).extend(several)
     ordered = sorted(found.items(), key=lambda each: (-each[1]["sent"], str(each[0])))
-    return [_row(context, dict(zip(by, named, strict=True)), counts) for named, counts in ordered]
+    return [
+        _row(context, dict(zip(by, row, strict=True)), counts, _behind(context, behind[row]))
+        for row, counts in ordered
+    ]
 
 
-def _row(context: Context, named: Mapping[str, Value], counts: Mapping[str, int]) -> Row:
+def _row(
+    context: Context,
+    named: Mapping[str, Value],
+    counts: Mapping[str, int],
+    links: Mapping[str, str],
+) -> Row:
     sent = counts["sent"]
-    shares = {
-        "open_rate": (counts["opened"], sent),
-        "click_rate": (counts["clicked"], sent),
-        "reply_rate": (counts["replied"], sent),
-        "unsubscribe_rate": (counts["unsubscribed"], sent),
+    shares = {rate: (counts[hit], sent) for rate, hit in _HITS.items()}
+    behind = {**links, **{rate: links[hit] for rate, hit in _HITS.items() if hit in links}}
+    return line({**named, **counts}, shares, behind)
+
+
+def _behind(context: Context, letters: Mapping[str, list[Letter]]) -> dict[str, str]:
+    """Return what finds the leads of each figure: by its letters, one after the other."""
+    return {
+        key: context.question.then(letter=";".join(_said(each) for each in several))
+        for key, several in letters.items()
     }
-    return line({**named, **counts}, shares, _behind(context, named))
 
 
-def _behind(context: Context, named: Mapping[str, Value]) -> dict[str, str]:
-    """Return what finds the leads of a message: by the one type of event that each figure counts.
-
-    A step's message is not said, and what counts several types (of mails and of texts) is not one.
-    """
-    message = named.get("message")
-    if not isinstance(message, str):
-        return {}
-    kinds = {key: types[0] for key, types in _OF.items() if len(types) == 1}
-    links = {key: context.question.then(letter=f"{type},{message}") for key, type in kinds.items()}
-    rates = {"open_rate": "opened", "click_rate": "clicked", "unsubscribe_rate": "unsubscribed"}
-    return {**links, **{rate: links[key] for rate, key in rates.items()}}
+def _said(letter: Letter) -> str:
+    """Return a letter as the filter takes it."""
+    return ",".join((letter.type, *(part or "" for part in letter[1:4])))
 
 
 def _variants(context: Context) -> Table:
@@ -172,12 +185,18 @@ def _journeys(context: Context) -> Table:
         line(
             {"journey": name, "entered": n, "mql": mql, "sql": sql},
             {"mql_to_sql": (sql, mql)},
-            {
-                "entered": context.question.then(journey=name),
-                "mql": context.question.then(journey=name, reached=named.get("mql") or "-"),
-            },
+            _in_journey(context, name),
         )
         for name, (n, mql, sql) in sorted(counts.items())
     ]
     columns = [text("journey", "旅程", "journey"), _ENTERED, _MQL, _SQL, _RATE]
     return Table("journeys", Words("MQL→SQL 按旅程", "MQL to SQL by journey"), columns, rows)
+
+
+def _in_journey(context: Context, journey: str) -> dict[str, str]:
+    """Return what finds the leads that entered a journey, and those of them that reached more."""
+    named, ask = context.reporting.milestones, context.question.then
+    mql, sql = (named.get(name) or "-" for name in ("mql", "sql"))
+    both = ask(journey=journey, reached=mql, entered=sql)
+    found = {"entered": ask(journey=journey), "mql": ask(journey=journey, reached=mql)}
+    return {**found, "sql": both, "mql_to_sql": both}

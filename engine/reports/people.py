@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from engine.language.instants import format_instant
 from engine.language.label import Text
 from engine.reports import cycle, outcomes, sources
 from engine.reports.context import Context, in_currency, line, money, number, ratio, text, total
@@ -96,10 +97,10 @@ class Line(msgspec.Struct):
 def build(context: Context) -> Report:
     """Return the report without its head."""
     lines = measured(context)
-    teams: dict[str, list[Line]] = {}
+    teams: dict[str, list[str]] = {}
     for name, each in lines.items():
         for team in _teams_of(context, name) or each.teams:
-            teams.setdefault(team, []).append(each)
+            teams.setdefault(team, []).append(name)
     columns = _columns(context)
     named = [
         text("owner", "销售", "owner"),
@@ -107,12 +108,12 @@ def build(context: Context) -> Report:
         text("team", "团队", "team"),
     ]
     rows = [
-        _row(_who(context, name), each, {"given": context.question.anybodys(given_to=name)})
+        _row(_who(context, name), each, _links(context, [name]))
         for name, each in _best(lines.items())
     ]
-    together = {team: added(members) for team, members in teams.items()}
+    together = {team: added(lines[name] for name in names) for team, names in teams.items()}
     by_team = [
-        _row({"team": team, "name": _label(context, team)}, each)
+        _row({"team": team, "name": _label(context, team)}, each, _links(context, teams[team]))
         for team, each in _best(together.items())
     ]
     labels = [text("team", "团队", "team"), text("name", "名称", "label")]
@@ -216,7 +217,33 @@ def _columns(context: Context) -> list[Column]:
     return [GIVEN, *work, _DEALS, *worth, cycle.CYCLE]
 
 
-def _row(who: dict[str, Value], each: Line, links: dict[str, str] | None = None) -> Row:
+def _links(context: Context, people: list[str]) -> dict[str, str]:
+    """Return what finds the leads of each column: those that were given to them, sold by them..."""
+    names, ask = ",".join(people), context.question.anybodys
+    given = {turn: ask(given_to=names, turn=turn) for turn in ("claimed", "contacted", "met")}
+    answers = ask(answered_by=names, answer="accepted")
+    late = format_instant(context.question.now)
+    sold = {"bought": ",".join(context.reporting.revenue), "sold_by": names}
+    found = {
+        "given": ask(given_to=names),
+        "accepted": answers,
+        "acceptance": answers,
+        "claimed": given["claimed"],
+        "contacted": given["contacted"],
+        "first_contact": given["contacted"],
+        "sla": given["met"],
+        "tasks": ask(todo_of=names),
+        "done": ask(todo_of=names, todo="done"),
+        "late": ask(todo_of=names, late_at=late),
+        **dict.fromkeys(("deals", "revenue", "average"), ask(**sold)),
+    }
+    won = context.reporting.milestones.get("won")
+    if won is not None:
+        found["cycle"] = ask(**sold, **context.question.entering(won), called_before=won)
+    return found
+
+
+def _row(who: dict[str, Value], each: Line, links: dict[str, str]) -> Row:
     cells: dict[str, Value] = {
         **who,
         "given": each.given,

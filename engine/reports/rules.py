@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlencode
 
 from engine.language.diagnostic import Source
 from engine.reports.context import Context, figure, line, number, text
-from engine.reports.shape import Report, Table, Words
+from engine.reports.shape import Report, Row, Table, Value, Words
 
 TITLE: Final = Words("规则命中", "Rules")
 HITS: Final = number(
@@ -19,6 +20,14 @@ HITS: Final = number(
 _NEVER: Final = number(
     "never", "count", ("从未命中", "never fired"), ("命中为 0 的规则数", "rules with no hit")
 )
+# By which filter the leads are found for whom a rule of a kind has fired.
+_BEHIND: Final = {
+    "rule": "fired",
+    "stage": "entered",
+    "route": "routed_by",
+    "sla": "sla",
+    "journey": "journey",
+}
 
 
 def build(context: Context) -> Report:
@@ -37,7 +46,7 @@ def build(context: Context) -> Report:
             key,
             title,
             [*columns, HITS],
-            [line({"kind": k, "rule": r, "place": p, "hits": n}) for k, r, p, n in shown],
+            [_row(*each) for each in shown],
             None,
             chart,
         )
@@ -48,6 +57,11 @@ def build(context: Context) -> Report:
     ]
     told = "计数约每分钟保存一次", "counts are kept about once a minute"
     return Report("rules", TITLE, "", {}, [figure(_NEVER, len(never))], tables, (), [Words(*told)])
+
+
+def _row(kind: str, rule: str, place: str, hits: int) -> Row:
+    cells: dict[str, Value] = {"kind": kind, "rule": rule, "place": place, "hits": hits}
+    return line(cells, None, {"hits": urlencode({_BEHIND[kind]: rule})} if hits else None)
 
 
 def declared(context: Context) -> Iterator[tuple[str, str, str]]:

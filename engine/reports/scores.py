@@ -33,7 +33,7 @@ def build(context: Context) -> Report:
         line(
             {"grade": grade or None, "leads": leads[grade], "won": won[grade]},
             {"share": (leads[grade], whole), "conversion": (won[grade], leads[grade])},
-            {"leads": context.question.link(grade=grade)},
+            _links(context, grade),
         )
         for grade in _ordered(context, leads)
     ]
@@ -54,6 +54,16 @@ def counted(context: Context) -> tuple[Counter[str], Counter[str]]:
         leads[grade] += count
         won[grade] += count if final in context.reached(stage, entered) else 0
     return leads, won
+
+
+def _links(context: Context, grade: str) -> dict[str, str]:
+    """Return what finds the leads of a grade, and those of them that were won."""
+    graded = context.question.link(grade=grade)
+    won = context.reporting.milestones.get("won")
+    if won is None:
+        return {"leads": graded, "share": graded}
+    found = context.question.link(grade=grade, reached=context.onwards(won))
+    return {"leads": graded, "share": graded, "won": found, "conversion": found}
 
 
 def _ordered(context: Context, leads: Counter[str]) -> list[str]:

@@ -67,6 +67,16 @@ CAC: Final = number(
 ROI: Final = number(
     "roi", "number", ("投资回报率 ROI", "ROI"), ("(收入 - 成本) / 成本", "(revenue - cost) / cost")
 )
+# Of shares those who have come so far, of what is divided by a number those who are counted.
+_BEHIND: Final[Mapping[str, str]] = {
+    "conversion": "won",
+    "to_opportunity": "opportunity",
+    "share": "leads",
+    "free_share": "leads",
+    "cost_per_lead": "leads",
+    "cac": "won",
+    "roi": "revenue",
+}
 
 
 def build(context: Context) -> Report:
@@ -155,10 +165,10 @@ def row(
     context: Context,
     named: Mapping[str, Text | None],
     each: Line,
-    filters: Mapping[str, str] | None,
+    filters: Mapping[str, str],
     shares: Mapping[str, tuple[int, int]] | None = None,
 ) -> Row:
-    """Return the row of a line; ``filters`` find its leads, None where nothing finds them."""
+    """Return the row of a line; ``filters`` find its leads."""
     cost, won = each.cost, each.reached["won"]
     priced = {
         "revenue": money(each.revenue),
@@ -179,19 +189,15 @@ def row(
             "conversion": (won, each.leads),
             **(shares or {}),
         },
-        {} if filters is None else _links(context, filters),
+        _links(context, filters),
     )
 
 
 def _links(context: Context, filters: Mapping[str, str]) -> dict[str, str]:
+    """Return what finds the leads of each column; costs are declared for none in particular."""
     links = {name: context.reached_link(s, **filters) for name, s in context.milestones.items()}
-    return {"leads": context.question.link(**filters), **links, **_of_shares(links)}
-
-
-def _of_shares(links: Mapping[str, str]) -> dict[str, str]:
-    """Return what is behind shares: those who have come so far."""
-    behind = {"conversion": "won", "to_opportunity": "opportunity"}
-    return {share: links[name] for share, name in behind.items() if name in links}
+    links |= {"leads": context.question.link(**filters), "revenue": context.bought_link(**filters)}
+    return {**links, **{key: links[name] for key, name in _BEHIND.items() if name in links}}
 
 
 def _opportunity(context: Context, each: Line) -> dict[str, tuple[int, int]]:
@@ -209,16 +215,16 @@ def roi(each: Line) -> float | None:
 
 def _figures(context: Context, whole: Line) -> list[Figure]:
     currency = context.reporting.currency
-    found = [figure(LEADS, whole.leads, context.question.link())]
-    for name, stage in context.milestones.items():
-        column = _reached_column(context, name)
-        found.append(figure(column, whole.reached[name], context.reached_link(stage)))
-    behind = _links(context, {}).get("conversion")
-    found.append(share_figure(CONVERSION, whole.reached["won"], whole.leads, behind))
-    found.append(figure(in_currency(REVENUE, currency), money(whole.revenue)))
+    links = _links(context, {})
+    found = [figure(LEADS, whole.leads, links["leads"])]
+    for name in context.milestones:
+        found.append(figure(_reached_column(context, name), whole.reached[name], links[name]))
+    won = whole.reached["won"]
+    found.append(share_figure(CONVERSION, won, whole.leads, links.get("conversion")))
+    found.append(figure(in_currency(REVENUE, currency), money(whole.revenue), links["revenue"]))
     if whole.cost is not None:
-        won = whole.reached["won"]
+        cac = money(ratio(whole.cost, won))
         found.append(figure(in_currency(COST, currency), money(whole.cost)))
-        found.append(figure(in_currency(CAC, currency), money(ratio(whole.cost, won))))
-        found.append(figure(ROI, roi(whole)))
+        found.append(figure(in_currency(CAC, currency), cac, links.get("cac")))
+        found.append(figure(ROI, roi(whole), links["roi"]))
     return found

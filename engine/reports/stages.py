@@ -138,6 +138,11 @@ def _row(
         "stuck": context.question.link(stage=stage, since_to=format_instant(_too_long(context))),
     }
     links |= dict.fromkeys(shares, links["reached"])
+    links |= dict.fromkeys(("stay", "longest"), context.question.then(moved_from=stage))
+    if at:
+        before_it = context.onwards(context.way[at - 1])
+        came = {"reached": before_it} if before_it else {}
+        links["dropped"] = context.question.link(**came, short_of=context.onwards(stage))
     return line(cells, shares, links)
 
 

@@ -22,7 +22,10 @@ def build(context: Context) -> Report:
     cycles = [win.cycle for win in cycle.won(event) if win.cycle is not None]
     figures = [
         *by_source.figures,
-        figure(cycle.CYCLE, sum(cycles) // len(cycles) if cycles else None),
+        figure(
+            *(cycle.CYCLE, sum(cycles) // len(cycles) if cycles else None),
+            cycle.counted_link(event),
+        ),
         figure(losses.LOST, sum(losses.counted(event).values()), losses.link(event)),
         figure(stages.STUCK, sum(stages.stuck(ever).values()), stages.stuck_link(ever)),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -29,7 +29,7 @@ from engine.server.events import count, refuse_if_all_bad, result_of
 from engine.server.languages import language_of
 from engine.server.ownership import acting, check_lead, may_see, narrowed, principal
 from engine.server.problems import Json, Problem
-from engine.store import narrowing
+from engine.store import happened, narrowing
 from engine.store.listing import SORTS
 from engine.store.pages import Page
 
@@ -38,9 +38,14 @@ FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
 BEHIND: Final = ("source", *narrowing.NAMES)
 _INSTANTS: Final = (
     *("created_from", "created_to", "entered_from", "entered_to"),
-    *("then_from", "then_to", "since_to", "clock_to"),
+    *("then_from", "then_to", "since_to", "clock_to", "late_at"),
 )
-_NUMBERS: Final = ("score_from", "score_to")
+_NUMBERS: Final = ("score_from", "score_to", "within")
+_CHOICES: Final[Mapping[str, Collection[str]]] = {
+    "turn": happened.TURNS,
+    "answer": happened.ANSWERS,
+    "did": happened.OUTCOMES,
+}
 _LIST_QUERY: Final[dict[str, Schema]] = {
     "q": TEXT,
     **dict.fromkeys((*FILTERS, *BEHIND), TEXT),
@@ -67,7 +72,7 @@ async def list_leads(request: Request) -> Json:
 
 
 def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the filters of a list as the store takes them; raises Problem for a bad instant."""
+    """Return the filters of a list as the store takes them; raises Problem for a bad value."""
     found = {n: query[n] or None for n in (*FILTERS, *BEHIND) if n in query}
     for name in _INSTANTS:
         text = found.get(name)
@@ -81,6 +86,11 @@ def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:
         text = found.get(name)
         if text is not None and not is_number(text):
             raise Problem(400, "bad-parameter", f"{name} is a number, not {text[:80]!r}")
+    for name, known in _CHOICES.items():
+        text = found.get(name)
+        if text is not None and text not in known:
+            hint = did_you_mean(text[:80], known)
+            raise Problem(400, "bad-parameter", f"{text[:80]!r} is no {name}; {hint}")
     return found
 
 

@@ -12,6 +12,7 @@ from engine.errors import LeadrulesError
 from engine.language.diagnostic import Diagnostic
 from engine.server.endpoint import Endpoint, reading, services
 from engine.server.openapi import describe
+from engine.server.ownership import principal
 from engine.server.problems import Json, Problem
 from engine.server.reloading import reload as load_anew
 
@@ -47,7 +48,7 @@ async def status(request: Request) -> Response:
 async def reload(request: Request) -> Response:
     """Load the configuration anew: all of it, or with an error nothing."""
     runtime = services(request).runtime
-    found = await load_anew(runtime)
+    found = await load_anew(runtime, "person", principal(request).name)
     errors = [d for d in found if d.severity == "error"]
     shown = [diagnostic_item(d) for d in found]
     if errors:

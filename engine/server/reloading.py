@@ -22,9 +22,9 @@ _MOST_FILES: Final = 10_000
 State = dict[str, tuple[int, int]]
 
 
-async def reload(runtime: Runtime) -> list[Diagnostic]:
+async def reload(runtime: Runtime, by: str, who: str | None = None) -> list[Diagnostic]:
     """Load the rules anew outside of the event loop, and log what came of it."""
-    found = await asyncio.to_thread(runtime.reload)
+    found = await asyncio.to_thread(runtime.reload, by, who)
     errors = [d for d in found if d.severity == "error"]
     for each in errors:
         logger.error("%s: %s: %s", each.source, each.code, each.message)
@@ -84,7 +84,7 @@ class Watch:
             if now != loaded and now == before:
                 loaded = now
                 try:
-                    await reload(self._runtime)
+                    await reload(self._runtime, "files")
                 except Exception:
                     logger.exception("the files changed, and could not be reloaded")
             before = now

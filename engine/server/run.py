@@ -210,7 +210,7 @@ def _listen_to_signals(server: uvicorn.Server, runtime: Runtime) -> None:
     running: set[asyncio.Task[Any]] = set()
 
     def hang_up() -> None:
-        task = asyncio.create_task(reload(runtime))
+        task = asyncio.create_task(reload(runtime, "signal"))
         running.add(task)
         task.add_done_callback(running.discard)
 

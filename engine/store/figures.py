@@ -130,11 +130,9 @@ CROSS JOIN arrivals a ON a.lead = {{lead}}
 WHERE e.entered_at >= :since AND e.entered_at < :until AND {_OWN.format(lead="a.lead")}
 GROUP BY e.journey, a.entered
 """
-_TOUCHES: Final = """
-SELECT lead, at, type, body ->> '$.lead."source.name"' FROM events
-WHERE lead IN (SELECT value FROM json_each(:leads)) AND bot = 0 AND (
-    type IN (SELECT value FROM json_each(:types)) OR body ->> '$.lead."source.name"' IS NOT NULL)
-ORDER BY lead, at, seq
+_TOUCHES: Final = f"""
+SELECT lead, at, {kinds.CHANNEL} FROM events INDEXED BY events_touches
+WHERE {kinds.OF_TOUCHES} AND lead IN (SELECT value FROM json_each(?)) ORDER BY lead, at, seq
 """
 _SCORES: Final = f"""
 SELECT count(*) FROM leads WHERE coalesce(score, 0.0) >= :low AND coalesce(score, 0.0) < :high
@@ -356,12 +354,11 @@ class Figures:
         )
         return found
 
-    def touches(
-        self, leads: Iterable[str], types: Iterable[str]
-    ) -> list[tuple[str, int, str, str | None]]:
-        """Return (lead, at, type, source named) of events of ``types`` or that name a source."""
-        asked = {"leads": to_json(list(leads)), "types": to_json(list(types))}
-        return [tuple(row) for row in self._connection.execute(_TOUCHES, asked)]
+    def touches(self, leads: Iterable[str]) -> list[tuple[str, int, str]]:
+        """Return (lead, at, channel) of the touches of these leads, each lead's in their order."""
+        cursor = self._connection.cursor()
+        cursor.row_factory = None  # plain tuples
+        return cursor.execute(_TOUCHES, (to_json(list(leads)),)).fetchall()
 
     def scored(self, low: float, high: float, owners: Owners = None) -> int:
         """Return how many leads have a score in [low, high) now."""

@@ -7,6 +7,7 @@ every row that is written, whatever its kind.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 
@@ -46,4 +47,28 @@ OF_LETTERS: Final = f"{MESSAGES} AND bot = 0"
 LETTERS: Final = f"""
 DROP INDEX events_messages;
 CREATE INDEX events_letters ON events ({LETTER}, lead, at) WHERE {OF_LETTERS}
+"""
+
+# What an event counts as, of a sale's way, that names no source.
+TOUCHES: Final[Mapping[str, str]] = {
+    "email_clicked": "email",
+    "email_replied": "email",
+    "sms_replied": "sms",
+    "wecom_contact_added": "wecom",
+    "wecom_message_received": "wecom",
+    "webinar_attended": "webinar",
+    "event_attended": "event",
+    "chat_started": "chat",
+}
+# The channel that an event is a touch of, NULL of what is none.
+CHANNEL: Final = """
+coalesce(body ->> '$.lead."source.name"', CASE type {cases} END)
+""".strip().format(
+    cases=" ".join(f"WHEN '{type}' THEN '{channel}'" for type, channel in TOUCHES.items())
+)
+OF_TOUCHES: Final = f"bot = 0 AND {CHANNEL} IS NOT NULL"
+# The sales of a lead, and the touches before them.
+OF_SALES: Final = f"""
+CREATE INDEX events_sold ON events (lead, at) WHERE {SALES};
+CREATE INDEX events_touches ON events (lead, at, seq, {CHANNEL}) WHERE {OF_TOUCHES}
 """

@@ -62,6 +62,8 @@ def migrations() -> Migrations:
         ("made_tasks", tables.MADE_TASKS, None),
         ("split_outcomes", splits.SCHEMA, backfill.splits),
         ("letters", kinds.LETTERS, None),
+        ("hit_indexes", tables.FOR_HITS, None),
+        ("sales_of_leads", kinds.OF_SALES, None),
     ):
         steps(name=name)(_step(script, fill))
     return steps

@@ -343,3 +343,9 @@ MADE_TASKS: Final = """
 CREATE INDEX tasks_made ON tasks (owner, created_at, status, due, completed_at)
     WHERE owner IS NOT NULL
 """
+# For which leads a rule fired: rules that seldom do are found without looking through all hits.
+FOR_HITS: Final = """
+CREATE INDEX ledger_rule ON ledger (rule, at);
+CREATE INDEX assignments_rule ON assignments (rule, at) WHERE rule IS NOT NULL;
+CREATE INDEX clocks_sla ON clocks (sla, started_at)
+"""

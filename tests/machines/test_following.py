@@ -72,6 +72,17 @@ def test_each_contact_starts_the_next_clock(tmp_path: Path) -> None:
     assert game.lead.clocks["next_contact"].status == "breached"
 
 
+def test_people_change_tags(tmp_path: Path) -> None:
+    """Tags that a person adds stand once and in order; what they remove is gone, other tags stay."""
+    game = play(tmp_path)
+    game.event("1h", "tags_changed", add=["重点客户", "展会", "重点客户"])
+    assert game.lead.facts["lead.tags"] == ["重点客户", "展会"]
+    game.event("2h", "tags_changed", add=["老客户"], remove=["展会", "没有的"])
+    assert game.lead.facts["lead.tags"] == ["重点客户", "老客户"]
+    game.event("3h", "tags_changed", remove=["重点客户", "老客户"])
+    assert "lead.tags" not in game.lead.facts
+
+
 def test_grades_have_their_own_pace(tmp_path: Path) -> None:
     """FUP-1: what is not A is heard of within ten working days, weekends aside."""
     game = play(tmp_path)

@@ -154,6 +154,17 @@ def test_people(client: TestClient, lead: str) -> None:
     assert by == {"lead_accepted": "li.na", "note_added": "admin", "stage_changed": "admin"}
 
 
+def test_tags(client: TestClient, lead: str) -> None:
+    """Tags are added and taken away at once, without the space that was typed around them."""
+    path = f"/v1/leads/{lead}/tags"
+    assert client.post(path, json={"add": [" 重点客户 ", "展会"]}).status_code == 200
+    said = {"add": ["老客户", "重点客户"], "remove": ["展会"], "by": "li.na"}
+    assert client.post(path, json=said).status_code == 200
+    assert client.get(f"/v1/leads/{lead}").json()["tags"] == ["重点客户", "老客户"]
+    (latest, *_) = client.get(f"/v1/leads/{lead}/timeline").json()["items"]
+    assert (latest["type"], latest["by"]) == ("tags_changed", "li.na")
+
+
 def test_accept_without_a_body(client: TestClient, lead: str) -> None:
     """A verb that needs nothing takes nothing."""
     assert client.post(f"/v1/leads/{lead}/accept").status_code == 200
@@ -179,6 +190,11 @@ def test_repeated_click(client: TestClient, lead: str) -> None:
         ("note", {}, 422, "bad-value"),
         ("note", {"text": 5}, 422, "bad-value"),
         ("note", [], 422, "bad-value"),
+        ("tags", {}, 422, "bad-value"),
+        ("tags", {"add": "重点客户"}, 422, "bad-value"),
+        ("tags", {"add": []}, 422, "bad-value"),
+        ("tags", {"add": ["重点客户", " "]}, 422, "bad-value"),
+        ("tags", {"remove": ["长" * 101]}, 422, "bad-value"),
         ("accept", {"by": 5}, 422, "bad-value"),
         ("accept", {"id": "receipt:x"}, 422, "bad-id"),
     ],
@@ -279,3 +295,13 @@ def test_what_became_of_enrichments(tmp_path: Path) -> None:
         assert client.post("/v1/leads/w1@acme.cn/merge", json=both).status_code == 200
         assert {each["event"] for each in asked("w2@acme.cn")} == {"form-1", "form-2"}
         assert client.get("/v1/leads/nobody/enrichments").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong", ["turn=kept", "answer=yes", "did=bounced", "late_at=gestern", "within=7d"]
+)
+def test_a_filter_with_a_wrong_value_is_refused(client: TestClient, wrong: str) -> None:
+    """Who asks is told which value is wrong, instead of getting all leads."""
+    answer = client.get(f"/v1/leads?{wrong}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad-parameter"

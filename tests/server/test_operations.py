@@ -87,6 +87,29 @@ def test_broken_reload(
     assert "leadrules_config_last_reload_successful 0.0" in client.get("/metrics").text
 
 
+def test_the_console_tells_of_the_failed_reload(client: TestClient, config: Path) -> None:
+    """Mended files change nothing of what is told of the last reload, until they are loaded."""
+    path, page = config / "scoring.yaml", {"Accept": "text/html"}
+    good = path.read_text("utf-8")
+    started = client.get("/console/rules", headers=page).text
+    assert "服务器启动时" in started
+    assert 'id="findings"' not in started
+    path.write_text(good.replace("points: 30", "pionts: 30"), "utf-8")
+    assert client.post("/-/reload").status_code == 422
+    path.write_text(good, "utf-8")
+    for query in ("", "?check=1"):
+        told = client.get(f"/console/rules{query}", headers=page).text
+        assert "最近一次加载失败" in told
+        assert "由 admin 要求" in told
+        assert "pionts" in told.partition('id="findings"')[2]
+        assert ('id="checked"' in told) == bool(query)
+    assert "没有问题" in told  # as the files are now
+    assert client.post("/-/reload").status_code == 200
+    mended = client.get("/console/rules", headers=page).text
+    assert "pionts" not in mended
+    assert "最近一次加载成功于" in mended
+
+
 def test_metrics(client: TestClient) -> None:
     """Figures are what Prometheus' own parser reads, and hold nothing of any lead."""
     client.post("/v1/events", json=form(1, company="金泰阀门"))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 from starlette.testclient import TestClient
 
-from engine.reports.index import REPORTS
+from engine.reports.index import OF_ALL, REPORTS
 from engine.server.auth import Access
+from engine.server.console import reports
 from engine.server.console.deeds import VERBS
 from engine.server.roles import GRANTS
 from engine.server.tokens import digest_of
+from tests.server.console.visiting import look
 from tests.server.test_roles import routes
 from tests.serving import SERVER, served, write_config
 
@@ -79,7 +82,8 @@ NAMED: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/tasks/{id}/complete": {},
     "POST /console/lead/{id}/{verb}": {},
     "POST /console/task/{id}/{verb}": {},
-    "POST /console/leads/give": {"lead": "LEAD", "owner": "he.xin"},
+    "POST /v1/leads/{id}/tags": {"add": ["重点客户"]},
+    "POST /console/leads/many": {"lead": "LEAD", "verb": "assign", "assign.owner": "he.xin"},
 }
 # The others, and how a salesperson could ask them for more than is theirs.
 LISTS: Final[dict[str, tuple[str, ...]]] = {
@@ -94,6 +98,13 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
             "?limit=200",
         ),
         *("?owners=sun.qiang", "?owners=sun.qiang&owner=&pool=western", "?given_to=sun.qiang"),
+        *(
+            "?given_to=sun.qiang,he.xin&turn=contacted",
+            "?answered_by=sun.qiang",
+            "?todo_of=sun.qiang",
+        ),
+        *("?fired=form", "?routed_by=west", "?sla=follow", "?sold_by=sun.qiang", "?touched="),
+        *("?placed_at=", "?short_of=won", "?called_before=won", "?letter=email_sent,a;sms_sent,a"),
     ),
     "GET /v1/tasks": ("", "?owner=sun.qiang", "?lead=LEAD", "?owner="),
     "GET /v1/pools": ("",),
@@ -104,6 +115,12 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
         for name in REPORTS
         for query in ("", "?owner=sun.qiang", "?team=west", "?format=csv", "?format=html")
     ),
+    "GET /console/reports": ("",),
+    "GET /console/reports/{name}": tuple(
+        name + query for name in REPORTS for query in ("", "?owner=sun.qiang", "?team=west")
+    ),
+    "GET /console/reports/{name}.csv": tuple(f"{name}.csv?period=all" for name in REPORTS),
+    "GET /console/reports/{name}.pdf": ("sources.pdf?period=all", "funnel.pdf"),
     "GET /console/leads": (
         *("", "?q=acme", "?owner=-", "?owner=sun.qiang", "?pool=western", "?owners=sun.qiang"),
     ),
@@ -217,7 +234,8 @@ def test_nobody_elses_lead_is_there(company: Company, route: str, name: str, by:
     for verb in verbs if "{verb}" in route else ("",):
         answer = company.ask(route, name, named, verb=verb)
         if "/console/" in route and route.startswith("POST"):
-            assert answer.status_code == 303  # back to the page, which says why not
+            # Back to the page, which says why not, or a page that says so of each lead.
+            assert answer.status_code == (200 if route.endswith("/many") else 303)
         else:
             nobody = company.ask(route, name, "nobody@acme.cn", verb=verb)
             assert answer.status_code == (404 if "/task" in route else nobody.status_code)
@@ -244,7 +262,7 @@ def test_lists_hold_nobody_elses_leads(company: Company, route: str) -> None:
     for asked in LISTS[route]:
         for name in FOREIGN:
             filled = asked.replace("LEAD", company.leads[name])
-            url = path.replace("{name}", "") + filled
+            url = path.partition("{name}")[0] + filled
             answer = company.client.get(url, headers=SALES, follow_redirects=True)
             assert answer.status_code in {200, 403, 404}, (url, answer.text)
             told = answer.text.replace(filled, "").replace("others@acme.cn", "", filled.count("o@"))
@@ -258,3 +276,36 @@ def test_lists_hold_ones_own(company: Company) -> None:
         assert "王芳" in company.client.get(path, headers=SALES).text, path
     items = company.client.get("/v1/tasks", headers=SALES).json()["items"]
     assert {item["lead"] for item in items} == {company.leads["own"]}
+
+
+def test_reports_are_of_ones_own_leads(company: Company) -> None:
+    """The console gives Li Na the reports of the API about hers and her team's, with their files."""
+    first = company.client.get("/console/reports", headers=SALES).headers["location"]
+    page = look(company.client, f"{first}?period=all", **SALES)
+    links = {given.get("href", "") for _, given in page.elements}
+    offered = {link.rpartition("/")[2] for link in links if re.fullmatch(r".*/reports/\w+", link)}
+    assert offered == {name for name in REPORTS if name not in OF_ALL}
+    assert reports.OF_ALL == OF_ALL
+    assert "/console/reports" in links  # its place in the menu
+    chosen = {given["value"] for tag, given in page.elements if tag == "option"}
+    assert {"li.na", "he.xin"} <= chosen
+    assert not {"sun.qiang", "west"} & chosen
+    for name in OF_ALL:
+        look(company.client, f"/console/reports/{name}", 403, **SALES)
+        assert company.client.get(f"/console/reports/{name}.csv", headers=SALES).status_code == 403
+    api = company.client.get("/v1/reports/sources?period=all&format=csv", headers=SALES)
+    sheet = company.client.get("/console/reports/sources.csv?period=all", headers=SALES)
+    assert sheet.text == api.text
+    whole = company.client.get("/v1/reports/sources?period=all&format=csv", headers=OPS)
+    assert sheet.text != whole.text
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTS if name not in OF_ALL])
+def test_links_of_ones_reports_open(company: Company, name: str) -> None:
+    """Whatever a salesperson's report opens into is a list that they may see."""
+    page = look(company.client, f"/console/reports/{name}?period=all", **SALES)
+    links = {given.get("href", "") for tag, given in page.elements if tag == "a"}
+    behind = sorted(link for link in links if link.startswith("/console/lead"))
+    assert len(behind) > 1 or name not in {"sources", "stages", "people", "weekly"}
+    for link in behind:
+        look(company.client, link, **SALES)

@@ -1,4 +1,4 @@
-"""Follow-ups (跟进): what a salesperson writes down after a contact, and what comes of it."""
+"""Follow-ups (跟进): what a salesperson writes down about a lead, and what comes of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from engine.machines.people import notes, recycling, todos
 from engine.machines.state import Task
+from engine.machines.steps import add_tags
 from engine.machines.work import Work
 
 _NEXT: Final = "跟进客户 / next contact"
@@ -47,6 +48,11 @@ def _signals(work: Work, signals: list[str]) -> None:
             notes.tell(work, f"{key}:{whom}", whom, "signal", title)
 
 
-EFFECTS: Final = dict.fromkeys(
-    ("call_logged", "visit_logged", "note_added", "quote_sent"), followed
-)
+def _tagged(work: Work, properties: dict[str, Any]) -> None:
+    add_tags(work, properties.get("add", ()), properties.get("remove", ()))
+
+
+EFFECTS: Final = {
+    **dict.fromkeys(("call_logged", "visit_logged", "note_added", "quote_sent"), followed),
+    "tags_changed": _tagged,
+}

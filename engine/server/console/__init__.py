@@ -18,6 +18,7 @@ from engine.server.console import (
     lead,
     leads,
     live,
+    many,
     overview,
     people,
     reports,
@@ -27,7 +28,7 @@ from engine.server.console import (
 from engine.server.endpoint import Endpoint
 
 _PAGES: Final = (
-    *(overview, day, leads, lead, deeds, journeys, experiments, reports),
+    *(overview, day, leads, many, lead, deeds, journeys, experiments, reports),
     *(routing, people, deliveries, rules, audit, live, inbox, entering, accounts, files),
 )
 ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(e for each in _PAGES for e in each.ENDPOINTS)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from engine.machines.people.claiming import book_of, obstacles, on_day
 from engine.machines.state import TeamBook
 from engine.server.console import inbox
-from engine.server.console.leads import members, who_acts
+from engine.server.console.leads import handled, who_acts
 from engine.server.console.pages import get
 from engine.server.console.room import page, room_of
 from engine.server.endpoint import TEXT, reading, services
@@ -40,7 +40,7 @@ def _read(request: Request, member: str | None) -> dict[str, Any]:
     return {
         "member": member,
         "me": me,
-        "people": [p for p in members(request) if me is None or p[0] in mates(request)],
+        "people": handled(request),
         "tasks": tasks.items,
         "more_tasks": tasks.next is not None,
         "without": ",".join(ruleset.definitions.lifecycle.ends),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,14 +28,17 @@ async def on_lead(request: Request) -> Response:
     id, verb = request.path_params["id"], request.path_params["verb"]
     if verb not in VERBS:
         raise NotFound(f"nothing is called {verb[:80]!r} here")
-    data = _dated(request, data_of(fields))
-    doing: Any
-    if verb == "task":
-        doing = ask(request, "POST", "/v1/tasks", {}, {**data, "lead": id})
-    else:
-        doing = ask(request, "POST", f"/v1/leads/{{id}}/{verb}", {"id": id}, data)
+    doing = do(request, id, verb, dated(request, data_of(fields)))
     back = back_of(fields, f"/console/lead/{quote(id, safe='')}")
     return await done(request, doing, back, f"said.{verb}")
+
+
+async def do(request: Request, id: str, verb: str, data: Mapping[str, Any]) -> None:
+    """Do something with one lead; raises LeadrulesError."""
+    if verb == "task":
+        await ask(request, "POST", "/v1/tasks", {}, {**data, "lead": id})
+    else:
+        await ask(request, "POST", f"/v1/leads/{{id}}/{verb}", {"id": id}, data)
 
 
 async def on_task(request: Request) -> Response:
@@ -43,12 +47,12 @@ async def on_task(request: Request) -> Response:
     id, verb = request.path_params["id"], request.path_params["verb"]
     if verb not in _TASK_VERBS:
         raise NotFound(f"nothing is called {verb[:80]!r} here")
-    data = _dated(request, data_of(fields))
+    data = dated(request, data_of(fields))
     doing = ask(request, "POST", f"/v1/tasks/{{id}}/{verb}", {"id": id}, data)
     return await done(request, doing, back_of(fields, "/console/day"), f"said.{verb}")
 
 
-def _dated(request: Request, data: dict[str, Any]) -> dict[str, Any]:
+def dated(request: Request, data: dict[str, Any]) -> dict[str, Any]:
     """Return a form's data with its dates as instants: a browser sends them without a zone."""
     formats = formats_of(request)
     return {k: formats.typed(v) if k in _DATES else v for k, v in data.items()}

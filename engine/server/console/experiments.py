@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +11,8 @@ from starlette.responses import Response
 from engine.host.experiments import judged
 from engine.host.runtime import Runtime
 from engine.language.definitions import Journey, Step
+from engine.language.handling import AutoWinner
+from engine.language.instants import format_instant
 from engine.machines.sequential import Arm
 from engine.server.console.intervals import wilson
 from engine.server.console.pages import get
@@ -37,10 +40,11 @@ def _split(request: Request, journey: Journey, step: Step) -> dict[str, Any]:
     runtime = services(request).runtime
     split, won = step.split, runtime.reader.boards().winner(journey.id, step.id)
     assert split is not None
-    given, arms = room_of(request).figures.get(
+    given, arms, at = room_of(request).figures.get(
         f"split:{journey.id}:{step.id}", lambda: _counted(runtime, journey, step)
     )
     auto = split.auto
+    behind = None if auto is None else _behind(auto, at)
     verdict = None if auto is None else judged(split, auto, arms)
     total = sum(given.values()) or 1
     variants = []
@@ -65,6 +69,7 @@ def _split(request: Request, journey: Journey, step: Step) -> dict[str, Any]:
         "auto": auto,
         "metric": None if auto is None else _metric(request, auto.metric),
         "variants": variants,
+        "behind": behind,
         "winner": won,
         "verdict": verdict,
         "place": runtime.ruleset.definitions.place(step.source),
@@ -77,14 +82,22 @@ def _metric(request: Request, name: str) -> str:
     return words.texts.get(f"metric.{name}") or event_name(request, words, name)
 
 
+def _behind(auto: AutoWinner, at: int) -> tuple[str, str]:
+    """Return what finds the leads whose time was over at an instant, and those of them who hit."""
+    over = {"then_to": format_instant(at - auto.within + 1)}
+    had = {"had_mail" if auto.own else "had": ",".join(auto.events), "within": auto.within}
+    return urlencode(over), urlencode({**over, **had})
+
+
 def _counted(
     runtime: Runtime, journey: Journey, step: Step
-) -> tuple[dict[str, int], dict[str, Arm]]:
-    """Return how many leads each variant was given, and what its metric says of them."""
+) -> tuple[dict[str, int], dict[str, Arm], int]:
+    """Return how many leads each variant was given, what its metric says of them, and when."""
+    now = runtime.clock.now()
     given, auto = runtime.reader.boards().split(journey.id, step.id), step.split and step.split.auto
     if not auto:
-        return given, {}
-    return given, runtime.reader.arms(journey.id, step.id, auto, runtime.clock.now())
+        return given, {}, now
+    return given, runtime.reader.arms(journey.id, step.id, auto, now), now
 
 
 ENDPOINTS: Final = (get("/console/experiments", experiments, "Experiments"),)

@@ -97,6 +97,7 @@ async def answered(
         "path_params": dict(params),
         "query_string": urlencode(query or {}).encode(),
         "headers": [*kept, (b"content-type", b"application/json")],
+        "state": {},  # which lead it is about is for each to say
     }
 
     async def receive() -> Message:

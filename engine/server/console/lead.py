@@ -15,13 +15,13 @@ from engine.language.label import Text, in_language
 from engine.machines import lifecycle
 from engine.machines.people.claiming import obstacles
 from engine.server.console import charts
-from engine.server.console.leads import members, who_acts
+from engine.server.console.leads import handled, members, who_acts
 from engine.server.console.pages import get
 from engine.server.console.room import formats_of, page, words_of
 from engine.server.console.telling import told
 from engine.server.endpoint import TEXT, reading, services
 from engine.server.leads import lead_id
-from engine.server.ownership import mates, own_pools, principal
+from engine.server.ownership import own_pools, principal
 from engine.store.shapes import when
 
 _LINES: Final = 60
@@ -104,8 +104,8 @@ def _possible(request: Request, id: str, record: dict[str, Any]) -> dict[str, An
     if me and state is not None and record["pool"]:
         now = runtime.clock.now()
         against = [w for w, _ in obstacles(ruleset, runtime.reader.teams(), state, me, now)]
-    leads_others = me is None or len(mates(request)) > 1
-    whom = [each for each in members(request) if me is None or each[0] in mates(request)]
+    whom = handled(request)
+    leads_others = me is None or len(whom) > 1
     stages = [
         s.definition
         for s in ruleset.stages.values()

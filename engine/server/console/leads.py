@@ -13,15 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from engine.language.label import Text
-from engine.server.console.forms import ask, back_of, data_of, done, form_of
-from engine.server.console.pages import get, post
+from engine.server.console.forms import ask
+from engine.server.console.pages import get
 from engine.server.console.room import is_sales, page, words_of
 from engine.server.endpoint import TEXT, Schema, reading, services
-from engine.server.ownership import own_pools, principal
+from engine.server.ownership import mates, own_pools, principal
 from engine.store.listing import SORTS
 from engine.store.pages import Page
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source")
+LIST: Final = "/console/leads"
+# What is done to all leads that are ticked.
+MANY: Final = ("assign", "stage", "tag", "untag", "task", "release")
 NONE: Final = "-"  # "has none", where an empty filter means "any"
 _NO_FILTERS: Final = ("cursor", "limit")
 _QUERY: Final[dict[str, Schema]] = dict.fromkeys(("q", *FILTERS, "sort", "cursor"), TEXT)
@@ -62,6 +65,7 @@ async def leads(request: Request) -> Response:
         query=urlencode({k: v for k, v in wanted.items() if v}),
         is_first="cursor" not in request.query_params,
         sorts=list(SORTS),
+        many=_many(request),
     )
 
 
@@ -97,22 +101,33 @@ def _choices(request: Request) -> dict[str, Sequence[tuple[str, Text]]]:
     }
 
 
+def _many(request: Request) -> dict[str, Any]:
+    """Return what may be done to the ticked leads, and what there is to choose from."""
+    definitions = services(request).runtime.ruleset.definitions
+    stages, pools = definitions.lifecycle.stages, definitions.routing.pools
+    own = [(id, pools[id].label or id) for id in sorted(own_pools(request))]
+    whom = handled(request)
+    leads_others = not is_sales(request) or len(whom) > 1
+    missing = {"assign": not leads_others, "stage": not stages, "release": not own}
+    return {
+        "verbs": [verb for verb in MANY if not missing.get(verb)],
+        "owner": whom,
+        "stage": [(s.id, s.label or s.id) for s in stages],
+        "reasoned": [(s.id, s.label or s.id) for s in stages if s.requires],
+        "pool": own,
+    }
+
+
 def members(request: Request) -> list[tuple[str, str]]:
     """Return all salespeople as (id, name), each once."""
     teams = services(request).runtime.ruleset.teams.values()
     return list({m.id: (m.id, m.name) for team in teams for m in team.members}.values())
 
 
-async def give(request: Request) -> Response:
-    """Give the leads that are ticked to somebody, or put them into a pool."""
-    fields = await form_of(request)
-    ticked = [value for name, value in fields if name == "lead"]
-    said = data_of([each for each in fields if each[0] in {"owner", "pool", "reason"}])
-    if "pool" in said:
-        said.pop("owner", None)
-    data = {**said, "leads": ticked}
-    doing = ask(request, "POST", "/v1/leads/assign", {}, data)
-    return await done(request, doing, back_of(fields, "/console/leads"), "said.given")
+def handled(request: Request) -> list[tuple[str, str]]:
+    """Return the salespeople whose leads who asks may handle, as (id, name)."""
+    found = members(request)
+    return [each for each in found if each[0] in mates(request)] if is_sales(request) else found
 
 
 async def table(request: Request) -> Response:
@@ -167,5 +182,4 @@ ENDPOINTS: Final = (
         media="text/csv",
         query=_QUERY,
     ),
-    post("/console/leads/give", give, "Give many leads away", scope="work"),
 )

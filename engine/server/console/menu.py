@@ -31,7 +31,7 @@ MENU: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         (
             Entry("journeys", "/console/journeys", "read"),
             Entry("experiments", "/console/experiments", "read"),
-            Entry("reports", "/console/reports", "read"),
+            Entry("reports", "/console/reports", "leads"),
         ),
     ),
     (

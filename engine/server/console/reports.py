@@ -15,7 +15,7 @@ from engine.errors import NotFound
 from engine.language.label import Text
 from engine.language.nearest import did_you_mean
 from engine.server.console.forms import answered, ask
-from engine.server.console.leads import members
+from engine.server.console.leads import handled
 from engine.server.console.pages import get
 from engine.server.console.room import formats_of, is_sales, page, words_of
 from engine.server.console.words import Words
@@ -34,6 +34,8 @@ _SCALES: Final = {"duration": ("reports.days", 1 / 86_400_000), "share": ("repor
 _PERIOD: Final = "last_365_days"
 # The review of a week says by itself which week, and with what it compares.
 _OWN_PERIOD: Final = frozenset({"weekly"})
+# About everybody's leads: the reports refuse them to those who see their own only.
+OF_ALL: Final = frozenset({"funnel", "rules", "goals"})
 # What a report does not let one choose.
 _FIXED: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("people", "nurture", "weekly"), ("cohort",)),
@@ -49,10 +51,16 @@ _DAY_MS: Final = 24 * _HOUR_MS
 
 async def index(request: Request) -> Response:
     """Lead to the first report."""
-    known = list(services(request).reports)
+    known = _offered(request)
     if not known:
         raise NotFound("this server was started without reports")
     return RedirectResponse(f"/console/reports/{known[0]}", 303)
+
+
+def _offered(request: Request) -> list[str]:
+    """Return the reports that who asks may see."""
+    known = services(request).reports
+    return [name for name in known if name not in OF_ALL or not is_sales(request)]
 
 
 async def report(request: Request) -> Response:
@@ -69,11 +77,11 @@ async def report(request: Request) -> Response:
         "report.html",
         "reports",
         name_of_report=name,
-        known=list(known),
+        known=_offered(request),
         report=made,
         asked={**asked, **(made.get("parameters") or {})},
         choices=_choices(request, name),
-        pdf=_pdf(name, asked) if find_spec("weasyprint") else None,
+        files=[(form, _file(name, form, asked)) for form in _forms()],
         say=lambda said: headed(said[language]),
         formula=lambda said: said[language],
         cell=lambda value, kind, unit=None: shown(request, value, kind, unit),
@@ -99,14 +107,16 @@ def _choices(request: Request, name: str) -> dict[str, Sequence[tuple[str, Text]
         teams = services(request).runtime.ruleset.definitions.routing.teams
         labels = ((id, words.label(id, team.label)) for id, team in teams.items())
         found["team"] = [("", words.say("all")), *labels]
-        found["owner"] = [("", words.say("all")), *members(request)]
+    whom = handled(request)
+    if len(whom) > 1:
+        found["owner"] = [("", words.say("all")), *whom]
     return {key: offered for key, offered in found.items() if key not in _FIXED.get(name, ())}
 
 
-async def paper(request: Request) -> Response:
-    """The same report as PDF, as the API gives it, for a session opens no route of the API."""
-    name = request.path_params["name"]
-    query = {**_asked(request, name), "lang": language_of(request), "format": "pdf"}
+async def file(request: Request) -> Response:
+    """The same report as a file, as the API gives it, for a session opens no route of the API."""
+    name, form = request.path_params["name"], request.url.path.rpartition(".")[2]
+    query = {**_asked(request, name), "lang": language_of(request), "format": form}
     return await answered(request, "GET", _API, {"name": name}, {}, query)
 
 
@@ -118,9 +128,14 @@ def _asked(request: Request, name: str) -> dict[str, str]:
     return asked
 
 
-def _pdf(name: str, asked: Mapping[str, str]) -> str:
-    """Return where the same is to be had on paper."""
-    return f"/console/reports/{quote(name)}.pdf?{urlencode(asked)}"
+def _forms() -> tuple[str, ...]:
+    """Return the kinds of files that can be made here."""
+    return ("csv", "pdf") if find_spec("weasyprint") else ("csv",)
+
+
+def _file(name: str, form: str, asked: Mapping[str, str]) -> str:
+    """Return where the same is to be had as a file."""
+    return f"/console/reports/{quote(name)}.{form}?{urlencode(asked)}"
 
 
 def shown(request: Request, value: Any, kind: str, unit: str | None = None) -> Any:
@@ -214,7 +229,14 @@ def reached(stages: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 ENDPOINTS: Final = (
-    get("/console/reports", index, "Reports"),
-    get("/console/reports/{name}.pdf", paper, "A report as PDF", media="application/pdf"),
-    get("/console/reports/{name}", report, "A report"),
+    get("/console/reports", index, "Reports", scope="leads"),
+    get("/console/reports/{name}.csv", file, "A report as CSV", scope="leads", media="text/csv"),
+    get(
+        "/console/reports/{name}.pdf",
+        file,
+        "A report as PDF",
+        scope="leads",
+        media="application/pdf",
+    ),
+    get("/console/reports/{name}", report, "A report", scope="leads"),
 )

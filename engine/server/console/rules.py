@@ -15,6 +15,7 @@ from engine.errors import NotFound
 from engine.host.runtime import Runtime
 from engine.language.comparing import differences
 from engine.language.diagnostic import Diagnostic, Source
+from engine.language.instants import format_instant
 from engine.language.label import Text
 from engine.server.console.forms import ask, done, form_of
 from engine.server.console.pages import get, post
@@ -22,7 +23,13 @@ from engine.server.console.room import page
 from engine.server.endpoint import TEXT, reading, services
 
 # By which filter the leads are found for whom a rule of a kind has fired.
-_BEHIND: Final = {"stage": "entered", "journey": "journey"}
+_BEHIND: Final = {
+    "rule": "fired",
+    "stage": "entered",
+    "route": "routed_by",
+    "sla": "sla",
+    "journey": "journey",
+}
 _NARROWED: Final = {"kind": TEXT, "never": TEXT, "check": TEXT}
 _TWO: Final = {"from": TEXT, "to": TEXT}
 
@@ -48,9 +55,7 @@ def _read(request: Request) -> dict[str, Any]:
     definitions = runtime.ruleset.definitions
     lines = list(_lines(request))
     never, wanted = request.query_params.get("never") == "1", request.query_params.get("kind")
-    moment = runtime.moment()
-    last = moment["last_reload"]
-    checks = request.query_params.get("check") == "1" or (last is not None and not last["ok"])
+    last = runtime.last
     shown = [
         line
         for line in lines
@@ -66,8 +71,10 @@ def _read(request: Request) -> dict[str, Any]:
         "silent": sum(line.hits == 0 for line in lines),
         "ruleset": runtime.ruleset.version,
         "revision": _revision(runtime),
-        "moment": moment,
-        "findings": _findings(runtime) if checks else None,
+        "loaded_at": runtime.moment()["loaded_at"],
+        "last": last,
+        "last_at": last and format_instant(last.at),
+        "checked": _findings(runtime) if request.query_params.get("check") == "1" else None,
         "files": [_short(definitions.folder, name) for name in sorted(runtime.sources)],
         "short": lambda source: _short(definitions.folder, source.file),
     }

@@ -1,4 +1,4 @@
-"""What a salesperson writes down about a lead: contacts, deals, and their own grade of it."""
+"""What a salesperson writes down about a lead: contacts, deals, tags, their own grade of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from engine.language.nearest import did_you_mean
-from engine.server.endpoint import TEXT, object_of, services
+from engine.server.endpoint import TEXT, Schema, object_of, services
 from engine.server.leads import act, body, lead_id, verb
 from engine.server.problems import Json, Problem
 
@@ -16,6 +16,9 @@ KINDS: Final = (
     *("call_logged", "visit_logged", "note_added", "quote_sent"),
     *("opportunity_opened", "opportunity_changed", "opportunity_won", "opportunity_lost"),
 )
+_MOST_TAGS: Final = 50
+_LONGEST_TAG: Final = 100
+_TAGS: Final[Schema] = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": _MOST_TAGS}
 _OBJECT: Final = {"type": "object", "description": "As the catalogue has them for this event"}
 
 
@@ -48,6 +51,28 @@ async def grade(request: Request) -> Json:
     return Json(await act(request, "grade_overridden", data, properties, await lead_id(request)))
 
 
+async def tags(request: Request) -> Json:
+    """Add tags to the lead, and take some away; what it has, or has not, stays so."""
+    data = await object_of(request, "id", "by", "add", "remove")
+    properties: dict[str, Any] = {
+        name: _tags(name, data[name]) for name in ("add", "remove") if name in data
+    }
+    if not properties:
+        raise Problem(422, "bad-value", 'say which tags to "add" or to "remove"')
+    return Json(await act(request, "tags_changed", data, properties, await lead_id(request)))
+
+
+def _tags(name: str, given: Any) -> list[str]:
+    """Return tags without the space around them; raises Problem."""
+    listed = given if isinstance(given, list) else []
+    found = [each.strip() for each in listed if isinstance(each, str)]
+    fit = all(1 <= len(each) <= _LONGEST_TAG for each in found)
+    if not fit or len(found) < len(listed) or not 1 <= len(found) <= _MOST_TAGS:
+        text = f'"{name}" lists 1 to {_MOST_TAGS} tags of 1 to {_LONGEST_TAG} characters'
+        raise Problem(422, "bad-value", text)
+    return found
+
+
 ENDPOINTS: Final = (
     verb(
         "follow-up",
@@ -61,4 +86,5 @@ ENDPOINTS: Final = (
         "Set the grade by hand",
         body("grade", "reason", grade=TEXT, reason=TEXT),
     ),
+    verb("tags", tags, "Add and remove tags", body(add=_TAGS, remove=_TAGS)),
 )

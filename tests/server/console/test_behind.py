@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from engine.reports.index import REPORTS
 from tests.server.console.test_pages import SPLIT
 from tests.server.console.visiting import HTML, look
 from tests.serving import ROUTING, form, served, wait_for, write_config
 
-# A journey that some leave, one that nobody enters, and a clock that runs.
-JOURNEYS = f"""{SPLIT}
+# A split that soon decides by itself, a journey that some leave, one that nobody enters, and a
+# clock that runs.
+AUTO = "{metric: form_submitted, within: 1s, min_sample: 500}"
+JOURNEYS = f"""{SPLIT.replace("split:", f"split:{chr(10)}          auto_winner: {AUTO}")}
   - id: big
     label: 大客户
     enter: {{when: {{lead.company: 不存在的公司}}}}
@@ -31,31 +34,74 @@ sla:
 PAGES = (
     *("/console/", "/console/journeys", "/console/journeys/welcome", "/console/experiments"),
     *("/console/people", "/console/rules", "/console/routing"),
+    *(f"/console/reports/{name}" for name in ("sources", "nurture", "people", "cycle", "funnel")),
 )
+# Numbers that are of no leads: tiles that count rules.
+CLOSED = {"触发过"}
 NUMBER = re.compile(r"[\d,]+")
 
 
 class Numbers(HTMLParser):
-    """Collects the numbers that lead to lists of leads, as (address, number)."""
+    """Collects the numbers that lead to lists of leads, as (address, number).
+
+    ``closed`` are those of tables and tiles that lead nowhere, by what stands above them; not
+    in rows that lead to the one lead that they are about.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: list[tuple[str, int]] = []
-        self._address = ""
+        self.closed: set[str] = set()
+        self._address: str | None = None
+        self._called = ""  # in a cell or a tile
+        self._heads: list[str] = []
+        self._cell = 0
+        self._in_row: set[str] = set()
+        self._in_tile = self._in_head = self._of_lead = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
         if tag == "a":
-            href = dict(attrs).get("href") or ""
-            self._address = href if href.startswith("/console/leads?") else ""
+            self._address = given.get("href") or ""
+            self._of_lead |= self._address.startswith("/console/lead/")
+        if (given.get("class") or "").split()[:1] == ["tile"]:
+            self._in_tile, self._called = True, ""
+        if tag == "table":
+            self._heads = []
+        if tag == "th":
+            self._in_head = True
+            self._heads.append("")
+        if tag == "tr":
+            self._cell, self._in_row, self._of_lead = -1, set(), False
+        if tag == "td":
+            self._cell += 1
+            if "number" in (given.get("class") or "").split():
+                head = self._heads[self._cell] if self._heads else "-"
+                self._called = given.get("data-label") or head
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
-            self._address = ""
+            self._address = None
+        if tag == "th":
+            self._in_head = False
+        if tag == "tr" and not self._of_lead:
+            self.closed |= self._in_row
+        if tag in ("td", "b"):
+            self._called, self._in_tile = "", False
 
     def handle_data(self, data: str) -> None:
-        if self._address and (number := NUMBER.search(data)):
-            self.found.append((self._address, int(number[0].replace(",", ""))))
+        number = NUMBER.search(data)
+        if self._in_head:
+            self._heads[-1] += data
+        elif self._in_tile and not self._called:
+            self._called = data
+        elif self._address is None:
+            if self._called and number and number[0] != "0":
+                (self.closed if self._in_tile else self._in_row).add(self._called)
+        elif number and self._address.startswith("/console/leads?"):
+            if not set("%.¥").intersection(data):  # counts alone are as many as the leads
+                self.found.append((self._address, int(number[0].replace(",", ""))))
             self._address = ""
 
 
@@ -64,7 +110,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Serve a company in which leads wait at both arms of a split, and some have gone on."""
     folder: Path = tmp_path_factory.mktemp("behind")
     config = write_config(folder / "config", journeys=JOURNEYS, routing=ROUTING + SLA)
-    with served(config, folder / "leads.db") as client:
+    with served(config, folder / "leads.db", reports=REPORTS) as client:
         for n in range(1, 13):
             client.post("/v1/events", json=form(n, company=f"金泰阀门{n}", name=f"王芳{n}"))
         for n in range(1, 13, 3):
@@ -76,10 +122,11 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_as_many_leads_are_behind_a_number_as_it_says(company: TestClient, path: str) -> None:
-    """Each number that opens a list of leads opens one of that length."""
-    found = Numbers(company.get(path, headers=HTML).text).found
-    assert found, path
-    for address, number in found:
+    """Each number opens something, and one that opens a list of leads one of that length."""
+    numbers = Numbers(company.get(path, headers=HTML).text)
+    assert numbers.found, path
+    assert numbers.closed <= CLOSED, path
+    for address, number in numbers.found:
         rows = look(company, address).elements
         leads = {e[1]["href"] for e in rows if e[1].get("href", "").startswith("/console/lead/")}
         assert len(leads) == number, (path, address)
@@ -126,9 +173,7 @@ def test_rules_say_what_is_wrong_with_the_files(tmp_path: Path) -> None:
 
 def test_an_undecided_experiment_says_so_in_the_readers_language(tmp_path: Path) -> None:
     """The metric has its name, and why nobody has won is said in Chinese."""
-    auto = "auto_winner: {metric: form_submitted, min_sample: 500}"
-    split = JOURNEYS.replace("        split:\n", f"        split:\n          {auto}\n", 1)
-    config = write_config(tmp_path / "config", journeys=split)
+    config = write_config(tmp_path / "config", journeys=JOURNEYS)
     with served(config, tmp_path / "leads.db") as client:
         client.post("/v1/events", json=form(1, company="金泰阀门"))
         page = look(client, "/console/experiments").text

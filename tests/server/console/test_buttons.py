@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.server.console.axe import axe_core, offences
 from tests.server.console.test_browser import (
     CHROMIUM,
     ROOT,
@@ -156,7 +157,7 @@ def test_the_buttons_of_my_day(chromium: Any, office: Office) -> None:  # noqa: 
 
 
 def test_the_buttons_of_operations(chromium: Any, office: Office) -> None:  # noqa: F811
-    """Assign, give many away, try a delivery again, and load the rules anew."""
+    """Assign, try a delivery again, and load the rules anew."""
     office.mailbox.answers.append("554 5.7.1 not today")
     path = office.lead(30, name="孙七")
     wait_for(lambda: office.ask("/v1/deliveries?status=failed&connection=email")["items"])
@@ -164,18 +165,111 @@ def test_the_buttons_of_operations(chromium: Any, office: Office) -> None:  # no
     page = visit.open(path)
     act(page, "assign", "已分配", owner="li.na")
     assert office.state(30)["owner"] == "li.na"
-    office.lead(31, name="周八")
-    page = visit.open("/console/leads?q=周八")
-    page.check("input[name=lead]")
-    page.select_option("form[action$='/give'] select[name=owner]", "li.na")
-    press(page, "form[action$='/give'] button", "已批量分配")
-    assert office.state(31)["owner"] == "li.na"
     page = visit.open("/console/deliveries?status=failed&connection=email")
     press(page, "form[action$='/retry'] button", "已重新排队")
     wait_for(lambda: any("w30@acme.cn" in m["To"] for m in office.mailbox.messages))
     page = visit.open("/console/rules")
     press(page, "form[action$='/reload'] button", "规则已重新加载")
     assert office.ask("/-/status")["last_reload"]["ok"]
+    assert visit.bad == []
+    visit.context.close()
+
+
+# What a sales manager does to many leads, in this order, with what is filled in.
+MANY = {
+    "assign": {"assign.owner": "li.na"},
+    "stage": {"stage.to": "lost", "stage.reason": "价格"},
+    "tag": {"tag.tags": "重点客户，展会"},
+    "untag": {"untag.tags": "展会"},
+    "task": {"task.title": "发报价单", "task.due": "2031-03-02T09:00"},
+    "release": {"release.pool": "public", "release.reason": "不在我的区域"},
+}
+
+
+@pytest.mark.parametrize(("width", "language"), [("desktop", "zh"), ("phone", "en")])
+def test_the_buttons_of_many(chromium: Any, office: Office, width: str, language: str) -> None:  # noqa: F811
+    """All leads of a list are ticked at once, and each thing that can be done is done to them."""
+    first = 50 if width == "desktop" else 60
+    for n in (first, first + 1):
+        office.lead(n, name=f"批量{first}号{n}")
+    wait_for(lambda: office.state(first)["pool"] and office.state(first + 1)["pool"])
+    said = "2 条已完成，0 条没有成功" if language == "zh" else "2 done, 0 not done"
+    visit, script = enter(chromium, office, "ops", width=width, language=language), axe_core()
+    for verb, fields in MANY.items():
+        page = visit.open(f"/console/leads?q=批量{first}号")
+        page.check("[data-ticks]")
+        page.select_option("#many select[name=verb]", verb)
+        assert page.locator("#many fieldset >> visible=true").count() == 1
+        for name, value in fields.items():
+            field = page.locator(f"#many [name='{name}']")
+            is_choice = field.evaluate("each => each.tagName") == "SELECT"
+            (field.select_option if is_choice else field.fill)(value)
+        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, f"{verb}: {over} px too wide"
+        press(page, "#many button", said)
+        assert offences(page, script) == [], verb
+        if verb == "stage":
+            assert office.state(first)["stage"] == "lost"
+    states = [office.state(n) for n in (first, first + 1)]
+    assert [(s["owner"], s["pool"], s["tags"]) for s in states] == [
+        (None, "public", ["重点客户"])
+    ] * 2
+    made = [t["lead"] for t in office.ask("/v1/tasks")["items"] if t["title"] == "发报价单"]
+    assert {state["id"] for state in states} <= set(made)
+    assert visit.bad == []
+    visit.context.close()
+
+
+def test_many_by_keyboard_and_what_is_refused(chromium: Any, office: Office) -> None:  # noqa: F811
+    """By keys alone: tick, choose, type, Enter; what was refused is told, and one comes back."""
+    office.lead(70, name="键盘70")
+    wait_for(lambda: office.state(70)["pool"])
+    visit = enter(chromium, office, "ops")
+    page = visit.open("/console/leads?q=键盘70")
+    page.focus("input[name=lead]")
+    page.keyboard.press("Space")
+    page.focus("#many select[name=verb]")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "tag.tags"
+    page.keyboard.press("Enter")  # nothing is typed yet, so nothing is sent
+    page.keyboard.type("熟客")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=status]:has-text('1 条已完成')")
+    assert office.state(70)["tags"] == ["熟客"]
+    page.click("a.back")
+    page.wait_for_url(re.compile("q="))
+    page.check("input[name=lead]")
+    page.select_option("#many select[name=verb]", "stage")
+    page.select_option("#many [name='stage.to']", "lost")
+    press(page, "#many button", "1 条没有成功")
+    assert "没有成功" in page.inner_text("tbody")
+    assert "要写原因" in page.inner_text("tbody")
+    page.click(".side button[name=language]")
+    page.wait_for_selector("html[lang=en] h1:has-text('Leads')")
+    assert visit.bad == []
+    visit.context.close()
+
+
+def test_a_salespersons_reports(chromium: Any, office: Office) -> None:  # noqa: F811
+    """Li Na opens reports from her menu, narrows one, opens its leads, and takes it along."""
+    office.lead(40, company="金泰阀门40")
+    wait_for(lambda: office.state(40)["owner"] == "li.na")
+    visit = enter(chromium, office, "sales", width="phone")
+    page = visit.open("/console/day")
+    page.click(".top summary")
+    page.locator(".top nav a[href='/console/reports']").click()
+    page.wait_for_selector("h1:has-text('来源漏斗')")
+    assert not page.is_visible(".kinds a[href$='/funnel']")
+    page.locator("select[name=period]").select_option("last_30_days")
+    page.wait_for_url(re.compile("period=last_30_days"))
+    with page.expect_download() as loading:
+        page.locator("a[download][href*='.csv']").click()
+    assert loading.value.suggested_filename == "sources.csv"
+    page.locator("main a[href^='/console/leads?']").first.click()
+    page.wait_for_selector("#found")
+    assert "金泰阀门40" in page.inner_text("#found")
     assert visit.bad == []
     visit.context.close()
 

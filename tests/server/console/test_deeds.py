@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from engine.reports.index import REPORTS
 from engine.server.auth import Access
 from engine.server.console.leads import cell
-from tests.server.console.visiting import HTML, look, send
+from tests.server.console.visiting import HTML, Page, look, send
 from tests.server.test_roles import SECRETS, tokens_yaml
 from tests.serving import form, served, wait_for, write_config
 
@@ -125,16 +125,93 @@ def test_a_task_is_done(office: TestClient) -> None:
     assert "回访" not in look(office, "/console/day").text
 
 
-def test_many_are_given_away(office: TestClient) -> None:
-    """Ticked leads go to whom one chose; with none ticked the page says why nothing happened."""
+MANY = {
+    "assign": {"assign.owner": "li.na"},
+    "stage": {"stage.to": "contacted"},
+    "tag": {"tag.tags": "重点客户， 展会"},
+    "untag": {"untag.tags": "展会"},
+    "task": {"task.title": "发报价单", "task.due": "2031-03-02T09:00"},
+    "release": {"release.pool": "public", "release.reason": "不在我的区域"},
+}
+
+
+def ticked(page: Page) -> list[str]:
+    """Return the leads that can be ticked on a page."""
+    return [given["value"] for _, given in page.elements if given.get("name") == "lead"]
+
+
+def many(client: TestClient, verb: str, ids: list[str], **fields: str) -> str:
+    """Do something to ticked leads; return what the next page says."""
+    answer = send(client, look(client, "/console/leads"), "/many", verb=verb, lead=ids, **fields)
+    assert answer.status_code == 200
+    return Page(answer.text).text
+
+
+def test_many_are_done_the_same_to(office: TestClient) -> None:
+    """Given away, moved, tagged, given a to-do and given back: each ticked lead is."""
     enter(office, "ops")
     page = look(office, "/console/leads")
-    ids = [e[1]["value"] for e in page.elements if e[1].get("name") == "lead"]
-    answer = send(office, page, "/give", owner="li.na", lead=ids)
-    assert "已批量分配" in look(office, answer.headers["location"]).text
-    assert {lead(office, name)["owner"] for name in ("w1@acme.cn", "w2@acme.cn")} == {"li.na"}
-    answer = send(office, look(office, "/console/leads"), "/give", owner="li.na")
-    assert "没有成功" in look(office, answer.headers["location"]).text
+    ids = ticked(page)
+    verbs = [g["value"] for t, g in page.elements if t == "option" and g["value"] in MANY]
+    assert (len(ids), verbs) == (2, list(MANY))
+    for verb, fields in MANY.items():
+        assert "2 条已完成，0 条没有成功" in many(office, verb, ids, **fields), verb
+        found = [lead(office, id) for id in ids]
+        if verb == "assign":
+            assert {each["owner"] for each in found} == {"li.na"}
+        if verb == "stage":
+            assert {each["stage"] for each in found} == {"contacted"}
+        if verb == "tag":
+            assert [each["tags"] for each in found] == [["重点客户", "展会"]] * 2
+    assert {(each["owner"], each["pool"]) for each in found} == {(None, "public")}
+    assert [each["tags"] for each in found] == [["重点客户"]] * 2
+    assert "重点客户" in look(office, LEAD).text
+    tasks = office.get("/v1/tasks", headers=BEARER).json()["items"]
+    made = [(t["lead"], t["due"]) for t in tasks if t["title"] == "发报价单"]
+    assert sorted(made) == sorted((id, "2031-03-02T01:00:00Z") for id in ids)
+
+
+def test_each_refusal_is_told(office: TestClient) -> None:
+    """What is refused to one lead is done to the others; each is told with its reason."""
+    enter(office, "ops")
+    ids = ticked(look(office, "/console/leads"))
+    text = many(office, "release", [*ids, "nobody@acme.cn"], **MANY["release"])
+    assert "1 条已完成，2 条没有成功" in text
+    assert "赵六 没有成功 线索没有负责人" in text
+    assert "没有线索 nobody@acme.cn" in text
+    assert lead(office)["owner"] is None
+    many(office, "assign", ids, **MANY["assign"])
+    text = many(office, "stage", ids, **{"stage.to": "lost"})
+    assert "0 条已完成，2 条没有成功" in text
+    assert text.count("改到阶段 lost 要写原因") == 2
+    done = many(office, "stage", ids, **{"stage.to": "lost", "stage.reason": "价格"})
+    assert "2 条已完成" in done
+    for verb in MANY:
+        assert "没有勾选线索" in many(office, verb, [])
+        assert "2 条没有成功" in many(office, verb, ids), verb
+    assert "没有勾选" not in many(office, "tag", ids, **{"tag.tags": "，"})
+    answer = send(office, look(office, "/console/leads"), "/many", verb="forget", lead=ids)
+    assert answer.status_code == 404
+    crowd = [f"x{n}" for n in range(201)]
+    answer = send(office, look(office, "/console/leads"), "/many", verb="tag", lead=crowd)
+    assert answer.status_code == 422
+
+
+def test_the_audit_has_each_lead(office: TestClient) -> None:
+    """Each of many leads has its own line in the audit, and what names none has no lead."""
+    enter(office, "sales")
+    page = look(office, "/console/leads")
+    verbs = [g["value"] for t, g in page.elements if t == "option" and g["value"] in MANY]
+    assert "assign" not in verbs  # who leads nobody gives nothing away
+    (id,) = ticked(page)
+    many(office, "tag", [id, "nobody@acme.cn"], **MANY["tag"])
+    many(office, "assign", [id], **{"assign.pool": "public"})
+    items = office.get("/v1/audit?who=sales", headers=BEARER).json()["items"]
+    told = [(item["action"], item["lead"], item["status"]) for item in items][:2]
+    assert told == [
+        ("POST /v1/leads/{id}/assign", None, 403),
+        ("POST /v1/leads/{id}/tags", id, 200),
+    ]
 
 
 def test_salespeople_see_their_own_only(office: TestClient, tmp_path: Path) -> None:
@@ -160,7 +237,8 @@ def test_roles_see_what_they_may(office: TestClient) -> None:
     page = look(office, "/console/day")
     links = {e[1].get("href") for e in page.elements}
     assert "/console/rules" not in links
-    for path in ("/console/rules", "/console/audit", "/console/deliveries", "/console/reports"):
+    assert "/console/reports" in links
+    for path in ("/console/rules", "/console/audit", "/console/deliveries", "/console/people"):
         look(office, path, 403)
     assert office.get("/console/", headers=HTML).headers["location"] == "/console/day"
     office.cookies.clear()

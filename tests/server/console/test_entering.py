@@ -127,7 +127,7 @@ def test_forms_need_their_proof(guarded: TestClient) -> None:
     page = look(guarded, "/console/rules")
     lead = guarded.get("/console/lead/w1@acme.cn", headers=HTML)
     paths = [action for action, _ in page.forms if action.startswith("/console/")]
-    paths += ["/console/lead/w1@acme.cn/note", "/console/leads/give", "/console/task/x/complete"]
+    paths += ["/console/lead/w1@acme.cn/note", "/console/leads/many", "/console/task/x/complete"]
     for path in {*paths, "/console/sign-in"}:
         for proof in ({}, {"proof": "0" * 40}, {"proof": "中"}):
             answer = guarded.post(path, data={"text": "假的", **proof})

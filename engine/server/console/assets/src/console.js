@@ -59,8 +59,15 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("change", (event) => {
-  const form = event.target.form;
+  const { form, dataset, value, checked } = event.target;
   if (form && form.dataset.auto !== undefined) form.requestSubmit();
+  // Of a form's sets of fields one counts, that which is chosen.
+  if (dataset.chooses !== undefined) {
+    for (const each of form.querySelectorAll("fieldset")) each.hidden = each.disabled = each.name !== value;
+  }
+  if (dataset.ticks) {
+    for (const each of document.getElementsByName(dataset.ticks)) each.checked = checked;
+  }
 });
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);

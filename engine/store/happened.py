@@ -1,0 +1,249 @@
+"""Filters of leads by what happened with them: moves, turns of salespeople, letters, journeys,
+sales, to-dos, and rules that fired; within the time from ``then_from`` to ``then_to``, if given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.store import kinds
+from engine.store.rows import to_json
+
+Filters = Mapping[str, str | None]
+# Instants and ``within`` are milliseconds as text; people, types and stages have commas between,
+# letters semicolons.
+NAMES: Final = (
+    *("then_from", "then_to", "moved_to", "moved_from", "because"),
+    *("given_to", "turn", "answered_by", "answer", "bought", "sold_by", "touched", "letter"),
+    *("journey", "at_step", "left", "came_to", "variant", "did", "had", "had_mail", "within"),
+    *("clock", "clock_to", "todo", "todo_of", "late_at", "fired", "routed_by", "sla"),
+)
+OUTCOMES: Final = ("sent", "opened", "clicked")  # what ``did`` may be
+# What ``turn`` may be: what became of an assignment.
+TURNS: Final[Mapping[str, str]] = {
+    "claimed": "x.claimed = 1",
+    "contacted": "x.took IS NOT NULL",
+    "met": "x.met > 0",
+    "breached": "x.breached > 0",
+}
+ANSWERS: Final = ("accepted", "declined", "claimed", "released")  # what ``answer`` may be
+ANY: Final = "any"  # of ``clock``: whichever runs
+_PARTS: Final = 4  # of a letter
+_FIRST: Final = -(2**53)
+_LAST: Final = 2**53
+# Of what many leads have rows, each lead's are looked up, not all the rows of a time.
+_BY_LEAD: Final[Mapping[str, str]] = {
+    "assignments": "assignments_turns",
+    "clocks": "sqlite_autoindex_clocks_1",  # what SQLite calls the primary key
+    "events": "events_lead",
+    "journey_steps": "journey_steps_lead",
+    "ledger": "ledger_lead",
+    "splits": "splits_lead",
+    "tasks": "tasks_lead",
+    "transitions": "transitions_lead",
+}
+_LISTED: Final = "IN (SELECT value FROM json_each(?))"
+_UNOWNED: Final = (
+    f"x.owner IS NULL AND x.lead IN (SELECT o.id FROM leads o WHERE o.owner {_LISTED})"
+)
+_LATE: Final = "x.due < coalesce(x.completed_at, ?)"
+_SOLD_BY: Final = f"""
+(SELECT s.owner FROM assignments s WHERE s.lead = x.lead AND s.at <= x.at
+ORDER BY s.number DESC LIMIT 1) {_LISTED}
+"""
+# A touch before the sale or at it, of what it says that it comes from, else of what it is.
+_TOUCH: Final = f"""
+SELECT 1 FROM (SELECT lead, at, {kinds.CHANNEL} AS touched FROM events INDEXED BY events_touches
+    WHERE {kinds.OF_TOUCHES}) t WHERE t.lead = x.lead AND t.at <= x.at
+"""
+_TOUCHED: Final = f"""
+(EXISTS ({_TOUCH} AND t.touched = ?) OR (
+    coalesce((SELECT a.source FROM arrivals a WHERE a.lead = x.lead), '') = ?
+    AND NOT EXISTS ({_TOUCH})))
+"""
+_HAD: Final = f"""
+EXISTS (SELECT 1 FROM events e WHERE e.lead = x.lead AND e.bot = 0 AND e.type {_LISTED}
+AND e.at >= x.at AND e.at < x.at + ? {{own}})
+"""
+_OWN_MAIL: Final = "AND e.body ->> '$.properties.journey' = x.journey"
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Rows ``x`` of a table with a column ``lead``; a lead fits that has one of them.
+
+    Where SQLite would take a worse one, ``index`` is that to look them up by, and ``by_lead``
+    that by which the rows of one lead are found.
+    """
+
+    table: str
+    which: str
+    values: tuple[Any, ...]
+    index: str | None = None
+    by_lead: str | None = None
+
+    @property
+    def of_a_lead(self) -> str:
+        """Return the condition that the lead ``l`` has such a row."""
+        named = self.by_lead or _BY_LEAD.get(self.table)
+        index = f"INDEXED BY {named}" if named else ""
+        rows = f"{self.table} x {index} WHERE x.lead = l.id AND ({self.which})"
+        return f"EXISTS (SELECT 1 FROM {rows})"
+
+    @property
+    def leads(self) -> str:
+        """Return the SELECT of all leads that have one."""
+        index = f"INDEXED BY {self.index}" if self.index else ""
+        return f"SELECT x.lead FROM {self.table} x {index} WHERE {self.which}"
+
+
+def having(filters: Filters) -> Iterator[tuple[Rows, ...]]:
+    """Yield what the leads have rows of: of each tuple any one."""
+    if filters.get("moved_to") or filters.get("moved_from"):
+        yield (_moved(filters),)
+    if filters.get("given_to"):
+        which = f"x.owner {_LISTED}", TURNS.get(filters.get("turn") or "")
+        yield (_then("assignments", {}, "at", filters, which, listed(filters["given_to"])),)
+    if filters.get("answered_by"):
+        yield (_answered(filters),)
+    if any(name in filters for name in ("bought", "sold_by", "touched")):
+        yield (_sold(filters),)
+    if filters.get("letter"):
+        yield tuple(_lettered(each, filters) for each in (filters["letter"] or "").split(";"))
+    if filters.get("journey"):
+        yield (_on_journey(filters),)
+    if filters.get("clock"):
+        named = {} if filters["clock"] == ANY else {"clock": filters["clock"]}
+        until = int(filters.get("clock_to") or _LAST)
+        yield (rows("clocks", named, "x.status = 'running' AND x.due < ?", until),)
+    if filters.get("todo") or filters.get("todo_of") or filters.get("late_at"):
+        yield _todos(filters)
+    for name, table, column, at in (
+        *(("fired", "ledger", "rule", "at"), ("routed_by", "assignments", "rule", "at")),
+        ("sla", "clocks", "sla", "started_at"),
+    ):
+        if filters.get(name):
+            which = f"x.{column} = ?", None
+            yield (_then(table, {}, at, filters, which, filters[name]),)
+
+
+def rows(table: str, equal: Filters, *more: Any) -> Rows:
+    """Return rows with these values, and ``more``: a condition and what it takes."""
+    which = [f"x.{column} IS ?" for column in equal] + list(more[:1])
+    return Rows(table, " AND ".join(which), (*equal.values(), *more[1:]))
+
+
+def span(filters: Filters, since: str = "then") -> tuple[int, int]:
+    """Return from when and until when, both inclusive."""
+    first, last = filters.get(f"{since}_from"), filters.get(f"{since}_to")
+    return int(first or _FIRST), int(last or _LAST) - 1
+
+
+def listed(names: str | None) -> str:
+    """Return names with commas between as a JSON list."""
+    return to_json((names or "").split(","))
+
+
+def _then(
+    table: str,
+    equal: Filters,
+    at: str,
+    filters: Filters,
+    which: tuple[str | None, ...] = (),
+    *values: Any,
+) -> Rows:
+    """Return rows with these values, and for which all of ``which`` hold, of the time asked for."""
+    more = " AND ".join([*filter(None, which), f"x.{at} BETWEEN ? AND ?"])
+    return rows(table, equal, more, *values, *span(filters))
+
+
+def _moved(filters: Filters) -> Rows:
+    """Return moves to or from a stage; of those from it alone the stays that it ended."""
+    asked = (("to", "moved_to"), ("from", "moved_from"), ("reason", "because"))
+    moved = {f'"{column}"': filters[name] for column, name in asked if name in filters}
+    stayed = None if filters.get("moved_to") else "x.stayed IS NOT NULL"
+    return _then("transitions", moved, "at", filters, (stayed,))
+
+
+def _answered(filters: Filters) -> Rows:
+    """Return what salespeople answered to being given leads, or did with pools."""
+    answer = filters.get("answer")
+    types = [f"lead_{each}" for each in ANSWERS if answer in (None, each)]
+    which = kinds.ANSWERS, f'x."by" {_LISTED}', f"x.type {_LISTED}"
+    people = listed(filters["answered_by"])
+    return _then("events", {}, "at", filters, which, people, to_json(types))
+
+
+def _sold(filters: Filters) -> Rows:
+    """Return sales: of these types, by whom had the lead then, after a touch of a channel."""
+    which: list[str] = [kinds.SALES, "x.bot = 0"]
+    values: list[Any] = []
+    if filters.get("bought"):
+        which.append(f"x.type {_LISTED}")
+        values.append(listed(filters["bought"]))
+    if filters.get("sold_by"):
+        which.append(_SOLD_BY)
+        values.append(listed(filters["sold_by"]))
+    if "touched" in filters:
+        which.append(_TOUCHED)
+        values += [filters["touched"] or ""] * 2
+    found = _then("events", {}, "at", filters, tuple(which), *values)
+    return msgspec.structs.replace(found, by_lead="events_sold")
+
+
+def _lettered(letter: str, filters: Filters) -> Rows:
+    """Return events about a letter: its type, message, journey and step, as far as they are said.
+
+    The index has them as one JSON list, so those of one message begin alike.
+    """
+    parts = [part or None for part in letter.split(",")]
+    said = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).removesuffix("]")
+    whole = len(parts) == _PARTS
+    begins = f"{kinds.LETTER} = ?" if whole else f"{kinds.LETTER} > ? AND {kinds.LETTER} < ?"
+    values = (said + "]",) if whole else (said + ",", said + "-")  # "-" comes after ","
+    return _then("events", {}, "at", filters, (kinds.OF_LETTERS, begins), *values)
+
+
+def _on_journey(filters: Filters) -> Rows:
+    """Return how a lead went through ``journey``: by the most exact of what is asked."""
+    journey, step = {"journey": filters["journey"]}, {"step": filters.get("came_to")}
+    if filters.get("variant"):
+        return _dealt({**journey, **step, "variant": filters["variant"]}, filters)
+    if filters.get("came_to"):
+        return rows("journey_steps", {**journey, **step})
+    if filters.get("at_step"):
+        return rows("enrolments", {**journey, "step": filters["at_step"]}, "x.left_at IS NULL")
+    if "left" not in filters:
+        return _then("enrolments", journey, "entered_at", filters)
+    if filters["left"]:
+        return rows("enrolments", {**journey, "reason": filters["left"]}, "x.left_at IS NOT NULL")
+    return rows("enrolments", journey, "x.left_at IS NULL")
+
+
+def _dealt(equal: Filters, filters: Filters) -> Rows:
+    """Return leads dealt to a variant, and what they did since then."""
+    did: dict[str, str | None] = {n: "1" for n in OUTCOMES if n == filters.get("did")}
+    which, values = list[str](), list[Any]()
+    for name, own in (("had", ""), ("had_mail", _OWN_MAIL)):
+        if filters.get(name):
+            which.append(_HAD.format(own=own))
+            values += [listed(filters[name]), float(filters.get("within") or _LAST)]
+    return _then("splits", {**equal, **did}, "at", filters, tuple(which), *values)
+
+
+def _todos(filters: Filters) -> tuple[Rows, ...]:
+    """Return to-dos; one without an owner is for whoever has the lead."""
+    status = {"status": filters["todo"]} if filters.get("todo") else {}
+    late = filters.get("late_at")
+    which, by = (_LATE, [int(late)]) if late else (None, [])
+    if not filters.get("todo_of"):
+        return (_then("tasks", status, "created_at", filters, (which,), *by),)
+    owners = listed(filters["todo_of"])
+    own, unowned = (
+        _then("tasks", status, "created_at", filters, (whose, which), owners, *by)
+        for whose in (f"x.owner {_LISTED}", _UNOWNED)
+    )
+    return own, msgspec.structs.replace(unowned, index="tasks_unowned")
