@@ -3,7 +3,7 @@
 A real server process over a year's leads (`_year.py`). Every page is asked for until it is warm,
 then several times; beside the median as it is waited for on this machine stands the processor
 time of the server, which no neighbour changes; so are the lists of leads that figures of pages and
-reports open into, one of each kind. Then when the first of a page is painted in a real
+reports open into, two of each kind. Then when the first of a page is painted in a real
 browser. Last what open pages cost the intake: events come in while five browsers have the
 overview open, live, and while none has, in turn; judged by events a second and by the server's
 processor time for each accepted event.
@@ -111,16 +111,19 @@ def paths(parts: list[str]) -> list[str]:
 
 
 def behind(client: httpx.Client, lead: str) -> list[str]:
-    """Return the leads that figures open into: of each page and report one of every kind."""
-    found: dict[tuple[str, frozenset[str]], str] = {}
+    """Return the leads that figures open into: of each page and report two of every kind."""
+    first: dict[tuple[str, frozenset[str]], str] = {}
+    last: dict[tuple[str, frozenset[str]], str] = {}
     figured = (*PAGES, *(f"reports/{name}{YEAR}" for name in REPORTS))
     for page in figured:
         text = client.get(f"/console/{page}".replace("{lead}", lead), timeout=120).text
         for link in re.findall(r'href="(/console/leads\?[^"]+)"', text):
             address = html.unescape(link)
             names = frozenset(parse_qs(urlsplit(address).query, keep_blank_values=True))
-            found.setdefault((page.partition("?")[0], names), address)
-    return list(dict.fromkeys(found.values()))
+            kind = page.partition("?")[0], names
+            first.setdefault(kind, address)
+            last[kind] = address
+    return list(dict.fromkeys([*first.values(), *last.values()]))
 
 
 def ask(client: httpx.Client, path: str) -> float:
