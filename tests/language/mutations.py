@@ -55,6 +55,14 @@ def places(data: Any, path: Where = ()) -> Iterator[Where]:
             yield from places(value, (*path, key))
 
 
+def kinds_of_places(data: Any) -> list[Where]:
+    """Return a path of each kind of value: of the items of a list, the first that has it."""
+    found: dict[Where, Where] = {}
+    for path in places(data):
+        found.setdefault(tuple("*" if isinstance(key, int) else key for key in path), path)
+    return list(found.values())
+
+
 def at(data: Any, path: Where) -> Any:
     """Return the value at a path."""
     for part in path:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from engine.language.diagnostic import Diagnostic, Source
 from engine.language.load import Loaded, load_folder
-from tests.language.mutations import lay, mistaken, scrambled, sound, with_condition, written
+from tests.language.mutations import (
+    at,
+    kinds_of_places,
+    lay,
+    mistaken,
+    scrambled,
+    sound,
+    with_condition,
+    written,
+)
 
 ENVIRON = {"SMTP_PORT": "2525"}
 
@@ -49,6 +61,21 @@ def test_what_the_mistakes_are_made_in_is_sound() -> None:
     loaded = loaded_from({kind: written(data) for kind, data in sound().items()})
     assert loaded.diagnostics == []
     assert loaded.definitions is not None
+
+
+# Of a wrong kind nearly anywhere, and each to be told from having nothing.
+WRONG = (True, 5, "x", [], {}, [True])
+
+
+@pytest.mark.parametrize("kind", sorted(sound()))
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+def test_a_wrong_value_anywhere_gives_findings_or_definitions(kind: str, value: Any) -> None:
+    """A value of another kind, at each key of each file, ends in no traceback."""
+    files = sound()
+    for path in kinds_of_places(files[kind]):
+        mistake = copy.deepcopy(files[kind])
+        at(mistake, path[:-1])[path[-1]] = value
+        loaded_from({name: written(data) for name, data in {**files, kind: mistake}.items()})
 
 
 @settings(max_examples=100, deadline=None)

@@ -168,8 +168,8 @@ class Builder:
 
 
 def ids(items: Any) -> list[str]:
-    """Return the ids in a list of maps, those of unsound ones too."""
-    maps = [item for item in items or () if isinstance(item, dict)]
+    """Return the ids in a list of maps, those of unsound ones too; none of what is no list."""
+    maps = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     return [item["id"] for item in maps if isinstance(item.get("id"), str)]
 
 

@@ -28,19 +28,16 @@ class PoolBuilder(Builder):
 
     def _pool(self, name: str, part: Part) -> Pool:
         teams = part.child("teams")
-        for index, team in enumerate(part.get("teams", ())):
+        named = tuple(teams.data or ()) if teams.sound else ()
+        for index, team in enumerate(named):
             self.known(teams.child(index), team, self.names["teams"], "team", name)
         claim = part.child("claim")
         return Pool(
             id=name,
             label=part.label(),
             source=part.key_source,
-            teams=tuple(part.get("teams", ())),
-            claim=Claim(
-                per_day=claim.get("per_day"),
-                previous_owner_after=_span(claim, "previous_owner_after"),
-                newest_after=_span(claim, "newest_after"),
-            ),
+            teams=named,
+            claim=_claim(claim) if claim.sound else Claim(),
             recycle=tuple(self._recycle(rule) for rule in _rules(part)),
         )
 
@@ -58,6 +55,14 @@ class PoolBuilder(Builder):
 
 def _rules(pool: Part) -> list[Part]:
     return list(pool.items("recycle"))
+
+
+def _claim(part: Part) -> Claim:
+    return Claim(
+        per_day=part.get("per_day"),
+        previous_owner_after=_span(part, "previous_owner_after"),
+        newest_after=_span(part, "newest_after"),
+    )
 
 
 def _span(part: Part, key: str) -> Span | None:

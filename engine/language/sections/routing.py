@@ -42,8 +42,8 @@ class RoutingBuilder(PoolBuilder):
         self.members = {
             n: ids(team.get("members"))
             for whole in parts
-            for n, team in (whole.get("teams") or {}).items()
-            if isinstance(team, dict)
+            for n in _keys(whole.get("teams"))
+            if isinstance(team := whole.data["teams"][n], dict)
         }
         routes = tuple(self._route(p) for p in rules)
         self._must_end(parts, rules, routes)
