@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from engine.language.diagnostic import Source
 from engine.reports.context import Context, figure, line, number, text
 from engine.reports.shape import Report, Row, Table, Value, Words
+from engine.store.happened import OF_RULES
 
 TITLE: Final = Words("规则命中", "Rules")
 HITS: Final = number(
@@ -20,14 +21,6 @@ HITS: Final = number(
 _NEVER: Final = number(
     "never", "count", ("从未命中", "never fired"), ("命中为 0 的规则数", "rules with no hit")
 )
-# By which filter the leads are found for whom a rule of a kind has fired.
-_BEHIND: Final = {
-    "rule": "fired",
-    "stage": "entered",
-    "route": "routed_by",
-    "sla": "sla",
-    "journey": "journey",
-}
 
 
 def build(context: Context) -> Report:
@@ -61,7 +54,7 @@ def build(context: Context) -> Report:
 
 def _row(kind: str, rule: str, place: str, hits: int) -> Row:
     cells: dict[str, Value] = {"kind": kind, "rule": rule, "place": place, "hits": hits}
-    return line(cells, None, {"hits": urlencode({_BEHIND[kind]: rule})} if hits else None)
+    return line(cells, None, {"hits": urlencode({OF_RULES[kind]: rule})} if hits else None)
 
 
 def declared(context: Context) -> Iterator[tuple[str, str, str]]:

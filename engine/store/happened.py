@@ -31,6 +31,14 @@ TURNS: Final[Mapping[str, str]] = {
     "breached": "x.breached > 0",
 }
 ANSWERS: Final = ("accepted", "declined", "claimed", "released")  # what ``answer`` may be
+# By which filter the leads are found for whom a rule of a kind has fired.
+OF_RULES: Final[Mapping[str, str]] = {
+    "rule": "fired",
+    "stage": "entered",
+    "route": "routed_by",
+    "sla": "sla",
+    "journey": "journey",
+}
 ANY: Final = "any"  # of ``clock``: whichever runs
 _PARTS: Final = 4  # of a letter
 _FIRST: Final = -(2**53)

@@ -15,17 +15,8 @@ Term = tuple[str, tuple[Any, ...]]
 # Instants are milliseconds as text; ``placed_at``, ``reached``, ``short_of``, ``without`` and
 # ``owners`` have commas between.
 NAMES: Final = (
-    *(
-        "campaign",
-        "placed",
-        "placed_at",
-        "created_from",
-        "created_to",
-        "owners",
-        "score_from",
-        "score_to",
-    ),
-    *("reached", "short_of", "without", "since_to"),
+    *("campaign", "placed", "placed_at", "created_from", "created_to", "owners"),
+    *("score_from", "score_to", "reached", "short_of", "without", "since_to"),
     *("entered", "called_before", "entered_from", "entered_to"),
     *happened.NAMES,
 )

@@ -21,15 +21,8 @@ from engine.server.console.forms import ask, done, form_of
 from engine.server.console.pages import get, post
 from engine.server.console.room import page
 from engine.server.endpoint import TEXT, reading, services
+from engine.store.happened import OF_RULES
 
-# By which filter the leads are found for whom a rule of a kind has fired.
-_BEHIND: Final = {
-    "rule": "fired",
-    "stage": "entered",
-    "route": "routed_by",
-    "sla": "sla",
-    "journey": "journey",
-}
 _NARROWED: Final = {"kind": TEXT, "never": TEXT, "check": TEXT}
 _TWO: Final = {"from": TEXT, "to": TEXT}
 
@@ -65,7 +58,7 @@ def _read(request: Request) -> dict[str, Any]:
         "lines": shown,
         "kinds": sorted({line.kind for line in lines}),
         "kind": wanted,
-        "behind": _BEHIND,
+        "behind": OF_RULES,
         "never": never,
         "fired": sum(line.hits > 0 for line in lines),
         "silent": sum(line.hits == 0 for line in lines),
