@@ -46,7 +46,9 @@ _LAST: Final = 2**53
 # Of what many leads have rows, each lead's are looked up, not all the rows of a time.
 _BY_LEAD: Final[Mapping[str, str]] = {
     "assignments": "assignments_turns",
-    "clocks": "sqlite_autoindex_clocks_1",  # what SQLite calls the primary key
+    # What SQLite calls a primary key.
+    "clocks": "sqlite_autoindex_clocks_1",
+    "enrolments": "sqlite_autoindex_enrolments_1",
     "events": "events_lead",
     "journey_steps": "journey_steps_lead",
     "ledger": "ledger_lead",
