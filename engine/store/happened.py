@@ -184,7 +184,8 @@ def _answered(filters: Filters) -> Rows:
     types = [f"lead_{each}" for each in ANSWERS if answer in (None, each)]
     which = kinds.ANSWERS, f'x."by" {_LISTED}', f"x.type {_LISTED}"
     people = listed(filters["answered_by"])
-    return _then("events", {}, "at", filters, which, people, to_json(types))
+    found = _then("events", {}, "at", filters, which, people, to_json(types))
+    return msgspec.structs.replace(found, by_lead="events_answered")
 
 
 def _sold(filters: Filters) -> Rows:

@@ -72,3 +72,7 @@ OF_SALES: Final = f"""
 CREATE INDEX events_sold ON events (lead, at) WHERE {SALES};
 CREATE INDEX events_touches ON events (lead, at, seq, {CHANNEL}) WHERE {OF_TOUCHES}
 """
+# What salespeople answered to being given a lead.
+OF_ANSWERS: Final = f"""
+CREATE INDEX events_answered ON events (lead, type, "by", at) WHERE {ANSWERS}
+"""

@@ -64,6 +64,7 @@ def migrations() -> Migrations:
         ("letters", kinds.LETTERS, None),
         ("hit_indexes", tables.FOR_HITS, None),
         ("sales_of_leads", kinds.OF_SALES, None),
+        ("answers_of_leads", kinds.OF_ANSWERS, None),
     ):
         steps(name=name)(_step(script, fill))
     return steps
