@@ -72,7 +72,7 @@ PAGES = (
     *("deliveries", "deliveries?status=dead", "deliveries?connection=none"),
     *("audit", "audit?who=li.na", "audit?lead={lead}"),
     *("leads", "leads?q=阀门", "leads?q=公司&stage=won", "leads?q=公司&owner=li.na&sort=score"),
-    *("leads?reached=won&created_from=2026-01-01T00:00:00Z", "leads?campaign=spring-3"),
+    *("leads?reached=%5B%22won%22%5D&created_from=2026-01-01T00:00:00Z", "leads?campaign=spring-3"),
 )
 DATA = ("/v1/leads?stage=won&sort=score", "/v1/leads?q=阀门", "/v1/tasks?owner=li.na&status=open")
 PAINTED = ("", "leads", "lead/{lead}", "day?member=li.na", "journeys", "journeys/welcome")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from engine.errors import LeadrulesError
 from engine.language.instants import format_instant
 from engine.language.nearest import did_you_mean
 from engine.language.zones import is_zone, zone_hint
+from engine.store.rows import to_json
 
 PERIODS: Final = (
     *("today", "week", "month", "quarter", "year"),
@@ -23,6 +24,8 @@ PERIODS: Final = (
 COHORTS: Final = ("created", "event")
 COMPARE: Final = ("none", "previous")
 PARAMETERS: Final = ("period", "from", "to", "zone", "cohort", "compare", "owner", "team")
+# What a filter of leads is given: one value, several, or None for "has none".
+Given = str | Sequence[Any] | None
 _DAY: Final = 86_400_000
 _LAST: Final = 253_402_300_799_999
 
@@ -80,47 +83,46 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         since = _same_length_before(self.since, self.until, self.zone)
         return msgspec.structs.replace(self, since=since, until=self.since, compare="none")
 
-    def created(self) -> dict[str, str]:
+    def created(self) -> dict[str, Given]:
         """Return the filters of the leads that were made in the period."""
-        found = {}
+        found: dict[str, Given] = {}
         if self.since is not None:
             found["created_from"] = format_instant(self.since)
         if self.until is not None:
             found["created_to"] = format_instant(self.until)
         return {**found, **self.whose()}
 
-    def whose(self) -> dict[str, str]:
+    def whose(self) -> dict[str, Given]:
         """Return the filter of those whose leads count; empty for everybody's."""
         if self.owner is not None:
             return {"owner": self.owner}
-        return {} if self.owners is None else {"owners": ",".join(sorted(self.owners))}
+        return {} if self.owners is None else {"owners": self.owners}
 
-    def then(self, **more: str | None) -> str:
+    def then(self, **more: Given) -> str:
         """Return the query of leads with whom something happened in the period."""
-        return urlencode({**self.whose(), **self._then(more)})
+        return _query({**self.whose(), **self._then(), **more})
 
-    def anybodys(self, **more: str | None) -> str:
+    def anybodys(self, **more: Given) -> str:
         """Return the same, whoever has the leads now."""
-        return urlencode(self._then(more))
+        return _query({**self._then(), **more})
 
-    def _then(self, more: Mapping[str, str | None]) -> dict[str, str]:
+    def _then(self) -> dict[str, Given]:
         asked = self.parameters()
-        given = {f"then_{end}": at for end in ("from", "to") if (at := asked[end]) is not None}
-        return {**given, **{k: v or "" for k, v in more.items()}}
+        return {f"then_{end}": at for end in ("from", "to") if (at := asked[end]) is not None}
 
-    def entering(self, stage: str) -> dict[str, str]:
+    def entering(self, stage: str) -> dict[str, Given]:
         """Return the filters of leads that entered a stage in the period for the first time."""
         asked = self.parameters()
         given = {f"entered_{end}": at for end in ("from", "to") if (at := asked[end]) is not None}
         return {"entered": stage, **given}
 
-    def link(self, **more: str | None) -> str:
+    def link(self, **more: Given) -> str:
         """Return the query of the leads made in the period, and what more they have in common."""
-        return urlencode({**self.created(), **{k: v or "" for k, v in more.items()}})
+        return _query({**self.created(), **more})
 
-    def bare_link(self, **more: str | None) -> str:
+    def bare_link(self, **more: Given) -> str:
         """Return the query of leads with something in common, whenever they were made."""
-        return urlencode({**self.whose(), **{k: v or "" for k, v in more.items()}})
+        return _query({**self.whose(), **more})
 
     def buckets(self, first: int, last: int) -> list[int]:
         """Return where days, weeks or months begin between two instants, whichever suits."""
@@ -136,6 +138,17 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def day(self, instant: int) -> str:
         """Return the day of an instant in the zone, ``2026-03-01``."""
         return datetime.fromtimestamp(instant / 1000, ZoneInfo(self.zone)).date().isoformat()
+
+
+def _query(filters: Mapping[str, Given]) -> str:
+    return urlencode({name: _written(value) for name, value in filters.items()})
+
+
+def _written(value: Given) -> str:
+    """Return a filter's value as an address has it; in JSON any name survives."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else to_json(value)
 
 
 def _steps(day: date, step: str, until: int, zone: ZoneInfo) -> Iterator[int]:

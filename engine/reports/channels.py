@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from engine.language.label import LANGUAGES, Text, in_language
 from engine.language.taxonomy import UNCLASSIFIED, Taxonomy
 from engine.reports import outcomes, sources
+from engine.reports.asking import Given
 from engine.reports.context import Context, figure, number, share_figure, text
 from engine.reports.costs import Key
 from engine.reports.outcomes import Line, Measured, grouped, together
@@ -78,7 +79,7 @@ def build(context: Context) -> Report:
 
 
 def _figures(
-    context: Context, kinds: Mapping[Path, Line], free: int, of_free: dict[str, str] | None
+    context: Context, kinds: Mapping[Path, Line], free: int, of_free: dict[str, Given] | None
 ) -> list[Figure]:
     """Return how many leads came free, and which part of them each free kind brought."""
     tree, link = context.definitions.catalogue.sources, context.question.link
@@ -116,12 +117,12 @@ def _by(found: Measured, by: Callable[[str], _K]) -> dict[_K, Line]:
     return lines
 
 
-def _places(found: Measured, by: Callable[[str], _K]) -> dict[_K, dict[str, str]]:
+def _places(found: Measured, by: Callable[[str], _K]) -> dict[_K, dict[str, Given]]:
     """Return the filter of the leads of each kind or origin: the places that it has."""
     places: dict[_K, list[str]] = {}
     for placed in sorted({key[2] for key in found.lines} | {each for each in found.shared if each}):
         places.setdefault(by(placed), []).append(placed)
-    return {name: {"placed_at": ",".join(some)} for name, some in places.items()}
+    return {name: {"placed_at": some} for name, some in places.items()}
 
 
 def _named(context: Context, path: Path) -> dict[str, Text | None]:

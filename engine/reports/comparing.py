@@ -9,11 +9,6 @@ from msgspec.structs import replace
 from engine.reports.shape import Figure, Report, Row, Table, Value
 
 _NAMING: Final = frozenset({"text", "lead"})
-# What is about now, the same whatever the period: who is stuck in any stage, for how long, and
-# how scores are spread.
-_FIGURES_OF_NOW: Final = frozenset({"stuck"})
-_COLUMNS_OF_NOW: Final = frozenset({"waits"})
-_TABLES_OF_NOW: Final = frozenset({"scores"})
 
 
 def compared(report: Report, before: Report) -> Report:
@@ -28,17 +23,14 @@ def compared(report: Report, before: Report) -> Report:
 
 
 def _figure(figure: Figure, value: Value) -> Figure:
-    return figure if figure.key in _FIGURES_OF_NOW else replace(figure, before=value)
+    return figure if figure.now else replace(figure, before=value)
 
 
 def _table(table: Table, before: Table | None) -> Table:
-    if before is None or table.key in _TABLES_OF_NOW:
+    if before is None or table.now:
         return table
     names = [column.key for column in table.columns if column.kind in _NAMING]
-    kinds = {column.key: column.kind for column in table.columns}
-    counted = [
-        key for key, kind in kinds.items() if kind not in _NAMING and key not in _COLUMNS_OF_NOW
-    ]
+    counted = [c.key for c in table.columns if c.kind not in _NAMING and not c.now]
 
     def named(row: Row) -> tuple[Value, ...]:
         return tuple(row.cells.get(key) for key in names)

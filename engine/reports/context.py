@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.language.definitions import Definitions
 from engine.language.label import Text
-from engine.reports.asking import Question
+from engine.reports.asking import Given, Question
 from engine.reports.shape import SMALL_BELOW, Column, Figure, Row, Value, Words
 from engine.reports.statistics import part, wilson
 from engine.store.figures import Figures
@@ -74,28 +74,30 @@ class Context:
         furthest = max((i for i, each in enumerate(self.way) if each in known), default=0)
         return [*self.way[: furthest + 1], *(end for end in self.ends if end == stage)]
 
-    def onwards(self, stage: str) -> str:
-        """Return ``stage`` and those after it, as the filter ``reached`` takes them."""
-        at = self.way.index(stage) if stage in self.way else -1
-        return stage if at < 0 else "" if at == 0 else ",".join(self.way[at:])
+    def onwards(self, stage: str) -> list[str]:
+        """Return ``stage`` and those after it on the way."""
+        return self.way[self.way.index(stage) :] if stage in self.way else [stage]
 
-    def reached_link(self, stage: str, **more: str) -> str:
+    def reaching(self, stage: str) -> dict[str, Given]:
+        """Return the filter of leads that came to a stage or farther; every lead has the first."""
+        return {} if stage == self.way[0] else {"reached": self.onwards(stage)}
+
+    def reached_link(self, stage: str, **more: Given) -> str:
         """Return the query of the leads that reached a stage, as the cohort has it."""
         if self.by_creation:
-            onwards = self.onwards(stage)
-            return self.question.link(**more, **({"reached": onwards} if onwards else {}))
+            return self.question.link(**more, **self.reaching(stage))
         return self.entered_link(stage, **more)
 
-    def entered_link(self, stage: str, **more: str) -> str:
+    def entered_link(self, stage: str, **more: Given) -> str:
         """Return the query of the leads that entered a stage in the period for the first time."""
         if stage == self.way[0]:
             return self.question.link(**more)
         return self.question.bare_link(**self.question.entering(stage), **more)
 
-    def bought_link(self, **more: str) -> str:
+    def bought_link(self, **more: Given) -> str:
         """Return the query of the leads behind sales, as the cohort has them."""
         ask = self.question.link if self.by_creation else self.question.then
-        return ask(bought=",".join(self.reporting.revenue), **more)
+        return ask(bought=self.reporting.revenue, **more)
 
 
 def total(amounts: Sequence[int | float | None]) -> Decimal:
@@ -133,10 +135,10 @@ def line(
     )
 
 
-def figure(column: Column, value: Value, leads: str | None = None) -> Figure:
+def figure(column: Column, value: Value, leads: str | None = None, *, now: bool = False) -> Figure:
     """Return a single number that is called as its column."""
     said = column.key, column.label, column.kind, column.unit, column.formula
-    return Figure(*said, value=value, leads=leads)
+    return Figure(*said, value=value, leads=leads, now=now)
 
 
 def share_figure(column: Column, hits: int, cases: int, leads: str | None = None) -> Figure:
@@ -152,10 +154,12 @@ def text(key: str, zh: str, en: str) -> Column:
     return Column(key, Words(zh, en), "text")
 
 
-def number(key: str, kind: str, label: tuple[str, str], formula: tuple[str, str]) -> Column:
+def number(
+    key: str, kind: str, label: tuple[str, str], formula: tuple[str, str], *, now: bool = False
+) -> Column:
     """Return a column of figures with its formula in both languages."""
     units = {"share": "%", "duration": "ms"}
-    return Column(key, Words(*label), kind, units.get(kind), Words(*formula))
+    return Column(key, Words(*label), kind, units.get(kind), Words(*formula), now)
 
 
 def in_currency(column: Column, currency: str) -> Column:

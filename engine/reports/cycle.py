@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from engine.reports import timeline
+from engine.reports.asking import Given
 from engine.reports.context import ALWAYS, Context, figure, line, number, text
 from engine.reports.shape import Column, Line, Report, Row, Series, Table, Value, Words
 from engine.reports.statistics import mean, median, quantile
@@ -107,13 +108,13 @@ def _cells(wins: list[Win]) -> dict[str, Value]:
     }
 
 
-def _links(context: Context, **more: str) -> dict[str, str]:
+def _links(context: Context, **more: Given) -> dict[str, str]:
     """Return what finds the leads that were won, and those of them that are counted."""
     stage = context.reporting.milestones.get("won")
     if stage is None:
         return {}
     question = context.question
-    won = {**({"reached": stage} if context.by_creation else question.entering(stage)), **more}
+    won = {**({"reached": [stage]} if context.by_creation else question.entering(stage)), **more}
     ask = question.link if context.by_creation else question.bare_link
     counted = ask(**won, called_before=stage)
     each = dict.fromkeys(("counted", "cycle", "median", "slow"), counted)

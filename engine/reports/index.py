@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -25,7 +24,7 @@ from engine.reports import (
     stages,
     weekly,
 )
-from engine.reports.asking import ask
+from engine.reports.asking import Question, ask
 from engine.reports.comparing import compared
 from engine.reports.context import Context
 from engine.reports.funnel import Funnel, funnel, on_paper
@@ -37,72 +36,41 @@ from engine.reports.shape import Words
 from engine.reports.tables import to_csv
 from engine.store.reading import Reader
 
-BUILDERS: Final[Mapping[str, ModuleType]] = {
-    "sources": sources,
-    "channels": channels,
-    "stages": stages,
-    "cycle": cycle,
-    "people": people,
-    "losses": losses,
-    "nurture": nurture,
-    "attribution": attribution,
-    "scores": scores,
-    "rules": rules,
-    "goals": goals,
-    "weekly": weekly,
-}
-# About what happened, whatever cohort is asked for.
-BY_EVENT: Final = frozenset({"people", "nurture", "goals", "weekly"})
-# The same whatever the period, so there is nothing before to compare with.
-OF_NO_PERIOD: Final = frozenset({"rules", "goals"})
-# About everybody's leads, so none for those who see their own only.
-OF_ALL: Final = frozenset({"funnel", "rules", "goals"})
+_TIME: Final = frozenset({"period", "from", "to"})
+_LAST_WEEK: Final = {"period": "last_week", "compare": "previous"}
 
 
 class NotYours(Forbidden):
     """A report that somebody may not see who sees only some of the leads."""
 
 
-def make(
-    name: str,
-    reader: Reader,
-    ruleset: Ruleset,
-    query: Mapping[str, str] | None = None,
-    now: int = 0,
-    own: frozenset[str] | None = None,
-) -> Shape:
-    """Return one report; ``own`` are those whose leads who asks may see, None for all.
-
-    Raises BadQuestion, and NotYours.
-    """
-    if own is not None and name in OF_ALL:
-        raise NotYours(f"the report {name} is about everybody's leads")
-    definitions = ruleset.definitions
-    teams = {t.id: tuple(m.id for m in t.members) for t in definitions.routing.teams.values()}
-    given = {**(query or {}), **({"cohort": "event"} if name in BY_EVENT else {})}
-    if name == "weekly" and not given.keys() & {"period", "from", "to"}:
-        given = {"period": "last_week", "compare": "previous", **given}
-    question = ask(given, now, definitions.reporting.zone, teams, own)
-    figures = reader.figures()
-    build = BUILDERS[name].build
-    report: Shape = build(Context(figures, definitions, question))
-    before = None if name in OF_NO_PERIOD else question.before()
-    if before is not None:
-        report = compared(report, build(Context(figures, definitions, before)))
-    return msgspec.structs.replace(report, at=format_instant(now), parameters=question.parameters())
-
-
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """One report: call it with reader, rules, query, instant, and whose leads one may see.
 
     Gives a `Shape`, or with ``format`` in the query a file: the text of csv or html, the bytes of
     pdf. ``lang`` is the language of labels and files, zh (default) or en. Raises BadQuestion,
     NotYours and NoPaper.
+
+    ``build`` is None for the funnel, which has a shape of its own. A report is ``of_all`` that is
+    about everybody's leads, so none for those who see their own only; ``by_event`` that is about
+    what happened, whatever cohort is asked for; ``of_no_period`` that is the same whatever the
+    period, so there is nothing before to compare with. ``usual`` is asked where no time is.
     """
 
-    def __init__(self, name: str, title: Words) -> None:
-        self.name = name
-        self.title = title
+    name: str
+    title: Words
+    build: Callable[[Context], Shape] | None
+    of_all: bool = False
+    by_event: bool = False
+    of_no_period: bool = False
+    usual: Mapping[str, str] = {}
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The parameters that it does not let one choose."""
+        if self.of_no_period:
+            return ("period", "cohort", "compare", "team", "owner")
+        return ("cohort",) if self.by_event else ()
 
     def __call__(
         self,
@@ -112,17 +80,17 @@ class Named:
         now: int = 0,
         own: frozenset[str] | None = None,
     ) -> Shape | Funnel | str | bytes:
+        if own is not None and self.of_all:
+            raise NotYours(f"the report {self.name} is about everybody's leads")
         given = dict(query or {})
         form, language = given.pop("format", "json"), given.pop("lang", "zh")
-        if self.name == "funnel":
-            if own is not None:
-                raise NotYours("the report funnel is about everybody's leads")
+        if self.build is None:
             counted = funnel(reader.stage_entries(), ruleset.definitions.lifecycle, language)
             if form == "json":
                 return counted
             made = on_paper(counted, self.title, now)
         else:
-            made = make(self.name, reader, ruleset, given, now, own)
+            made = self._made(self.build, reader, ruleset, self._question(ruleset, given, now, own))
             made = named(made, ruleset.definitions, language)
         if form == "csv":
             return to_csv(made, language)
@@ -131,8 +99,47 @@ class Named:
         page = to_html(made, language)
         return to_pdf(page) if form == "pdf" else page
 
+    def _question(
+        self, ruleset: Ruleset, query: Mapping[str, str], now: int, own: frozenset[str] | None
+    ) -> Question:
+        definitions = ruleset.definitions
+        teams = {t.id: tuple(m.id for m in t.members) for t in definitions.routing.teams.values()}
+        given = {**query, **({"cohort": "event"} if self.by_event else {})}
+        if not given.keys() & _TIME:
+            given = {**self.usual, **given}
+        return ask(given, now, definitions.reporting.zone, teams, own)
+
+    def _made(
+        self,
+        build: Callable[[Context], Shape],
+        reader: Reader,
+        ruleset: Ruleset,
+        question: Question,
+    ) -> Shape:
+        figures = reader.figures()
+        report = build(Context(figures, ruleset.definitions, question))
+        before = None if self.of_no_period else question.before()
+        if before is not None:
+            report = compared(report, build(Context(figures, ruleset.definitions, before)))
+        at, asked = format_instant(question.now), question.parameters()
+        return msgspec.structs.replace(report, at=at, parameters=asked)
+
 
 REPORTS: Final[Mapping[str, Named]] = {
-    "funnel": Named("funnel", Words("漏斗", "Funnel")),
-    **{name: Named(name, module.TITLE) for name, module in BUILDERS.items()},
+    each.name: each
+    for each in (
+        Named("funnel", Words("漏斗", "Funnel"), None, of_all=True),
+        Named("sources", sources.TITLE, sources.build),
+        Named("channels", channels.TITLE, channels.build),
+        Named("stages", stages.TITLE, stages.build),
+        Named("cycle", cycle.TITLE, cycle.build),
+        Named("people", people.TITLE, people.build, by_event=True),
+        Named("losses", losses.TITLE, losses.build),
+        Named("nurture", nurture.TITLE, nurture.build, by_event=True),
+        Named("attribution", attribution.TITLE, attribution.build),
+        Named("scores", scores.TITLE, scores.build),
+        Named("rules", rules.TITLE, rules.build, of_all=True, of_no_period=True),
+        Named("goals", goals.TITLE, goals.build, of_all=True, by_event=True, of_no_period=True),
+        Named("weekly", weekly.TITLE, weekly.build, by_event=True, usual=_LAST_WEEK),
+    )
 }

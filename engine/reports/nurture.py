@@ -132,16 +132,11 @@ def _row(
 
 
 def _behind(context: Context, letters: Mapping[str, list[Letter]]) -> dict[str, str]:
-    """Return what finds the leads of each figure: by its letters, one after the other."""
+    """Return what finds the leads of each figure: by its letters."""
     return {
-        key: context.question.then(letter=";".join(_said(each) for each in several))
+        key: context.question.then(letter=[each[:4] for each in several])
         for key, several in letters.items()
     }
-
-
-def _said(letter: Letter) -> str:
-    """Return a letter as the filter takes it."""
-    return ",".join((letter.type, *(part or "" for part in letter[1:4])))
 
 
 def _variants(context: Context) -> Table:
@@ -197,6 +192,6 @@ def _in_journey(context: Context, journey: str) -> dict[str, str]:
     """Return what finds the leads that entered a journey, and those of them that reached more."""
     named, ask = context.reporting.milestones, context.question.then
     mql, sql = (named.get(name) or "-" for name in ("mql", "sql"))
-    both = ask(journey=journey, reached=mql, entered=sql)
-    found = {"entered": ask(journey=journey), "mql": ask(journey=journey, reached=mql)}
+    both = ask(journey=journey, reached=[mql], entered=sql)
+    found = {"entered": ask(journey=journey), "mql": ask(journey=journey, reached=[mql])}
     return {**found, "sql": both, "mql_to_sql": both}

@@ -13,6 +13,7 @@ import msgspec
 from engine.language.instants import format_instant
 from engine.language.label import Text
 from engine.reports import cycle, outcomes, sources
+from engine.reports.asking import Given
 from engine.reports.context import Context, in_currency, line, money, number, ratio, text, total
 from engine.reports.shape import Column, Report, Row, Table, Value, Words
 from engine.reports.statistics import mean
@@ -219,22 +220,22 @@ def _columns(context: Context) -> list[Column]:
 
 def _links(context: Context, people: list[str]) -> dict[str, str]:
     """Return what finds the leads of each column: those that were given to them, sold by them..."""
-    names, ask = ",".join(people), context.question.anybodys
-    given = {turn: ask(given_to=names, turn=turn) for turn in ("claimed", "contacted", "met")}
-    answers = ask(answered_by=names, answer="accepted")
+    ask = context.question.anybodys
+    given = {turn: ask(given_to=people, turn=turn) for turn in ("claimed", "contacted", "met")}
+    answers = ask(answered_by=people, answer="accepted")
     late = format_instant(context.question.now)
-    sold = {"bought": ",".join(context.reporting.revenue), "sold_by": names}
+    sold: dict[str, Given] = {"bought": context.reporting.revenue, "sold_by": people}
     found = {
-        "given": ask(given_to=names),
+        "given": ask(given_to=people),
         "accepted": answers,
         "acceptance": answers,
         "claimed": given["claimed"],
         "contacted": given["contacted"],
         "first_contact": given["contacted"],
         "sla": given["met"],
-        "tasks": ask(todo_of=names),
-        "done": ask(todo_of=names, todo="done"),
-        "late": ask(todo_of=names, late_at=late),
+        "tasks": ask(todo_of=people),
+        "done": ask(todo_of=people, todo="done"),
+        "late": ask(todo_of=people, late_at=late),
         **dict.fromkeys(("deals", "revenue", "average"), ask(**sold)),
     }
     won = context.reporting.milestones.get("won")

@@ -62,7 +62,7 @@ def _links(context: Context, grade: str) -> dict[str, str]:
     won = context.reporting.milestones.get("won")
     if won is None:
         return {"leads": graded, "share": graded}
-    found = context.question.link(grade=grade, reached=context.onwards(won))
+    found = context.question.link(grade=grade, **context.reaching(won))
     return {"leads": graded, "share": graded, "won": found, "conversion": found}
 
 
@@ -82,7 +82,7 @@ def _histogram(context: Context) -> Table:
         for low, high in pairwise(_BANDS)
     ]
     columns = [text("band", "分数", "score"), _NOW]
-    return Table("scores", Words("分数分布", "Scores"), columns, rows, None, "bar")
+    return Table("scores", Words("分数分布", "Scores"), columns, rows, None, "bar", now=True)
 
 
 def _between(low: float, high: float) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Column(msgspec.Struct, frozen=True):
     """One column; ``kind`` is text, count, number, share, money, duration, instant or lead.
 
     Money is in ``unit``, durations are milliseconds; ``formula`` is None where there is nothing
-    to calculate.
+    to calculate. What is about ``now`` is the same whatever the period, so nothing is compared.
     """
 
     key: str
@@ -37,6 +37,7 @@ class Column(msgspec.Struct, frozen=True):
     kind: str
     unit: str | None = None
     formula: Words | None = None
+    now: bool = False
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -62,7 +63,8 @@ class Row(msgspec.Struct, frozen=True):
 class Table(msgspec.Struct, frozen=True):
     """A table; ``chart`` is how it is best drawn: funnel, bar, line or None.
 
-    Bars show the column ``drawn``, which it is ordered by; by default the first count.
+    Bars show the column ``drawn``, which it is ordered by; by default the first count. ``now`` is
+    as of a column, of all of them.
     """
 
     key: str
@@ -72,6 +74,7 @@ class Table(msgspec.Struct, frozen=True):
     total: Row | None = None
     chart: str | None = None
     drawn: str | None = None
+    now: bool = False
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -95,7 +98,7 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One number by itself."""
+    """One number by itself; ``now`` as of a column."""
 
     key: str
     label: Words
@@ -108,6 +111,7 @@ class Figure(msgspec.Struct, frozen=True):
     high: float | None = None
     small: bool = False
     leads: str | None = None
+    now: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):

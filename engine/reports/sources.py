@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from engine.language.label import Label, Text, in_language
 from engine.reports import outcomes, timeline
+from engine.reports.asking import Given
 from engine.reports.context import (
     Context,
     figure,
@@ -165,7 +166,7 @@ def row(
     context: Context,
     named: Mapping[str, Text | None],
     each: Line,
-    filters: Mapping[str, str],
+    filters: Mapping[str, Given],
     shares: Mapping[str, tuple[int, int]] | None = None,
 ) -> Row:
     """Return the row of a line; ``filters`` find its leads."""
@@ -193,7 +194,7 @@ def row(
     )
 
 
-def _links(context: Context, filters: Mapping[str, str]) -> dict[str, str]:
+def _links(context: Context, filters: Mapping[str, Given]) -> dict[str, str]:
     """Return what finds the leads of each column; costs are declared for none in particular."""
     links = {name: context.reached_link(s, **filters) for name, s in context.milestones.items()}
     links |= {"leads": context.question.link(**filters), "revenue": context.bought_link(**filters)}

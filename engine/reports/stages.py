@@ -140,8 +140,7 @@ def _row(
     links |= dict.fromkeys(shares, links["reached"])
     links |= dict.fromkeys(("stay", "longest"), context.question.then(moved_from=stage))
     if at:
-        before_it = context.onwards(context.way[at - 1])
-        came = {"reached": before_it} if before_it else {}
+        came = context.reaching(context.way[at - 1])
         links["dropped"] = context.question.link(**came, short_of=context.onwards(stage))
     return line(cells, shares, links)
 
@@ -169,7 +168,7 @@ def stuck_link(context: Context) -> str:
     watched = _watched(context)
     others = [s.id for s in context.definitions.lifecycle.stages if s.id not in watched]
     since = format_instant(_too_long(context))
-    return context.question.link(without=",".join(others), since_to=since)
+    return context.question.link(without=others, since_to=since)
 
 
 def _too_long(context: Context) -> int:
@@ -186,6 +185,7 @@ def stuck_table(context: Context, most: int) -> Table:
         "duration",
         ("停留至今", "waits"),
         ("现在 - 进入该阶段的时间", "now - when it entered"),
+        now=True,
     )
     columns = [
         *(Column("lead", Words("线索", "lead"), "lead"), text("name", "姓名", "name")),

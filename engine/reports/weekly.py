@@ -27,7 +27,7 @@ def build(context: Context) -> Report:
             cycle.counted_link(event),
         ),
         figure(losses.LOST, sum(losses.counted(event).values()), losses.link(event)),
-        figure(stages.STUCK, sum(stages.stuck(ever).values()), stages.stuck_link(ever)),
+        figure(stages.STUCK, sum(stages.stuck(ever).values()), stages.stuck_link(ever), now=True),
     ]
     reasons = losses.build(event).tables[0]
     tables: list[Table] = [

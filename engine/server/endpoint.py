@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -22,7 +22,6 @@ from engine.server.problems import Problem
 from engine.store.pages import Page
 
 Handler = Callable[[Request], Awaitable[Response]]
-Report = Callable[..., Any]
 Schema = Mapping[str, Any]
 T = TypeVar("T")
 MAX_LIMIT: Final = 200
@@ -56,6 +55,29 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def needs(self) -> str:
         """The scope that a role must have to come here."""
         return self.scope or ("read" if self.method == "GET" else "operate")
+
+
+class Report(Protocol):
+    """A report, called with reader, rules, query, instant, and whose leads one may see.
+
+    It is ``of_all`` when it is about everybody's leads, so none for those who see their own only;
+    ``fixed`` are the parameters that it does not let one choose, ``usual`` is what it is asked
+    where no time is asked for.
+    """
+
+    @property
+    def title(self) -> Any: ...
+
+    @property
+    def of_all(self) -> bool: ...
+
+    @property
+    def fixed(self) -> Collection[str]: ...
+
+    @property
+    def usual(self) -> Mapping[str, str]: ...
+
+    def __call__(self, *values: Any, **named: Any) -> Any: ...
 
 
 class Services(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 
 from engine.errors import NotFound
@@ -32,6 +33,7 @@ from engine.server.problems import Json, Problem
 from engine.store import happened, narrowing
 from engine.store.listing import SORTS
 from engine.store.pages import Page
+from engine.store.rows import to_json
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
 # By which the leads behind a report's figures are found.
@@ -46,6 +48,10 @@ _CHOICES: Final[Mapping[str, Collection[str]]] = {
     "answer": happened.ANSWERS,
     "did": happened.OUTCOMES,
 }
+# What takes several, as JSON, and how that looks.
+_LISTS: Final = {name: msgspec.json.Decoder(of) for name, of in narrowing.LISTS.items()}
+_EXAMPLES: Final = {"letter": '[["email_sent","welcome",null,null]]'}
+_EXAMPLE: Final = '["a","b"]'
 _LIST_QUERY: Final[dict[str, Schema]] = {
     "q": TEXT,
     **dict.fromkeys((*FILTERS, *BEHIND), TEXT),
@@ -91,7 +97,21 @@ def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:
         if text is not None and text not in known:
             hint = did_you_mean(text[:80], known)
             raise Problem(400, "bad-parameter", f"{text[:80]!r} is no {name}; {hint}")
+    for name in _LISTS:
+        text = found.get(name)
+        if text is not None:
+            found[name] = _several(name, text)
     return found
+
+
+def _several(name: str, text: str) -> str:
+    """Return a list that somebody wrote as JSON, in the store's own spelling; raises Problem."""
+    try:
+        return to_json(_LISTS[name].decode(text))
+    except msgspec.DecodeError as error:
+        example = _EXAMPLES.get(name, _EXAMPLE)
+        message = f"{name} is a JSON list such as {example}, not {text[:80]!r}: {error}"
+        raise Problem(400, "bad-parameter", message) from error
 
 
 def is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ from engine.errors import NotFound
 from engine.server.endpoint import services
 from engine.server.problems import Problem
 from engine.server.roles import Principal
+from engine.store.rows import from_json, to_json
 
 
 def principal(request: Request) -> Principal:
@@ -69,8 +70,8 @@ def narrowed(request: Request, filters: Mapping[str, str | None]) -> dict[str, s
     if member is None:
         return dict(filters)
     if filters.get("owners"):
-        theirs = {*(filters["owners"] or "").split(",")} & mates(request)
-        return {**filters, "owners": ",".join(sorted(theirs or {member}))}
+        theirs = mates(request).intersection(from_json(filters["owners"] or "[]"))
+        return {**filters, "owners": to_json(sorted(theirs))}
     asked = filters.get("owner", None if "pool" in filters else member)
     if asked is not None and asked not in mates(request):
         raise Problem(403, "forbidden", f"{member} sees their own leads, and those of pools")

@@ -34,9 +34,7 @@ async def list_reports(request: Request) -> Json:
     """Return the reports there are."""
     query_of(request, {})
     known = services(request).reports
-    items = [
-        {"report": name, "title": getattr(each, "title", None)} for name, each in known.items()
-    ]
+    items = [{"report": name, "title": each.title} for name, each in known.items()]
     return Json({"items": items})
 
 

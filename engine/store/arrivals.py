@@ -12,12 +12,12 @@ from typing import Final
 
 from engine.language.taxonomy import PATH
 from engine.machines.state import Lead
-from engine.store import entries, rows
+from engine.store import entries, kinds, rows
 from engine.store.bulk import Insert
 from engine.store.rows import Row
 
 # In the order of the index the groups that reports count stand together: no sorting.
-SCHEMA: Final = """
+SCHEMA: Final = f"""
 CREATE TABLE arrivals (
     lead TEXT PRIMARY KEY,
     created_at INTEGER NOT NULL,
@@ -32,7 +32,7 @@ CREATE INDEX transitions_firsts ON transitions ("to", lead, at);
 ALTER TABLE transitions ADD COLUMN stayed INTEGER;
 CREATE INDEX events_sales ON events (type, at, lead)
     WHERE type IN ('opportunity_won', 'order_placed', 'contract_signed', 'payment_received');
-CREATE INDEX events_contacts ON events (lead, at) WHERE type IN ('call_logged', 'visit_logged');
+CREATE INDEX events_contacts ON events (lead, at) WHERE {kinds.CONTACTS};
 CREATE INDEX events_answers ON events ("by", at, type, lead)
     WHERE type IN ('lead_accepted', 'lead_declined', 'lead_claimed', 'lead_released');
 CREATE INDEX events_messages ON events (

@@ -19,7 +19,6 @@ from engine.store.counting import Groups
 from engine.store.rows import from_json, to_json
 
 Owners = Sequence[str] | None
-_CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"  # as in the condition of its index
 _OWN: Final = """
 (:owners IS NULL OR {lead} IN (SELECT id FROM leads WHERE owner IN (
     SELECT value FROM json_each(:owners))))
@@ -49,7 +48,7 @@ WITH RECURSIVE up (absorbed, now) AS (
 _NOW: Final = "coalesce((SELECT f.now FROM family f WHERE f.absorbed = {lead}), {lead})"
 _WINS: Final = f"""
 SELECT w.lead, w.at, w.created_at, w.source,
-    (SELECT min(e.at) FROM events e WHERE {_CONTACTS.replace("type", "e.type")} AND e.lead = w.lead)
+    (SELECT min(e.at) FROM events e WHERE {kinds.CONTACTS} AND e.lead = w.lead)
 FROM entries w WHERE w.stage = :stage AND w.at >= :since AND w.at < :until
     AND {_OWN.format(lead="w.lead")}
 """

@@ -4,7 +4,6 @@ sales, to-dos, and rules that fired; within the time from ``then_from`` to ``the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,14 +13,21 @@ from engine.store import kinds
 from engine.store.rows import to_json
 
 Filters = Mapping[str, str | None]
-# Instants and ``within`` are milliseconds as text; people, types and stages have commas between,
-# letters semicolons.
+# Instants and ``within`` are milliseconds as text.
 NAMES: Final = (
     *("then_from", "then_to", "moved_to", "moved_from", "because"),
     *("given_to", "turn", "answered_by", "answer", "bought", "sold_by", "touched", "letter"),
     *("journey", "at_step", "left", "came_to", "variant", "did", "had", "had_mail", "within"),
     *("clock", "clock_to", "todo", "todo_of", "late_at", "fired", "routed_by", "sla"),
 )
+# Of a letter its type, message, journey and step, None where it has none, as `kinds.LETTER` has it.
+Letter = tuple[str, str | None, str | None, str | None]
+# What takes several takes them as a JSON list, and of what: any name can stand in it.
+LISTS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("given_to", "answered_by", "bought", "sold_by", "todo_of"), list[str]),
+    **dict.fromkeys(("had", "had_mail"), list[str]),
+    "letter": list[Letter],
+}
 OUTCOMES: Final = ("sent", "opened", "clicked")  # what ``did`` may be
 # What ``turn`` may be: what became of an assignment.
 TURNS: Final[Mapping[str, str]] = {
@@ -40,7 +46,6 @@ OF_RULES: Final[Mapping[str, str]] = {
     "journey": "journey",
 }
 ANY: Final = "any"  # of ``clock``: whichever runs
-_PARTS: Final = 4  # of a letter
 _FIRST: Final = -(2**53)
 _LAST: Final = 2**53
 # Of what many leads have rows, each lead's are looked up, not all the rows of a time.
@@ -116,13 +121,14 @@ def having(filters: Filters) -> Iterator[tuple[Rows, ...]]:
         yield (_moved(filters),)
     if filters.get("given_to"):
         which = f"x.owner {_LISTED}", TURNS.get(filters.get("turn") or "")
-        yield (_then("assignments", {}, "at", filters, which, listed(filters["given_to"])),)
+        yield (_then("assignments", {}, "at", filters, which, filters["given_to"]),)
     if filters.get("answered_by"):
         yield (_answered(filters),)
     if any(name in filters for name in ("bought", "sold_by", "touched")):
         yield (_sold(filters),)
     if filters.get("letter"):
-        yield tuple(_lettered(each, filters) for each in (filters["letter"] or "").split(";"))
+        which = kinds.OF_LETTERS, f"{kinds.LETTER} {_LISTED}"
+        yield (_then("events", {}, "at", filters, which, filters["letter"]),)
     if filters.get("journey"):
         yield (_on_journey(filters),)
     if filters.get("clock"):
@@ -152,11 +158,6 @@ def span(filters: Filters, since: str = "then") -> tuple[int, int]:
     return int(first or _FIRST), int(last or _LAST) - 1
 
 
-def listed(names: str | None) -> str:
-    """Return names with commas between as a JSON list."""
-    return to_json((names or "").split(","))
-
-
 def _then(
     table: str,
     equal: Filters,
@@ -183,8 +184,7 @@ def _answered(filters: Filters) -> Rows:
     answer = filters.get("answer")
     types = [f"lead_{each}" for each in ANSWERS if answer in (None, each)]
     which = kinds.ANSWERS, f'x."by" {_LISTED}', f"x.type {_LISTED}"
-    people = listed(filters["answered_by"])
-    found = _then("events", {}, "at", filters, which, people, to_json(types))
+    found = _then("events", {}, "at", filters, which, filters["answered_by"], to_json(types))
     return msgspec.structs.replace(found, by_lead="events_answered")
 
 
@@ -194,28 +194,15 @@ def _sold(filters: Filters) -> Rows:
     values: list[Any] = []
     if filters.get("bought"):
         which.append(f"x.type {_LISTED}")
-        values.append(listed(filters["bought"]))
+        values.append(filters["bought"])
     if filters.get("sold_by"):
         which.append(_SOLD_BY)
-        values.append(listed(filters["sold_by"]))
+        values.append(filters["sold_by"])
     if "touched" in filters:
         which.append(_TOUCHED)
         values += [filters["touched"] or ""] * 2
     found = _then("events", {}, "at", filters, tuple(which), *values)
     return msgspec.structs.replace(found, by_lead="events_sold")
-
-
-def _lettered(letter: str, filters: Filters) -> Rows:
-    """Return events about a letter: its type, message, journey and step, as far as they are said.
-
-    The index has them as one JSON list, so those of one message begin alike.
-    """
-    parts = [part or None for part in letter.split(",")]
-    said = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).removesuffix("]")
-    whole = len(parts) == _PARTS
-    begins = f"{kinds.LETTER} = ?" if whole else f"{kinds.LETTER} > ? AND {kinds.LETTER} < ?"
-    values = (said + "]",) if whole else (said + ",", said + "-")  # "-" comes after ","
-    return _then("events", {}, "at", filters, (kinds.OF_LETTERS, begins), *values)
 
 
 def _on_journey(filters: Filters) -> Rows:
@@ -241,7 +228,7 @@ def _dealt(equal: Filters, filters: Filters) -> Rows:
     for name, own in (("had", ""), ("had_mail", _OWN_MAIL)):
         if filters.get(name):
             which.append(_HAD.format(own=own))
-            values += [listed(filters[name]), float(filters.get("within") or _LAST)]
+            values += [filters[name], float(filters.get("within") or _LAST)]
     return _then("splits", {**equal, **did}, "at", filters, tuple(which), *values)
 
 
@@ -252,7 +239,7 @@ def _todos(filters: Filters) -> tuple[Rows, ...]:
     which, by = (_LATE, [int(late)]) if late else (None, [])
     if not filters.get("todo_of"):
         return (_then("tasks", status, "created_at", filters, (which,), *by),)
-    owners = listed(filters["todo_of"])
+    owners = filters["todo_of"]
     own, unowned = (
         _then("tasks", status, "created_at", filters, (whose, which), owners, *by)
         for whose in (f"x.owner {_LISTED}", _UNOWNED)

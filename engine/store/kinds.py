@@ -1,8 +1,8 @@
 """The kinds of events that reports ask for, each with an index that has these events alone.
 
 Such a condition stands word for word in the index and in what reads it, or SQLite does not use
-the index. It is an OR: for an IN of more than two values SQLite makes a table of the values at
-every row that is written, whatever its kind.
+the index. Of more than two types it is an OR: for an IN of so many SQLite makes a table of the
+values at every row that is written, whatever its kind.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ def one_of(*types: str) -> str:
     return f"""({" OR ".join(f"type = '{each}'" for each in types)})"""
 
 
+# Calls and visits.
+CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"
 SALES: Final = one_of("opportunity_won", "order_placed", "contract_signed", "payment_received")
 ANSWERS: Final = one_of("lead_accepted", "lead_declined", "lead_claimed", "lead_released")
 MESSAGES: Final = one_of(

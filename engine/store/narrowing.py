@@ -4,27 +4,37 @@ entered; those by what happened with them are in `happened`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
-from engine.store import happened
-from engine.store.happened import Filters, Rows, listed, rows, span
-from engine.store.rows import to_json
+import msgspec
+
+from engine.store import happened, kinds
+from engine.store.happened import Filters, Rows, rows, span
+from engine.store.rows import from_json, to_json
 
 Term = tuple[str, tuple[Any, ...]]
-# Instants are milliseconds as text; ``placed_at``, ``reached``, ``short_of``, ``without`` and
-# ``owners`` have commas between.
+# Instants are milliseconds as text.
 NAMES: Final = (
     *("campaign", "placed", "placed_at", "created_from", "created_to", "owners"),
     *("score_from", "score_to", "reached", "short_of", "without", "since_to"),
     *("entered", "called_before", "entered_from", "entered_to"),
     *happened.NAMES,
 )
+# What takes several takes them as a JSON list, and of what. Of each of some stages a term is made:
+# SQLite takes nearly 500 of them.
+_Stages = Annotated[list[str], msgspec.Meta(max_length=200)]
+LISTS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("placed_at", "owners", "without"), list[str]),
+    **dict.fromkeys(("reached", "short_of"), _Stages),
+    **happened.LISTS,
+}
+_NOWHERE: Final = '[""]'
 _WITHOUT: Final = "(l.stage IS NULL OR l.stage NOT IN (SELECT value FROM json_each(?)))"
 _REACHED: Final = "instr(x.entered, ?)"  # `entered` is a JSON list, the stage as it stands there
 _ENTERED: Final = "x.stage = ? AND x.at BETWEEN ? AND ?"
-_CALLED: Final = """
-EXISTS (SELECT 1 FROM events e WHERE e.type IN ('call_logged', 'visit_logged')
+_CALLED: Final = f"""
+EXISTS (SELECT 1 FROM events e WHERE {kinds.CONTACTS}
     AND e.lead = x.lead AND e.at <= x.at)
 """
 
@@ -37,7 +47,7 @@ def terms(filters: Filters) -> list[Term]:
     if filters.get("created_to"):
         found.append(("l.created_at < ?", (int(filters["created_to"] or 0),)))
     if filters.get("without"):
-        found.append((_WITHOUT, (listed(filters["without"]),)))
+        found.append((_WITHOUT, (filters["without"],)))
     if filters.get("short_of"):
         passed = _reached(filters["short_of"] or "")
         found.append((f"NOT {passed.of_a_lead}", passed.values))
@@ -67,7 +77,7 @@ def _values(any_of: tuple[Rows, ...]) -> tuple[Any, ...]:
 def _own(filters: Filters) -> Iterator[Term]:
     """Yield the conditions on columns of a lead that an index finds."""
     if filters.get("owners"):
-        yield "{lead}.owner IN (SELECT value FROM json_each(?))", (listed(filters["owners"]),)
+        yield "{lead}.owner IN (SELECT value FROM json_each(?))", (filters["owners"],)
     low, high = (filters.get(f"score_{end}") for end in ("from", "to"))
     score = "coalesce({lead}.score, 0.0)"
     if low and high:
@@ -91,7 +101,7 @@ def _having(filters: Filters) -> Iterator[tuple[Rows, ...]]:
         yield (_placed(filters["placed"] or ""),)
     if "placed_at" in filters:
         which = "x.placed IN (SELECT value FROM json_each(?))"
-        yield (Rows("arrivals", which, (listed(filters["placed_at"]),)),)
+        yield (Rows("arrivals", which, (filters["placed_at"] or _NOWHERE,)),)
     if filters.get("since_to"):
         there = {"stage": filters["stage"]} if filters.get("stage") else {}
         yield (rows("arrivals", there, "x.since < ?", int(filters["since_to"] or 0)),)
@@ -99,9 +109,9 @@ def _having(filters: Filters) -> Iterator[tuple[Rows, ...]]:
 
 
 def _reached(stages: str) -> Rows:
-    """Return arrivals of leads that entered any of these stages."""
-    each = [to_json(stage) for stage in stages.split(",")]
-    return Rows("arrivals", " OR ".join([_REACHED] * len(each)), tuple(each))
+    """Return arrivals of leads that entered any of these stages, a JSON list."""
+    each = tuple(to_json(stage) for stage in from_json(stages))
+    return Rows("arrivals", " OR ".join([_REACHED] * len(each)) or "0", each)
 
 
 def _placed(place: str) -> Rows:

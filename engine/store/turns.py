@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from engine.store import kinds
 from engine.store.rows import to_json
 
 CONTACTS: Final = ("call_logged", "visit_logged")
@@ -27,10 +28,9 @@ CREATE INDEX assignments_work ON assignments (owner, team, at, claimed, took, me
 _CLOCKS: Final = """
 (SELECT count(*) FROM clocks c WHERE c.lead = s.lead AND c.started_at = s.at AND c.status = '{}')
 """
-# The types stand in the order of the index's condition, or SQLite does not use it.
 _TOLD: Final = f"""
 SELECT s.number, s.event GLOB '*:claim:*' AS claimed, (
-    SELECT min(e.at) FROM events e WHERE e.type IN ('call_logged', 'visit_logged')
+    SELECT min(e.at) FROM events e WHERE {kinds.CONTACTS}
     AND e.lead = s.lead AND e.at >= s.at AND e.at < coalesce((SELECT min(n.at)
         FROM assignments n WHERE n.lead = s.lead AND n.number > s.number), 9e18)
 ) - s.at AS took, {_CLOCKS.format("met")} AS met, {_CLOCKS.format("breached")} AS breached

@@ -234,7 +234,7 @@ def test_what_a_split_observed_opens(world: World, types: tuple[str, ...], own: 
     for variant, arm in arms.items():
         where = {"journey": "subject-test", "came_to": "ab", "variant": variant}
         over = {**where, "then_to": format_instant(NOW - within + 1)}
-        had = {"had_mail" if own else "had": ",".join(types), "within": within}
+        had = {"had_mail" if own else "had": json.dumps(types), "within": within}
         # A lead that was merged into another, or forgotten, is listed no more.
         assert 0 <= arm.leads - _opened(world, urlencode(over)) <= 5
         assert 0 <= arm.hits - _opened(world, urlencode({**over, **had})) <= 5

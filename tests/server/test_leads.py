@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 
 from engine.host.plugins import Plugins
 from engine.plugin import Enricher, LeadView, hookimpl
+from engine.store import narrowing
 from tests.server.test_events import error_of
 from tests.serving import form, served, wait_for, write_config
 
@@ -305,3 +308,25 @@ def test_a_filter_with_a_wrong_value_is_refused(client: TestClient, wrong: str) 
     answer = client.get(f"/v1/leads?{wrong}")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "bad-parameter"
+
+
+@pytest.mark.parametrize("name", narrowing.LISTS)
+def test_several_are_a_list_in_json(client: TestClient, name: str) -> None:
+    """Who writes anything else is told what is expected, with an example."""
+    for text in ("li.na,王伟", '"li.na"', '["li.na"', "[1]", '[["email_sent"]]', '["\\ud800"]'):
+        answer = client.get("/v1/leads", params={name: text})
+        assert answer.status_code == 400, text
+        error = answer.json()["error"]
+        assert error["code"] == "bad-parameter"
+        assert re.match(rf"{name} is a JSON list such as \[.+\], not ", error["message"]), error
+
+
+@pytest.mark.parametrize("name", narrowing.LISTS)
+def test_a_list_may_be_empty_or_long(client: TestClient, name: str) -> None:
+    """Neither is an error, but of stages there are 200 at most."""
+    named = [f"s{n}" for n in range(1_100)]
+    several = [["email_sent", each, None, None] for each in named] if name == "letter" else named
+    of_stages = name in ("reached", "short_of")
+    for given, status in (([], 200), (several[:200], 200), (several, 400 if of_stages else 200)):
+        query = {name: json.dumps(given, ensure_ascii=False)}
+        assert client.get("/v1/leads", params=query).status_code == status, len(given)

@@ -301,7 +301,7 @@ def test_a_pool_has_no_leads_that_are_done(client: TestClient) -> None:
     assert {each["stage"] for each in pool["items"]}.isdisjoint({"won", "lost"})
     assert claim(client, "li.na", 1).status_code == 409
     behind = client.get(
-        "/v1/leads?pool=public&owner=&without=won,lost,invalid", headers=bearer("ops")
+        '/v1/leads?pool=public&owner=&without=["won","lost","invalid"]', headers=bearer("ops")
     )
     assert len(behind.json()["items"]) == 4
     day = client.get("/console/day", headers={**bearer("li.na"), "Accept": "text/html"})

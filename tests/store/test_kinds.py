@@ -17,8 +17,12 @@ DAY = 86_400_000
 @pytest.mark.parametrize(
     ("name", "condition"),
     [
+        ("events_contacts", kinds.CONTACTS),
         ("events_sales", kinds.SALES),
+        ("events_sold", kinds.SALES),
+        ("events_touches", kinds.OF_TOUCHES),
         ("events_answers", kinds.ANSWERS),
+        ("events_answered", kinds.ANSWERS),
         ("events_letters", kinds.OF_LETTERS),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import combinations
 from typing import Any, Final
@@ -28,8 +29,8 @@ NAMES: Final = ("苏州金泰阀门", "上海阀门", "杭州云图科技")
 BEHIND: Final[tuple[dict[str, str], ...]] = (
     {"campaign": "spring"},
     {"campaign": "autumn", "stage": "won"},
-    {"reached": "mql"},
-    {"reached": "won,mql", "owner": "li.na"},
+    {"reached": '["mql"]'},
+    {"reached": '["won","mql"]', "owner": "li.na"},
     {"entered": "mql"},
     {"entered": "mql", "entered_from": str(8 * DAY), "entered_to": str(20 * DAY)},
     {"created_from": str(5 * DAY), "created_to": str(25 * DAY), "grade": "A"},
@@ -77,7 +78,7 @@ def fits(lead: Lead, filters: dict[str, Any], text: str | None) -> bool:
     if "campaign" in filters:
         checks.append(get("lead.source.utm_campaign") == filters["campaign"])
     if "reached" in filters:
-        checks.append(bool(lead.stages.keys() & set(filters["reached"].split(","))))
+        checks.append(bool(lead.stages.keys() & set(json.loads(filters["reached"]))))
     if "created_from" in filters:
         since, until = int(filters["created_from"]), int(filters["created_to"])
         checks.append(since <= lead.created_at < until)

@@ -16,6 +16,7 @@ from engine.server.console.room import page, room_of
 from engine.server.endpoint import TEXT, reading, services
 from engine.server.ownership import mates, own_pools
 from engine.server.problems import Problem
+from engine.store.rows import to_json
 
 _TASKS: Final = 50
 _POOLED: Final = 12
@@ -43,7 +44,7 @@ def _read(request: Request, member: str | None) -> dict[str, Any]:
         "people": handled(request),
         "tasks": tasks.items,
         "more_tasks": tasks.next is not None,
-        "without": ",".join(ruleset.definitions.lifecycle.ends),
+        "without": to_json(ruleset.definitions.lifecycle.ends),
         "to_accept": [c for c in clocks if c["clock"] == "accept"],
         "clocks": [c for c in clocks if c["clock"] != "accept"],
         **inbox.read(request, member),
@@ -58,7 +59,7 @@ def _pool(request: Request, id: str, member: str | None) -> dict[str, Any]:
     reader, ruleset, now = runtime.reader, runtime.ruleset, runtime.clock.now()
     pool = ruleset.pools[id]
     ends = ruleset.definitions.lifecycle.ends
-    filters = {"pool": id, "owner": None, "without": ",".join(ends)}
+    filters = {"pool": id, "owner": None, "without": to_json(ends)}
     found = reader.leads(filters=filters, limit=_POOLED)
     teams = reader.teams()
     held = room_of(request).figures.get("pools", lambda: reader.pools(ends))

@@ -19,6 +19,7 @@ from engine.server.console.pages import get
 from engine.server.console.room import page, room_of, words_of
 from engine.server.console.telling import event_name
 from engine.server.endpoint import reading, services
+from engine.store.rows import to_json
 
 
 async def experiments(request: Request) -> Response:
@@ -85,7 +86,7 @@ def _metric(request: Request, name: str) -> str:
 def _behind(auto: AutoWinner, at: int) -> tuple[str, str]:
     """Return what finds the leads whose time was over at an instant, and those of them who hit."""
     over = {"then_to": format_instant(at - auto.within + 1)}
-    had = {"had_mail" if auto.own else "had": ",".join(auto.events), "within": auto.within}
+    had = {"had_mail" if auto.own else "had": to_json(auto.events), "within": auto.within}
     return urlencode(over), urlencode({**over, **had})
 
 

@@ -12,6 +12,7 @@ from engine.server.console import charts
 from engine.server.console.pages import get
 from engine.server.console.room import formats_of, is_sales, page, room_of, words_of
 from engine.server.endpoint import Services, reading, services
+from engine.store.rows import to_json
 from engine.store.shapes import when
 
 _DAYS: Final = 30
@@ -74,7 +75,7 @@ def _counted(service: Services, today: int, offset: int) -> dict[str, Any]:
         "won": boards.entered(won, since, offset),
         "won_stage": won,
         "pools": reader.pools(lifecycle.ends),
-        "without": ",".join(lifecycle.ends),
+        "without": to_json(lifecycle.ends),
         "screened": reader.screened(),
     }
 

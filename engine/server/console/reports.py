@@ -19,8 +19,9 @@ from engine.server.console.leads import handled
 from engine.server.console.pages import get
 from engine.server.console.room import formats_of, is_sales, page, words_of
 from engine.server.console.words import Words
-from engine.server.endpoint import services
+from engine.server.endpoint import Report, services
 from engine.server.languages import language_of
+from engine.store.rows import to_json
 
 PERIODS: Final = (
     *("all", "last_7_days", "last_30_days", "last_90_days", "last_365_days"),
@@ -32,16 +33,6 @@ _COMPARE: Final = ("none", "previous")
 # How lines of a kind are drawn: what their name is filled into, and the factor.
 _SCALES: Final = {"duration": ("reports.days", 1 / 86_400_000), "share": ("reports.percent", 100)}
 _PERIOD: Final = "last_365_days"
-# The review of a week says by itself which week, and with what it compares.
-_OWN_PERIOD: Final = frozenset({"weekly"})
-# About everybody's leads: the reports refuse them to those who see their own only.
-OF_ALL: Final = frozenset({"funnel", "rules", "goals"})
-# What a report does not let one choose.
-_FIXED: Final[Mapping[str, tuple[str, ...]]] = {
-    **dict.fromkeys(("people", "nurture", "weekly"), ("cohort",)),
-    "goals": ("period", "cohort", "compare", "team", "owner"),
-    "rules": ("period", "cohort", "compare", "team", "owner"),
-}
 _PARAMETERS: Final = ("period", "from", "to", "zone", "cohort", "compare", "owner", "team")
 _API: Final = "/v1/reports/{name}"
 _MINUTE_MS: Final = 60_000
@@ -60,15 +51,21 @@ async def index(request: Request) -> Response:
 def _offered(request: Request) -> list[str]:
     """Return the reports that who asks may see."""
     known = services(request).reports
-    return [name for name in known if name not in OF_ALL or not is_sales(request)]
+    return [name for name, each in known.items() if not each.of_all or not is_sales(request)]
+
+
+def _wanted(request: Request) -> tuple[str, Report]:
+    """Return the report that the address names; raises NotFound."""
+    known, name = services(request).reports, request.path_params["name"]
+    if name not in known:
+        raise NotFound(f"there is no report {name[:80]!r}; {did_you_mean(name[:80], known)}")
+    return name, known[name]
 
 
 async def report(request: Request) -> Response:
     """One report, as the API gives it."""
-    known, name = services(request).reports, request.path_params["name"]
-    if name not in known:
-        raise NotFound(f"there is no report {name[:80]!r}; {did_you_mean(name[:80], known)}")
-    asked = _asked(request, name)
+    name, wanted = _wanted(request)
+    asked = _asked(request, wanted)
     language = language_of(request)
     query = {**asked, "lang": language}
     made = await ask(request, "GET", _API, {"name": name}, {}, query)
@@ -80,7 +77,7 @@ async def report(request: Request) -> Response:
         known=_offered(request),
         report=made,
         asked={**asked, **(made.get("parameters") or {})},
-        choices=_choices(request, name),
+        choices=_choices(request, wanted),
         files=[(form, _file(name, form, asked)) for form in _forms()],
         say=lambda said: headed(said[language]),
         formula=lambda said: said[language],
@@ -95,8 +92,8 @@ async def report(request: Request) -> Response:
     )
 
 
-def _choices(request: Request, name: str) -> dict[str, Sequence[tuple[str, Text]]]:
-    """Return what the report may be narrowed to: (name, label) of each."""
+def _choices(request: Request, wanted: Report) -> dict[str, Sequence[tuple[str, Text]]]:
+    """Return what a report may be narrowed to: (name, label) of each."""
     words = words_of(request)
     found: dict[str, Sequence[tuple[str, Text]]] = {
         "period": [(each, words.say(f"period.{each}")) for each in PERIODS],
@@ -110,20 +107,21 @@ def _choices(request: Request, name: str) -> dict[str, Sequence[tuple[str, Text]
     whom = handled(request)
     if len(whom) > 1:
         found["owner"] = [("", words.say("all")), *whom]
-    return {key: offered for key, offered in found.items() if key not in _FIXED.get(name, ())}
+    return {key: offered for key, offered in found.items() if key not in wanted.fixed}
 
 
 async def file(request: Request) -> Response:
     """The same report as a file, as the API gives it, for a session opens no route of the API."""
-    name, form = request.path_params["name"], request.url.path.rpartition(".")[2]
-    query = {**_asked(request, name), "lang": language_of(request), "format": form}
+    name, wanted = _wanted(request)
+    form = request.url.path.rpartition(".")[2]
+    query = {**_asked(request, wanted), "lang": language_of(request), "format": form}
     return await answered(request, "GET", _API, {"name": name}, {}, query)
 
 
-def _asked(request: Request, name: str) -> dict[str, str]:
-    """Return what the page's address asks of a report; without a period the last year."""
+def _asked(request: Request, wanted: Report) -> dict[str, str]:
+    """Return what the page's address asks of a report; the last year where it has no usual time."""
     asked = {k: v for k, v in request.query_params.items() if v and k in _PARAMETERS}
-    if name not in _OWN_PERIOD and not asked.keys() & {"period", "from", "to"}:
+    if not wanted.usual and not asked.keys() & {"period", "from", "to"}:
         asked["period"] = _PERIOD
     return asked
 
@@ -224,7 +222,7 @@ def reached(stages: Sequence[dict[str, Any]]) -> dict[str, str]:
     first = stages[0]["stage"]
     way = [s["stage"] for s in stages if s["stage"] == first or s["passed"] is not None]
     found = {s["stage"]: urlencode({"stage": s["stage"]}) for s in stages}
-    found |= {s: urlencode({"reached": ",".join(way[n:])}) for n, s in enumerate(way)}
+    found |= {s: urlencode({"reached": to_json(way[n:])}) for n, s in enumerate(way)}
     return {**found, first: ""}
 
 

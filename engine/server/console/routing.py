@@ -14,6 +14,7 @@ from engine.machines.team import assign
 from engine.server.console.pages import get
 from engine.server.console.room import page, room_of
 from engine.server.endpoint import reading, services
+from engine.store.rows import to_json
 
 _NUMBERS: Final = frozenset(("integer", "number", "money"))
 _CURRENT: Final = "route"
@@ -44,7 +45,7 @@ def _read(request: Request) -> dict[str, Any]:
         "hits": hits,
         "teams": [_team(t, books.get(t.id), runtime.clock.now()) for t in ruleset.teams.values()],
         "pools": [(p, held.get(p.id, 0)) for p in ruleset.pools.values()],
-        "without": ",".join(ends),
+        "without": to_json(ends),
         "targets": {
             **{id: team.label for id, team in ruleset.teams.items()},
             **{id: pool.label for id, pool in ruleset.pools.items()},

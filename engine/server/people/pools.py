@@ -28,6 +28,7 @@ from engine.server.languages import language_of
 from engine.server.ownership import own_pools, principal
 from engine.server.problems import Json, Problem
 from engine.store.reading import Reader
+from engine.store.rows import to_json
 from engine.store.shapes import when
 
 _QUERY: Final[dict[str, Schema]] = {"member": TEXT, "limit": LIMIT, "cursor": TEXT}
@@ -59,7 +60,7 @@ async def get_pool(request: Request) -> Json:
         raise NotFound(f"there is no pool {name[:80]!r}; {did_you_mean(name[:80], own)}")
     runtime = services(request).runtime
     reader, ends = runtime.reader, runtime.ruleset.definitions.lifecycle.ends
-    filters = {"pool": name, "owner": None, "without": ",".join(ends)}
+    filters = {"pool": name, "owner": None, "without": to_json(ends)}
     limit, cursor = limit_of(query), query.get("cursor")
     page = await reading(reader.leads, filters=filters, limit=limit, cursor=cursor)
     counts = await reading(reader.pools, ends)
