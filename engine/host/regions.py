@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -35,6 +36,7 @@ _BY_PROVINCE: Final = _index(1)
 _BY_CITY: Final = _index(2)
 
 
+@lru_cache(maxsize=4_096)
 def region_of(province: str | None, city: str | None) -> str | None:
     """Return the region of a place, None when it is not known; the province counts first.
 

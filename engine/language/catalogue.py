@@ -18,7 +18,8 @@ from engine.language.taxonomy import Taxonomy
 
 Value = Any  # str | int | float | bool | list[str]: what a checked field may hold
 
-TEXTS: Final = frozenset({"string", "text", "phone", "email", "geo"})
+PLAIN: Final = frozenset({"string", "text", "phone", "email"})  # stored as they are, if clean
+TEXTS: Final = PLAIN | {"geo"}
 NUMBERS: Final = frozenset({"integer", "number", "money"})
 TYPES: Final = (
     *("string", "text", "integer", "number", "money", "boolean", "date", "datetime", "enum"),
@@ -205,7 +206,7 @@ def _show(value: Any) -> str:
 
 
 _CONVERTERS: Final = {
-    **dict.fromkeys(("string", "text", "phone", "email"), _string),
+    **dict.fromkeys(PLAIN, _string),
     "geo": _geo,
     "integer": _integer,
     "number": _number,

@@ -28,13 +28,18 @@ _EXTENSION: Final = re.compile(r"\s*(?:转接|分机号|分机|轉|转|内线)\s
 _WRAPPED: Final = re.compile(r"<([^<>\s]+)>\s*$")
 
 
+def is_clean(text: str) -> bool:
+    """Whether there is nothing to clean about a text but white space around it."""
+    # Whatever is taken out or made a blank is not printable.
+    return text.isprintable() and (text.isascii() or unicodedata.is_normalized("NFC", text))
+
+
 def clean(text: str, lines: bool = False) -> str:
     """Return text in NFC, without what cannot be seen and white space around it.
 
     Tabs and line ends become a blank, unless ``lines`` may stay.
     """
-    # Whatever is taken out or made a blank below is not printable.
-    if text.isprintable() and unicodedata.is_normalized("NFC", text):
+    if is_clean(text):
         return text.strip()
     text = _STRAY_JOINER.sub("", _UNSEEN.sub("", unicodedata.normalize("NFC", text)))
     # Once more: what stood on both sides of a thing taken out may belong together.

@@ -79,16 +79,14 @@ def _draft(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Draft:
     copied.updated_at = max(copied.updated_at, now)
     copied.holds, copied.truths = lead.holds.copy(), lead.truths.copy()
     copied.timers = lead.timers.copy()
-    draft = drafted(ruleset, lead, copied, event, now)
-    draft.copy_facts()
-    return draft
+    return drafted(ruleset, lead, copied, event, now)
 
 
 def _begin(draft: Draft, direct: Direct) -> None:
     """Put a new lead in the first stage, with scores of nothing."""
     assert direct.fresh is not None
     stage, by = draft.ruleset.initial_stage, draft.event.by
-    draft.facts.update(direct.fresh)
+    draft.copy_facts().update(direct.fresh)
     draft.before = dict.fromkeys(direct.fresh)
     draft.lead.stages = {stage: draft.now}
     told = {"to": stage, "reason": "new lead", **({"by": by} if by is not None else {})}
@@ -130,6 +128,8 @@ def _take(draft: Draft) -> bool:
         if old == value and old.__class__ is value.__class__:
             continue
         before.setdefault(fact, old)
+        if facts is draft.original.facts:
+            facts = draft.copy_facts()
         if value is None:
             del facts[fact]
         else:

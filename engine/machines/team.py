@@ -14,6 +14,7 @@ from engine.machines.state import Assignment, Lead, Refusal, Request, TeamBook, 
 from engine.network.ruleset import Ruleset
 
 STRATEGIES: Final = BUILT_IN
+_HELD: Final = ("stage", "owner", "team")  # facts that say whose load a lead is
 
 
 class _Question:
@@ -205,7 +206,7 @@ def moved(ruleset: Ruleset, teams: Teams, old: Lead, new: Lead, by: str | None =
     if new.contacted_at != old.contacted_at:
         teams = activity.followed(ruleset, teams, new, by)
     before, after = old.facts, new.facts
-    if before is after or all(before.get(n) == after.get(n) for n in ("stage", "owner", "team")):
+    if before is after or [*map(before.get, _HELD)] == [*map(after.get, _HELD)]:
         return teams
     teams = activity.closed(ruleset, teams, old, new)
     had, has = load_of(ruleset, old), load_of(ruleset, new)

@@ -170,12 +170,22 @@ def _lead(changed: tuple[str, ...]) -> Insert:
 
 def _changed(before: Lead | None, lead: Lead, model: str) -> tuple[tuple[str, ...], Row]:
     """Return which of `rows.LISTED` are to be written, and what they are now."""
-    now = rows.listed(lead, model)
     # Under other rules another model may be the default one.
     if before is None or before.ruleset != lead.ruleset or before.created_at != lead.created_at:
-        return rows.LISTED, now
+        return rows.LISTED, rows.listed(lead, model)
+    if before.facts is lead.facts:
+        wake = lead.wake_at
+        return ((), ()) if wake == before.wake_at else (("wake_at",), (wake,))
+    now = rows.listed(lead, model)
     differs = [*map(ne, now, rows.listed(before, model))]
     return tuple(compress(rows.LISTED, differs)), tuple(compress(now, differs))
+
+
+def _says_the_same(before: Lead, lead: Lead) -> bool:
+    """Whether nothing but windows, timers and the like has moved, as with most events."""
+    if before.facts is not lead.facts or before.created_at != lead.created_at:
+        return False
+    return before.stages is lead.stages
 
 
 def write_leads(
@@ -190,12 +200,14 @@ def write_leads(
     ``model`` is the default scoring model. ``stored`` holds leads as the database has them, as
     far as they are known; the more, the quicker. ``linked`` names leads that got identities.
     """
-    texts = []
+    texts, restated = [], []
     states: dict[tuple[str, ...], list[Row]] = {}
     # In order of id, neighbours in the index are written together.
     ordered = sorted(leads, key=lambda lead: lead.id)
     for lead in ordered:
         before = stored.get(lead.id)
+        if before is None or not _says_the_same(before, lead):
+            restated.append(lead)
         if before is None or lead.id in linked or not search.same_text(before, lead):
             texts.append(lead)
         changed, values = _changed(before, lead, model)
@@ -203,8 +215,8 @@ def write_leads(
         states.setdefault(changed, []).append(row)
     for changed, found in states.items():
         _lead(changed).write(connection, found)
-    arrivals.refresh(connection, ordered, stored)
-    companies.refresh(connection, ordered, stored)
+    arrivals.refresh(connection, restated, stored)
+    companies.refresh(connection, restated, stored)
     write_timers(connection, ordered, stored)
     search.refresh(connection, texts)
 
