@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.machines import bots, clocks
-from engine.machines.profile import CONSENT, ENRICHED
+from engine.machines.profile import ENRICHED
 from engine.machines.routine import Draft, counted, drafted, graded, is_heard, score
 from engine.machines.state import Event, Happening, Lead, Number
-from engine.machines.touches import MARK
 from engine.network.direct import Direct
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
 
-_AT_LENGTH: Final = (CONSENT, MARK)
 _APART: Final = frozenset({ENRICHED, *bots.REMEMBERED})
 
 
@@ -42,7 +40,7 @@ def arrival(
         _begin(draft, direct)
     elif not _meet_silences(draft, direct):
         return None
-    if event.lead and not _take(draft):
+    if event.lead and not _take(draft, direct):
         return None
     fields = draft.before.keys() - ruleset.scores
     if reaction.counts:
@@ -111,7 +109,7 @@ def _meet_silences(draft: Draft, direct: Direct) -> bool:
     return True
 
 
-def _take(draft: Draft) -> bool:
+def _take(draft: Draft, direct: Direct) -> bool:
     """Write the fields; False where more is to be said of one of them."""
     event, facts, before = draft.event, draft.facts, draft.before
     if event.at < draft.lead.profile_at:
@@ -119,11 +117,11 @@ def _take(draft: Draft) -> bool:
     draft.lead.profile_at = event.at
     derived = draft.ruleset.derived_from
     for name, value in event.lead.items():
-        if name == "tags" or name.startswith(_AT_LENGTH):
+        fact = direct.fields.get(name)
+        if fact is None:
             return False
         if name in derived and not event.lead.keys() >= set(derived[name]):
             return False
-        fact = f"lead.{name}"
         old = facts.get(fact)
         if old == value and old.__class__ is value.__class__:
             continue

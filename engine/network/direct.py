@@ -8,10 +8,11 @@ configuration; a rule that reads scores, fades or is capped takes the working co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from engine.language.taxonomy import PLACED
 from engine.network.rules import Rule
 from engine.network.turns import Turns
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from engine.network.ruleset import Ruleset
 
 OVERHEARD = frozenset({"score_changed", "grade_changed"})
+_MORE: Final = frozenset({"tags", PLACED[0]})
 OF_NEW_LEADS = frozenset({"stage_changed", "lead_created"})
 
 
@@ -39,12 +41,15 @@ class Graded(msgspec.Struct, frozen=True):
 class Direct(msgspec.Struct, frozen=True):
     """``silences`` by the name of their deadline; ``fresh`` are a new lead's facts, None where
     rules hear that it was created; ``moving`` tells whether stages or journeys may turn.
+    ``fields`` has the facts of those that are written and nothing more: tags are added, consents
+    kept with their evidence, and a place among the sources makes a touch.
     """
 
     graded: tuple[Graded, ...]
     silences: Mapping[str, Rule]
     fresh: Mapping[str, object] | None
     moving: Turns
+    fields: Mapping[str, str]
 
 
 def direct(ruleset: Ruleset) -> Direct | None:
@@ -68,6 +73,11 @@ def direct(ruleset: Ruleset) -> Direct | None:
         silences={rule.timer: rule for rule in states if rule.silence is not None},
         fresh=fresh if OF_NEW_LEADS.isdisjoint(heard) else None,
         moving=Turns(ruleset.moving_conditions(), {}, ruleset.dates),
+        fields={
+            field.name: f"lead.{field.name}"
+            for field in ruleset.definitions.catalogue.fields.values()
+            if field.name not in _MORE and field.type != "consent"
+        },
     )
 
 
