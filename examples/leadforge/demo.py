@@ -179,11 +179,12 @@ def show_funnel(client: httpx.Client) -> None:
 
 
 def show_leads(client: httpx.Client) -> str:
-    """Print ten leads and return the id of one that has an owner."""
-    rows = client.get("/v1/leads", params={"grade": "A", "limit": 10}).raise_for_status().json()
+    """Print the ten leads of most points and return the id of one that has an owner."""
+    best = {"grade": "A", "sort": "score", "limit": 10}
+    rows = client.get("/v1/leads", params=best).raise_for_status().json()
     table = Table(title="十条高意向线索 ten hot leads")
     for name in ("name", "company", "score", "grade", "stage", "owner"):
-        table.add_column(name)
+        table.add_column(name, justify="right" if name == "score" else "left")
     for lead in rows["items"]:
         fields = lead["fields"]
         table.add_row(
