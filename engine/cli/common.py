@@ -88,6 +88,11 @@ def language() -> str:
     return "en" if next(filter(None, told), "").startswith("en") else "zh"
 
 
+def named(id: str, label: str | None) -> str:
+    """Return an id with what people call the thing behind it, where they gave it a label."""
+    return f"{id} {label}" if label else id
+
+
 def format_option(*formats: str) -> Callable[[F], F]:
     """Add ``--format``; on GitHub's runners the default is ``github`` where there is one."""
 

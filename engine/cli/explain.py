@@ -18,6 +18,7 @@ from engine.cli.common import (
     definitions_of,
     format_option,
     language,
+    named,
     out,
     server_options,
 )
@@ -111,7 +112,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["deadlines"]:
         console.print("\n期限 deadlines", style="bold")
     for deadline in found["deadlines"]:
-        console.print(f"  {deadline['at']}  {deadline['what']}")
+        console.print(f"  {deadline['at']}  {named(deadline['what'], deadline['label'])}")
 
 
 def _print_instant(console: Console, found: dict[str, Any]) -> None:
@@ -145,8 +146,9 @@ def _style(line: str) -> str | None:
 def _print_score(console: Console, found: dict[str, Any]) -> None:
     score, grade = found["score"], found["grade"]
     by_hand = " (手工 by hand)" if grade["overridden"] else ""
+    graded = named(grade["grade"] or "—", grade["label"])
     console.print(
-        f"\n评分 score: {score['total']:g}   等级 grade: {grade['grade'] or '—'}{by_hand}",
+        f"\n评分 score: {score['total']:g}   等级 grade: {graded}{by_hand}",
         style="bold",
     )
     total = 0.0
@@ -162,24 +164,25 @@ def _print_score(console: Console, found: dict[str, Any]) -> None:
         console.print(f"{' ' * 22}{line['source']}{event}", style="dim")
     missing = grade.get("next")
     if missing:
-        console.print(f"  离 {missing['grade']} 级还差 {missing['missing']:g} 分 points missing")
+        better = named(missing["grade"], missing["label"])
+        console.print(f"  离 {better} 级还差 {missing['missing']:g} 分 points missing")
 
 
 def _print_owner(console: Console, owner: dict[str, Any]) -> None:
     who = owner["owner"] or (f"公海 pool {owner['pool']}" if owner["pool"] else "—")
     by = f" · {owner['team']}" if owner["team"] else ""
-    rule = f" · 规则 rule {owner['rule']}" if owner["rule"] else ""
+    rule = f" · 规则 rule {named(owner['rule'], owner['label'])}" if owner["rule"] else ""
     console.print(f"\n负责人 owner: {who}{by}{rule}", style="bold")
     if owner["reason"]:
         console.print(f"  {owner['reason']}")
     for tried in owner["tried"]:
-        console.print(f"  {tried['rule']:<16} {tried['outcome']}")
+        console.print(f"  {named(tried['rule'], tried['label']):<16} {tried['outcome']}")
     for member in owner["considered"]:
         console.print(f"    {member['member']:<14} {member['why_not'] or '✓'}")
 
 
 def _journey(journey: dict[str, Any]) -> str:
-    name = f"{journey['journey']} {journey.get('label') or ''}".rstrip()
+    name = named(journey["journey"], journey["label"])
     if journey["left_at"]:
         return f"{name}: {journey['reason']} ({_day(journey['left_at'])})"
     return f"{name}: 在 at {journey['step']}，自 since {journey['since']}"

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 
 from engine.cli.codes import DONE
-from engine.cli.common import format_option, out, server_options
+from engine.cli.common import format_option, named, out, server_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,6 +71,6 @@ def _table(items: list[dict[str, Any]]) -> Table:
         found = ", ".join(entry for entries in item["matched"].values() for entry in entries)
         table.add_row(
             *(item["id"], item["received_at"], item["type"], who),
-            *(item["rule"], item["reason"], found),
+            *(named(item["rule"], item["label"]), item["reason"], found),
         )
     return table

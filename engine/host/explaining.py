@@ -9,6 +9,7 @@ import msgspec
 
 from engine.errors import NotFound
 from engine.host.accounts import account_item
+from engine.language.definitions import Grade
 from engine.language.instants import BadTime, format_instant, parse_instant
 from engine.language.label import Text
 from engine.machines.account import Past
@@ -135,7 +136,7 @@ def explain(ruleset: Ruleset, lead: Lead, ledger: list[Item]) -> Item:
         "score": _score(ruleset, lead, ledger),
         "grade": _grade(ruleset, lead),
         "stage": _stage(lead),
-        "owner": _owner(lead),
+        "owner": _owner(ruleset, lead),
         "journeys": [_journey(ruleset, e) for e in lead.journeys.values()],
         "deadlines": _deadlines(ruleset, lead),
     }
@@ -172,13 +173,19 @@ def _grade(ruleset: Ruleset, lead: Lead) -> Item:
     computed = next((band for band in model.grades if total >= band.floor), None)
     better = [band for band in model.grades if band.floor > total]
     nearest = min(better, key=lambda band: band.floor, default=None)
+    grade, labels = lead.facts.get("grade"), ruleset.definitions.labels["grade"]
     return {
-        "grade": lead.facts.get("grade"),
+        "grade": grade,
+        "label": labels.get(grade or ""),
         "computed": computed.grade if computed else None,
         "overridden": "override.grade" in lead.facts,
         "source": ruleset.definitions.place(computed.source) if computed else None,
-        "next": {"grade": nearest.grade, "missing": nearest.floor - total} if nearest else None,
+        "next": nearest and _missing(nearest, total),
     }
+
+
+def _missing(band: Grade, total: float) -> Item:
+    return {"grade": band.grade, "label": band.label, "missing": band.floor - total}
 
 
 def _stage(lead: Lead) -> Item:
@@ -191,27 +198,31 @@ def _stage(lead: Lead) -> Item:
     }
 
 
-def _owner(lead: Lead) -> Item:
+def _owner(ruleset: Ruleset, lead: Lead) -> Item:
     assignment = lead.assignment or Assignment(lead.created_at)
     asked = lead.assignment is not None
     reason = assignment.reason if asked else "no rule has sent this lead to routing yet"
+    labels = ruleset.definitions.labels
+    routes, slas = labels["route"], labels["sla"]
     return {
         "owner": lead.facts.get("owner"),
         "team": lead.facts.get("team"),
         "pool": lead.facts.get("pool"),
         "rule": assignment.rule,
+        "label": routes.get(assignment.rule or ""),
         "at": when(assignment.at) if asked else None,
         "reason": reason,
-        "tried": assignment.tried,
+        "tried": [{**each, "label": routes.get(each["rule"])} for each in assignment.tried],
         "considered": assignment.considered,
-        "clocks": [_clock(name, clock) for name, clock in lead.clocks.items()],
+        "clocks": [_clock(name, clock, slas) for name, clock in lead.clocks.items()],
     }
 
 
-def _clock(name: str, clock: Clock) -> Item:
+def _clock(name: str, clock: Clock, labels: Mapping[str, Text | None]) -> Item:
     return {
         "clock": name,
         "sla": clock.sla,
+        "label": labels.get(clock.sla),
         "status": clock.status,
         "started_at": when(clock.started_at),
         "due": when(clock.due),
@@ -241,9 +252,24 @@ def _deadlines(ruleset: Ruleset, lead: Lead) -> list[Item]:
     """Return what the clock alone will do, soonest first."""
     ordered: Iterable[tuple[str, int]] = sorted(lead.timers.items(), key=lambda t: (t[1], t[0]))
     return [
-        {"at": when(due), "timer": name, "what": _what(ruleset, lead, name)}
+        {
+            "at": when(due),
+            "timer": name,
+            "what": _what(ruleset, lead, name),
+            "label": _label_of(ruleset, name),
+        }
         for name, due in ordered
     ]
+
+
+def _label_of(ruleset: Ruleset, timer: str) -> Text | None:
+    """Return what people call the SLA or the recycle rule that a timer belongs to."""
+    kind, _, rest = timer.partition(":")
+    labels = ruleset.definitions.labels
+    if kind == "recycle":
+        return labels["recycle"].get(rest)
+    sla = rest.rpartition(":")[0] if kind == "sla" else rest
+    return labels["sla"].get(sla) if kind in ("sla", "pause") else None
 
 
 def _what(ruleset: Ruleset, lead: Lead, timer: str) -> str:

@@ -33,6 +33,7 @@ from engine.language.handling import (
     Wording,
 )
 from engine.language.intake import Intake
+from engine.language.label import Text
 from engine.language.reporting import Reporting
 from engine.language.rules import (
     Absence,
@@ -134,3 +135,16 @@ class Definitions(Struct, frozen=True, kw_only=True):
     def default_model(self) -> Model:
         """The model whose score and grade are the lead's own: ``default``, else the first."""
         return next((m for m in self.models if m.id == "default"), self.models[0])
+
+    @property
+    def labels(self) -> dict[str, dict[str, Text | None]]:
+        """What people call a thing whose id alone is kept with leads, by its kind and id."""
+        recycling = (rule for pool in self.routing.pools.values() for rule in pool.recycle)
+        return {
+            "model": {each.id: each.label for each in self.models},
+            "grade": {each.grade: each.label for each in self.default_model.grades},
+            "route": {each.id: each.label for each in self.routing.rules},
+            "sla": {each.id: each.label for each in self.routing.slas},
+            "recycle": {each.id: each.label for each in recycling},
+            "screen": {each.id: each.label for each in self.intake.rules},
+        }

@@ -68,6 +68,7 @@ class Route(Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()  # members who get nothing by it
     weight: str | None = None  # win_rate: for `weighted`, instead of the members' own
     sticky: bool = True  # who has the lead already keeps it
+    label: Text | None = None
 
 
 class Rung(Struct, frozen=True, kw_only=True):
@@ -89,6 +90,7 @@ class Sla(Struct, frozen=True, kw_only=True):
     rungs: tuple[Rung, ...]
     source: Source
     pause: Condition | None = None  # while it holds they stand still
+    label: Text | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -111,6 +113,7 @@ class Recycle(Struct, frozen=True, kw_only=True):
     idle: Span | None
     calendar: str
     source: Source
+    label: Text | None = None
 
 
 class Pool(Struct, frozen=True, kw_only=True):

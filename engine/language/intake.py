@@ -9,6 +9,7 @@ from engine.language.catalogue import IDENTITIES
 from engine.language.contacts import HOME
 from engine.language.diagnostic import Source
 from engine.language.instants import SECOND
+from engine.language.label import Text
 from engine.language.rules import Condition, Struct
 
 WORDS: Final = "words"
@@ -63,6 +64,7 @@ class ScreenRule(Struct, frozen=True, kw_only=True):
     reason: str
     flag: str
     source: Source
+    label: Text | None = None
 
 
 class Bots(Struct, frozen=True, kw_only=True):

@@ -162,6 +162,7 @@ class Grade(Struct, frozen=True, kw_only=True):
     grade: str
     floor: float
     source: Source
+    label: Text | None = None
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -173,6 +174,7 @@ class Model(Struct, frozen=True, kw_only=True):
     grades: tuple[Grade, ...]  # highest first
     thresholds: Mapping[str, float]
     source: Source
+    label: Text | None = None
 
 
 # --- lifecycle -------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def direct(ruleset: Ruleset) -> Direct | None:
         fields={
             field.name: f"lead.{field.name}"
             for field in ruleset.definitions.catalogue.fields.values()
-            if field.name not in _MORE and field.type != "consent"
+            if field.name not in _MORE
         },
     )
 

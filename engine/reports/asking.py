@@ -125,8 +125,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return _query({**self.whose(), **more})
 
     def buckets(self, first: int, last: int) -> list[int]:
-        """Return where days, weeks or months begin between two instants, whichever suits."""
-        since, until = max(first, self.start), min(last + 1, self.end)
+        """Return where days, weeks or months begin, whichever suits the period asked for.
+
+        Without a beginning it begins ``first``; it ends now, or ``last`` where that is later.
+        """
+        # Nothing is older than 1970, or than the first: a period from the year 1 is not drawn.
+        since = first if self.since is None else max(self.since, min(first, 0))
+        until = min(self.end, max(last, self.now) + 1)
         if until <= since:
             return []
         zone = ZoneInfo(self.zone)

@@ -134,8 +134,10 @@ def _row(context: Context, source: str, wins: list[Win]) -> Row:
 
 def _series(context: Context, wins: list[Win]) -> list[Series]:
     cycles = [(win.at, win.cycle) for win in wins if win.cycle is not None]
-    whole = msgspec.structs.replace(context.question, since=None, until=None)
-    days, found = timeline.bucketed(whole, cycles)
+    asked = context.question
+    if context.by_creation:  # what was made in the period was won at any time since
+        asked = msgspec.structs.replace(asked, since=None, until=None)
+    days, found = timeline.bucketed(asked, cycles)
     lines = [
         _line(CYCLE, [mean(found[day]) for day in days]),
         _line(_COUNTED, [len(found[day]) for day in days]),

@@ -89,6 +89,7 @@ def _repeats(column: Column, columns: Iterable[Column], rows: Iterable[Row]) -> 
 def _known(definitions: Definitions, language: str) -> dict[str, dict[str, str]]:
     """Return the names by what a column is called, and those of rules by their kind."""
     fields, routing = definitions.catalogue.fields, definitions.routing
+    told = definitions.labels
     stages = {each.id: each.label for each in definitions.lifecycle.stages}
     journeys = {each.id: each.label for each in definitions.journeys}
     rules = {rule.id: rule.label for model in definitions.models for rule in model.rules}
@@ -99,6 +100,9 @@ def _known(definitions: Definitions, language: str) -> dict[str, dict[str, str]]
         "journeys": journeys,
         "rules": rules,
         "team": {each.id: each.label for each in routing.teams.values()},
+        "grade": told["grade"],
+        "routes": told["route"],
+        "slas": told["sla"],
         "message": {each.id: each.label for each in definitions.messages.values()},
         "channel": fields["source.channel"].called,
         "measure": _MEASURES,

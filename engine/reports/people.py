@@ -97,7 +97,8 @@ class Line(msgspec.Struct):
 
 def build(context: Context) -> Report:
     """Return the report without its head."""
-    lines = measured(context)
+    found = measured(context).items()
+    lines = {name: each for name, each in found if _belongs(context, name, each)}
     teams: dict[str, list[str]] = {}
     for name, each in lines.items():
         for team in _teams_of(context, name) or each.teams:
@@ -198,6 +199,12 @@ def _best(lines: Iterable[tuple[str, Line]]) -> list[tuple[str, Line]]:
 def _teams_of(context: Context, member: str) -> list[str]:
     teams = context.definitions.routing.teams
     return [t.id for t in teams.values() if any(each.id == member for each in t.members)]
+
+
+def _belongs(context: Context, member: str, each: Line) -> bool:
+    """Whether somebody is of the board: with any figure, or of a team that gets leads."""
+    getting = {rule.team for rule in context.definitions.routing.rules}
+    return each != Line() or not getting.isdisjoint(_teams_of(context, member))
 
 
 def _label(context: Context, team: str) -> Text:

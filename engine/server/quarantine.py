@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from engine.errors import NotFound
+from engine.language.label import in_language
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import (
     LIMIT,
@@ -21,9 +22,11 @@ from engine.server.endpoint import (
     services,
 )
 from engine.server.events import count, result_of
+from engine.server.languages import language_of
 from engine.server.ownership import acting
 from engine.server.problems import Json, Problem
 from engine.store.holding import STATUSES, WAITING
+from engine.store.pages import Page
 
 _QUERY: Final[dict[str, Schema]] = {
     "status": {"enum": list(STATUSES)},
@@ -43,14 +46,25 @@ async def list_quarantine(request: Request) -> Json:
         raise Problem(400, "bad-status", f"{status[:80]!r} is no status; {hint}")
     reader, limit = services(request).runtime.reader, limit_of(query)
     page = await reading(reader.quarantine, status, limit, query.get("cursor"))
-    return Json(page_of(request, page))
+    return Json(page_of(request, _named(request, page)))
 
 
 async def list_rejected(request: Request) -> Json:
     """Events that a screening rule turned away, the newest first."""
     query = query_of(request, _REJECTED_QUERY)
     reader, limit = services(request).runtime.reader, limit_of(query)
-    return Json(page_of(request, await reading(reader.rejected, limit, query.get("cursor"))))
+    page = await reading(reader.rejected, limit, query.get("cursor"))
+    return Json(page_of(request, _named(request, page)))
+
+
+def _named(request: Request, page: Page) -> Page:
+    """Return the events with what people call the rules that kept them out."""
+    labels = services(request).runtime.ruleset.definitions.labels["screen"]
+    language = language_of(request)
+    items = [
+        {**item, "label": in_language(labels.get(item["rule"]), language)} for item in page.items
+    ]
+    return Page(items, page.next)
 
 
 async def release(request: Request) -> Json:

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from engine.machines.state import Assignment, Decision, Enrolment, Event, Happening, Lead
 from engine.store import arrivals as figures
-from engine.store import companies as links
+from engine.store import companies as alike
 from engine.store import entries as firsts
 from engine.store import rows
 from engine.store import search as index
 from engine.store import splits as variants
+from engine.store import tags as tagged
 from engine.store import turns as outcomes
 from engine.store.projecting import ProjectionRows, write_timers
 
@@ -50,7 +51,13 @@ def search(connection: sqlite3.Connection) -> None:
 def companies(connection: sqlite3.Connection) -> None:
     """Link the leads of one company."""
     for leads in _states(connection):
-        links.refresh(connection, leads, {})
+        alike.LINKS.refresh(connection, leads, {})
+
+
+def tags(connection: sqlite3.Connection) -> None:
+    """Find leads by their tags."""
+    for leads in _states(connection):
+        tagged.LINKS.refresh(connection, leads, {})
 
 
 def arrivals(connection: sqlite3.Connection) -> None:

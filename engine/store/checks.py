@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from engine.machines.state import Lead
 from engine.network.ruleset import tidy
-from engine.store import arrivals, entries, rows, search, splits, turns
+from engine.store import arrivals, entries, rows, search, splits, tags, turns
 from engine.store.database import BadDatabase, connect_reader
 from engine.store.schema import migrations
 
@@ -28,7 +28,7 @@ _CHUNK: Final = 500
 OWNED: Final = (
     *("events", "identities", "ledger", "happenings", "deliveries", "tasks", "enrolments"),
     *("journey_steps", "assignments", "transitions", "grade_changes", "clocks", "timers"),
-    *("searched", "snapshots", "companies"),
+    *("searched", "snapshots", "companies", "tags"),
 )
 # What reports count stays with a lead that was merged into another; a digest is about several.
 _ORPHANS: Final = """
@@ -147,6 +147,7 @@ _FAULTS: Final = {
     "stages": ("each stage is that of its last transition", "leads have another stage"),
     "owners": ("each owner is that of its last assignment", "leads have another assignment"),
     "figures": ("each lead is counted as its rows say", "leads are counted unlike their rows"),
+    "tags": ("each tag is as the state", "leads have tags unlike their state"),
     "search": ("each lead is indexed as it is called", "leads are indexed under other texts"),
 }
 
@@ -199,6 +200,7 @@ class _Chunk:
             ("clocks", self._clocks(), _clocks),
             ("stages", self._last('"to"', "transitions"), _stage),
             ("owners", self._last("owner, team, pool", "assignments"), _owner),
+            ("tags", self._grouped("tag", "tags"), _tags),
             ("search", self._texts(), self._wanted_texts),
         ):
             for lead in self._leads:
@@ -282,6 +284,10 @@ def _latest(found: set[tuple[Any, ...]], by: int | None) -> set[tuple[Any, ...]]
 
 def _timers(lead: Lead) -> set[tuple[Any, ...]] | None:
     return set(lead.timers.items()) or None
+
+
+def _tags(lead: Lead) -> set[tuple[Any, ...]] | None:
+    return {(tag,) for tag in tags.of_lead(lead)} or None
 
 
 def _enrolments(lead: Lead) -> set[tuple[Any, ...]] | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from engine.machines.company import company_keys
-from engine.machines.state import Lead
 from engine.store import rows
-from engine.store.bulk import Insert
+from engine.store.links import Links
 
 SCHEMA: Final = """
 CREATE TABLE companies (
@@ -20,8 +18,7 @@ CREATE TABLE companies (
 CREATE INDEX companies_lead ON companies (lead)
 """
 _READ: Final = ("lead.company", "lead.email.domain", "lead.email.kind")
-_GONE: Final = "DELETE FROM companies WHERE lead IN (SELECT value FROM json_each(?))"
-_LINK: Final = Insert("companies (key, lead)", 2, "ON CONFLICT DO NOTHING")
+LINKS: Final = Links("companies", "key", _READ, company_keys)
 _COLLEAGUES: Final = """
 SELECT l.id, l.state, c.found FROM (
     SELECT other.lead AS lead, json_group_array(other.key) AS found
@@ -29,24 +26,6 @@ SELECT l.id, l.state, c.found FROM (
     WHERE own.lead = ?1 AND other.lead > ?2 GROUP BY other.lead ORDER BY other.lead LIMIT ?3
 ) c CROSS JOIN leads l ON l.id = c.lead ORDER BY l.id
 """
-
-
-def refresh(
-    connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
-) -> None:
-    """Bring the links of these leads up to date; ``stored`` has them as they were."""
-    changed = [lead for lead in leads if not _same(stored.get(lead.id), lead)]
-    known = [lead.id for lead in changed if lead.id in stored]
-    found = [(key, lead.id) for lead in changed for key in company_keys(lead)]
-    if known:
-        connection.execute(_GONE, (rows.to_json(known),))
-    _LINK.write(connection, found)
-
-
-def _same(before: Lead | None, lead: Lead) -> bool:
-    if before is None:
-        return all(lead.facts.get(name) is None for name in _READ)
-    return rows.same_facts(before, lead, _READ)
 
 
 def colleagues(

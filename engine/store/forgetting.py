@@ -28,7 +28,7 @@ _PLAIN: Final = frozenset(
 )
 _GONE: Final = (
     *("leads", "searched", "timers", "snapshots", "enrichments", "enrolments", "journey_steps"),
-    *("clocks", "companies", "splits"),
+    *("clocks", "companies", "tags", "splits"),
 )
 _KEPT: Final = (
     "UPDATE events SET id = ?1 || ':' || seq, lead = ?1, body = CASE"

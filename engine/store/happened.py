@@ -58,6 +58,7 @@ _BY_LEAD: Final[Mapping[str, str]] = {
     "journey_steps": "journey_steps_lead",
     "ledger": "ledger_lead",
     "splits": "splits_lead",
+    "tags": "sqlite_autoindex_tags_1",
     "tasks": "tasks_lead",
     "transitions": "transitions_lead",
 }

@@ -24,7 +24,7 @@ _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
 _MOVE: Final = "UPDATE {} SET first = coalesce(first, lead), lead = ?2 WHERE lead = ?1"
 _LEFT: Final = (
     *(("leads", "id"), ("searched", "lead"), ("timers", "lead"), ("companies", "lead")),
-    *(("arrivals", "lead"), ("entries", "lead")),
+    *(("tags", "lead"), ("arrivals", "lead"), ("entries", "lead")),
 )
 _TAKE: Final[Mapping[str, str]] = {
     "enrolments": f"{_MOVE.format('OR REPLACE enrolments')}"

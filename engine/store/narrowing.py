@@ -16,7 +16,7 @@ from engine.store.rows import from_json, to_json
 Term = tuple[str, tuple[Any, ...]]
 # Instants are milliseconds as text.
 NAMES: Final = (
-    *("campaign", "placed", "placed_at", "created_from", "created_to", "owners"),
+    *("tag", "campaign", "placed", "placed_at", "created_from", "created_to", "owners"),
     *("score_from", "score_to", "reached", "short_of", "without", "since_to"),
     *("entered", "called_before", "entered_from", "entered_to"),
     *happened.NAMES,
@@ -31,6 +31,7 @@ LISTS: Final[Mapping[str, Any]] = {
 }
 _NOWHERE: Final = '[""]'
 _WITHOUT: Final = "(l.stage IS NULL OR l.stage NOT IN (SELECT value FROM json_each(?)))"
+_UNTAGGED: Final = "NOT EXISTS (SELECT 1 FROM tags x WHERE x.lead = l.id)"
 _REACHED: Final = "instr(x.entered, ?)"  # `entered` is a JSON list, the stage as it stands there
 _ENTERED: Final = "x.stage = ? AND x.at BETWEEN ? AND ?"
 _CALLED: Final = f"""
@@ -46,6 +47,8 @@ def terms(filters: Filters) -> list[Term]:
         found.append(("l.created_at >= ?", (int(filters["created_from"] or 0),)))
     if filters.get("created_to"):
         found.append(("l.created_at < ?", (int(filters["created_to"] or 0),)))
+    if "tag" in filters and not filters["tag"]:
+        found.append((_UNTAGGED, ()))
     if filters.get("without"):
         found.append((_WITHOUT, (filters["without"],)))
     if filters.get("short_of"):
@@ -88,6 +91,8 @@ def _own(filters: Filters) -> Iterator[Term]:
 
 def _having(filters: Filters) -> Iterator[tuple[Rows, ...]]:
     """Yield what the leads have rows of: of each tuple any one."""
+    if filters.get("tag"):
+        yield (rows("tags", {"tag": filters["tag"]}),)
     if "campaign" in filters:
         yield (Rows("arrivals", "x.campaign = ?", (filters["campaign"] or "",)),)
     if filters.get("reached"):

@@ -22,6 +22,7 @@ from engine.store import (
     kinds,
     splits,
     tables,
+    tags,
     turns,
     versions,
 )
@@ -65,6 +66,7 @@ def migrations() -> Migrations:
         ("hit_indexes", tables.FOR_HITS, None),
         ("sales_of_leads", kinds.OF_SALES, None),
         ("answers_of_leads", kinds.OF_ANSWERS, None),
+        ("tags", tags.SCHEMA, backfill.tags),
     ):
         steps(name=name)(_step(script, fill))
     return steps

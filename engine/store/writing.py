@@ -13,7 +13,7 @@ from engine.machines.directory import Identity
 from engine.machines.people import todos
 from engine.machines.people.notes import COLLECTED
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
-from engine.store import arrivals, companies, digests, rows, search, splits, turns
+from engine.store import arrivals, companies, digests, rows, search, splits, tags, turns
 from engine.store.bulk import Insert
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
@@ -216,7 +216,8 @@ def write_leads(
     for changed, found in states.items():
         _lead(changed).write(connection, found)
     arrivals.refresh(connection, restated, stored)
-    companies.refresh(connection, restated, stored)
+    companies.LINKS.refresh(connection, restated, stored)
+    tags.LINKS.refresh(connection, restated, stored)
     write_timers(connection, ordered, stored)
     search.refresh(connection, texts)
 

@@ -71,6 +71,17 @@ def test_fields_events_and_silence_are_scored_in_one_pass(tmp_path: Path) -> Non
     ]
 
 
+def test_fields_that_are_only_written(tmp_path: Path) -> None:
+    """Every field has its fact, but tags are added and a place among the sources is a touch."""
+    ruleset = made(tmp_path)
+    assert ruleset.direct is not None
+    fields = ruleset.direct.fields
+    assert fields["title_level"] == "lead.title_level"
+    assert fields["email.kind"] == "lead.email.kind"
+    known = set(ruleset.definitions.catalogue.fields)
+    assert known - fields.keys() == {"tags", "source.channel"}
+
+
 def test_stages_and_journeys_look_at_their_own_numbers_only(tmp_path: Path) -> None:
     """A grade's band is nobody's business but grading's; entering by an event is no business of
     numbers; a date that is waited for is looked at each time.

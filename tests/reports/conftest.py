@@ -60,6 +60,8 @@ ANSWERS = (
     "message_blocked",
 )
 MEMBERS = ("li.na", "chen.jing", "wang.lei")
+IDLE = ("marketing", "xu.bo", "zhou.jie")
+IDLE_AT = "2026-09-20T10:00:00+08:00"
 
 
 class World:
@@ -144,6 +146,10 @@ async def _taken_up(runtime: Runtime, ids: list[str], last: str) -> None:
             for member in MEMBERS[1:]:  # the second finds it taken
                 claimed = _by_hand("lead_claimed", id, later, {}, f"{n}-{member}")
                 await runtime.submit([{**claimed, "by": member}])
+    # Releasing a lead counts for nobody: of these, only the second is of a team that gets leads.
+    for member, id in zip(IDLE, ids[205:], strict=False):
+        released = _by_hand("lead_released", id, IDLE_AT, {"reason": "整理"}, member)
+        await runtime.submit([{**released, "by": member}])
 
 
 def _by_hand(type: str, lead: str | None, at: str, said: dict[str, Any], n: Any) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def sources(told: Told, asked: Asked) -> Answer:
 
 def _new_leads(told: Told, asked: Asked) -> dict[str, Any]:
     made = told.alive["at"]
-    days, starts = _buckets(max(made.min(), asked.since), min(made.max() + 1, asked.until))
+    days, starts = _buckets(asked.since, min(max(made.max(), told.now) + 1, asked.until))
     if not days:
         return {}
     bounds = [*(max(start, asked.since) for start in starts), asked.until]
@@ -258,7 +258,9 @@ def cycle(told: Told, asked: Asked) -> Answer:
     timed = wins[wins["cycle"].notna()]
     series = {}
     if len(timed):
-        days, starts = _buckets(int(timed["won"].min()), int(timed["won"].max()) + 1)
+        end = max(int(timed["won"].max()), told.now) + 1
+        since = asked.since if asked.by_event else int(timed["won"].min())
+        days, starts = _buckets(since, min(end, asked.until) if asked.by_event else end)
         found: dict[str, list[int]] = {day: [] for day in days}
         for at, took in zip(timed["won"], timed["cycle"], strict=True):
             found[days[sum(start <= at for start in starts) - 1]].append(int(took))
@@ -294,8 +296,11 @@ def people(told: Told, asked: Asked) -> Answer:
             cycles[last[lead]].append(int(win["cycle"]))
     names = {id: name for team in told.rules.teams.values() for id, name in team.items()}
     rows, by_team = [], defaultdict(list)
+    getting = {rule["assign"].get("team") for rule in told.rules.routing["rules"]}
     for owner, count in counts.items():
         own = [team for team, members in told.rules.teams.items() if owner in members]
+        if not any(count.values()) and getting.isdisjoint(own):
+            continue
         for team in own or teams[owner]:
             by_team[team].append(owner)
         who = {"owner": owner, "name": names.get(owner), "team": ", ".join(own) or None}
@@ -336,6 +341,8 @@ def _count_given(
     for type in ("lead_accepted", "lead_declined"):
         for owner, times in answers[answers["type"] == type]["by"].value_counts().items():
             counts[owner][type] += times
+    for owner in answers[answers["type"].isin(("lead_claimed", "lead_released"))]["by"]:
+        counts[owner].update(())
 
 
 def _count_tasks(told: Told, asked: Asked, counts: dict[str, Counter[str]]) -> None:

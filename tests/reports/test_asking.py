@@ -60,6 +60,33 @@ def test_days_of_a_change_of_clocks_have_23_or_25_hours() -> None:
     assert spring.until - spring.since == 23 * 3_600_000
 
 
+@pytest.mark.parametrize(
+    ("query", "axis"),
+    [
+        ({"period": "last_week"}, ("2026-03-23", "2026-03-29", 7)),
+        ({"period": "last_7_days"}, ("2026-03-25", "2026-03-31", 7)),
+        ({"period": "week"}, ("2026-03-30", "2026-03-31", 2)),
+        ({"from_": "2026-03-02", "to": "2026-03-08"}, ("2026-03-02", "2026-03-08", 7)),
+        ({"from_": "2026-03-25"}, ("2026-03-25", "2026-03-31", 7)),
+        ({"from_": "2026-03-25", "to": "2099-12-31"}, ("2026-03-25", "2026-03-31", 7)),
+        ({"period": "last_quarter"}, ("2025-09-29", "2025-12-29", 14)),
+        ({"period": "last_365_days"}, ("2025-03-31", "2026-03-30", 53)),
+        ({"from_": "2024-01-01", "to": "2025-12-31"}, ("2024-01-01", "2025-12-01", 24)),
+        ({"from_": "0002-01-01"}, ("1970-01-01", "2026-03-01", 675)),
+        ({"period": "all"}, ("2026-03-26", "2026-03-31", 6)),
+    ],
+)
+@pytest.mark.parametrize("hours", [1, 100])
+def test_a_time_line_has_the_period_asked_for(
+    query: dict[str, str], axis: tuple[str, str, int], hours: int
+) -> None:
+    """Days for weeks, weeks for a quarter, months for years; however little lies in the period."""
+    first = round(datetime.fromisoformat("2026-03-26T09:00:00+08:00").timestamp() * 1000)
+    question = asked(**query)
+    found = [question.day(at) for at in question.buckets(first, first + hours * 3_600_000)]
+    assert (found[0], found[-1], len(found)) == axis
+
+
 def test_the_time_before_is_as_many_days() -> None:
     """March is compared with the 31 days before it, whatever the clocks did."""
     march = asked(from_="2026-03-01", to="2026-03-31", compare="previous", zone="Europe/Berlin")

@@ -19,7 +19,7 @@ from engine.reports.shape import Column, Figure, Report, Row
 from engine.server.leads import filters_of
 from engine.store import experiments
 from engine.store.listing import Wanted, find_leads
-from tests.reports.conftest import NOW, World
+from tests.reports.conftest import IDLE, NOW, World
 from tests.reports.oracle_more import ORACLES, funnel
 from tests.reports.told import Asked, Rules, Share, Told, midnight, ms
 
@@ -87,6 +87,15 @@ def test_every_figure_is_that_of_the_oracle(
         s.key: ([*s.x], {line.key: [*line.values] for line in s.lines}) for s in report.series
     }
     assert series == expected.series
+
+
+def test_desks_with_nothing_stand_on_no_board(world: World) -> None:
+    """Of people without a figure only those whose team gets leads are shown, with zeros."""
+    day = {"from": "2026-09-20", "to": "2026-09-20"}
+    people, teams = world.report("people", **day).tables
+    assert "marketing" not in {row.cells["team"] for row in teams.rows}
+    (idle,) = [row.cells for row in people.rows if row.cells["owner"] in IDLE]
+    assert (idle["owner"], idle["given"], idle["tasks"], idle["deals"]) == ("xu.bo", 0, 0, 0)
 
 
 def test_the_funnel_is_that_of_the_oracle(told: Told, world: World) -> None:

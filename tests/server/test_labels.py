@@ -28,7 +28,10 @@ models:
     rules:
       - {id: asked, label: {zh: 提交了表单, en: Asked by a form}, dimension: fit,
          event: form_submitted, points: 30, repeat: each}
-    grades: [{grade: A, from: 60}, {grade: C, from: 0}]
+    label: {zh: 主模型, en: Main model}
+    grades:
+      - {grade: A, from: 60, label: {zh: 重点跟进, en: Call first}}
+      - {grade: C, from: 0, label: {zh: 慢慢培育, en: Warm up}}
 """
 LIFECYCLE = """
 stages:
@@ -38,13 +41,28 @@ stages:
 """
 ROUTING = """
 teams: {east: {label: {zh: 华东, en: Team East}, members: [{id: li.na, name: 李娜}]}}
-rules: [{id: rest, assign: {pool: public}}]
-pools: {public: {label: {zh: 公海池, en: Open pool}}}
+rules:
+  - {id: vip, label: {zh: 大客户直达, en: Key accounts}, when: {lead.company: 华信重工},
+     assign: {team: east}}
+  - {id: rest, label: {zh: 其余入池, en: All the rest}, assign: {pool: public}}
+sla:
+  - {id: quick, label: {zh: 当天响应, en: Same day}, accept: 2h, first_contact: 1d}
+pools:
+  public:
+    label: {zh: 公海池, en: Open pool}
+    recycle: [{id: stale, label: {zh: 久未跟进, en: Gone cold}, idle: 9d}]
 """
 JOURNEYS = """
 journeys:
   - {id: route, label: {zh: 分流, en: Way in}, enter: {event: form_submitted},
      steps: [{id: assign, route: {}}, {id: later, wait: {until: 9d}}]}
+"""
+INTAKE = """
+rules:
+  - {id: rivals, label: {zh: 竞争对手, en: Competitors}, when: {lead.company: 对手公司},
+     do: quarantine, reason: 同行来访}
+  - {id: tests, label: {zh: 内部测试, en: Our own tests}, when: {lead.company: 测试公司},
+     do: reject, reason: 测试数据}
 """
 FORMS = """
 channels:
@@ -52,6 +70,13 @@ channels:
     forms:
       ask: {title: {zh: 询价, en: Ask us}, fields: [{name: email}, {name: plan}, {name: floor}]}
 """
+
+
+# Of grades, the model, routes, the SLA and the recycle rule.
+C, MODEL, VIP, REST, SLA, STALE = NAMES = (
+    ("慢慢培育", "Warm up"), ("主模型", "Main model"), ("大客户直达", "Key accounts"),
+    ("其余入池", "All the rest"), ("当天响应", "Same day"), ("久未跟进", "Gone cold"),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lifecycle=LIFECYCLE,
         routing=ROUTING,
         journeys=JOURNEYS,
+        intake=INTAKE,
         server=SERVER.format(port=9, notify="log") + FORMS,
     )
 
@@ -73,7 +99,10 @@ def client(folder: Path) -> Iterator[TestClient]:
     """Serve it with a lead in the pool."""
     with served(folder, folder.parent / "leads.db", reports=REPORTS) as client:
         client.post("/v1/events", json=form(1, plan="now", floor="三楼")).raise_for_status()
+        for n, company in ((2, "华信重工"), (3, "对手公司"), (4, "测试公司")):
+            client.post("/v1/events", json=form(n, company=company))
         wait_for(lambda: client.get("/v1/leads/w1@acme.cn").json()["pool"])
+        wait_for(lambda: client.get("/v1/leads/w2@acme.cn").json().get("owner"))
         yield client
 
 
@@ -131,6 +160,9 @@ def test_no_page_has_the_other_language(client: TestClient, path: str) -> None:
     """What has a label in both languages is nowhere called by the other one."""
     chinese = {"新线索", "赢单", "华东", "公海池", "分流", "提交了表单"}
     english = {"Fresh", "Closed won", "Team East", "Open pool", "Way in", "Asked by a form"}
+    if path != "/console/routing":  # which has rules as they were written
+        chinese |= {zh for zh, _ in NAMES}
+        english |= {en for _, en in NAMES}
     for language, others, own in (("en", chinese, english), ("zh", english, chinese)):
         text = look(client, path, **{"Accept-Language": language}).text
         assert [word for word in others if word in text] == []
@@ -186,3 +218,86 @@ def test_the_terminal(
     arguments = ["explain", "w1@acme.cn", "--db", str(database), "--config", str(folder)]
     assert run(arguments) == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "ids"),
+    [
+        ("/console/lead/w2@acme.cn", (C, VIP, SLA), ("C", "vip", "quick")),
+        ("/console/lead/w1@acme.cn", (C, REST, MODEL), ("C", "rest")),
+        ("/console/leads", (C,), ("C",)),
+        ("/console/", (SLA,), ("quick",)),
+        ("/console/day?member=li.na", (C, SLA), ("quick",)),
+        ("/console/routing", (VIP, REST, SLA), ("vip", "rest", "quick")),
+        ("/console/rules", (VIP, REST, SLA), ()),
+        ("/console/reports/scores?period=all", (C,), ()),
+        ("/console/reports/rules?period=all", (VIP, SLA), ()),
+    ],
+)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_kept_by_its_id(
+    client: TestClient,
+    path: str,
+    names: tuple[tuple[str, str], ...],
+    ids: tuple[str, ...],
+    language: str,
+) -> None:
+    """Grades, models, routes and SLAs are called by their labels, their ids are in the titles."""
+    page = look(client, path, **{"Accept-Language": language})
+    own = [pair[language == "en"] for pair in names]
+    assert [word for word in own if word not in page.text] == []
+    titles = {given.get("title") for _, given in page.elements}
+    assert set(ids) <= titles
+
+
+@pytest.mark.parametrize(
+    ("language", "held", "refused"),
+    [("zh", "竞争对手", "内部测试"), ("en", "Competitors", "Our own tests")],
+)
+def test_what_intake_kept_out(client: TestClient, language: str, held: str, refused: str) -> None:
+    """An event that waits or was turned away has the label of the rule beside its id."""
+    (waiting,) = got(client, "/v1/quarantine", language)["items"]
+    (rejected,) = got(client, "/v1/rejected", language)["items"]
+    assert (waiting["rule"], waiting["label"]) == ("rivals", held)
+    assert (rejected["rule"], rejected["label"]) == ("tests", refused)
+
+
+@pytest.mark.parametrize(
+    ("language", "grade", "better", "route", "sla"),
+    [
+        ("zh", "慢慢培育", "重点跟进", "大客户直达", "当天响应"),
+        ("en", "Warm up", "Call first", "Key accounts", "Same day"),
+    ],
+)
+def test_an_explanation(
+    client: TestClient, language: str, grade: str, better: str, route: str, sla: str
+) -> None:
+    """Beside the ids of grades, routes, clocks and deadlines stand their labels."""
+    why = got(client, "/v1/leads/w2@acme.cn/explain", language)
+    assert (why["grade"]["grade"], why["grade"]["label"]) == ("C", grade)
+    assert why["grade"]["next"]["label"] == better
+    owner = why["owner"]
+    assert (owner["rule"], owner["label"], owner["tried"][0]["label"]) == ("vip", route, route)
+    assert {(clock["sla"], clock["label"]) for clock in owner["clocks"]} == {("quick", sla)}
+    labels = {each["timer"].split(":")[0]: each["label"] for each in why["deadlines"]}
+    assert labels["sla"] == sla
+    assert labels["recycle"] == STALE[language == "en"]
+
+
+@pytest.mark.parametrize(("locale", "language"), [("zh_CN.UTF-8", 0), ("en_US.UTF-8", 1)])
+def test_the_terminal_names_ids(
+    client: TestClient,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+    language: int,
+) -> None:
+    """`explain` has the labels of the grade, the route, the SLA and the recycle rule by the ids."""
+    monkeypatch.setenv("LC_ALL", locale)
+    monkeypatch.setenv("COLUMNS", "200")
+    database = folder.parent / "leads.db"
+    assert run(["explain", "w2@acme.cn", "--db", str(database), "--config", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert [pair for pair in (C, VIP, SLA, STALE) if pair[language] not in said] == []
+    assert f"vip {VIP[language]}" in said

@@ -43,11 +43,12 @@ journeys:
       - {id: assign, route: {}}
       - {id: call, task: {title: "回访 {{ lead.name }}", to: owner, due: 2d}}
 """
+TAG: Final = "重点客户"
 # All of one company, so that colleagues and company names lead from one to another.
 LEADS: Final = {
-    "own": {"name": "王芳", "email": "own@acme.cn", "city": "上海"},
-    "others": {"name": "欧阳秘", "email": "others@acme.cn", "city": "成都"},
-    "pooled": {"name": "司徒密", "email": "pooled@acme.cn", "city": "重庆"},
+    "own": {"name": "王芳", "email": "own@acme.cn", "city": "上海", "tags": [TAG]},
+    "others": {"name": "欧阳秘", "email": "others@acme.cn", "city": "成都", "tags": [TAG]},
+    "pooled": {"name": "司徒密", "email": "pooled@acme.cn", "city": "重庆", "tags": [TAG]},
 }
 FOREIGN: Final = ("others", "pooled")
 OPS = {"Authorization": "Bearer the-administrators-own-token"}
@@ -100,6 +101,7 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
         *('?owners=["sun.qiang"]', '?owners=["sun.qiang"]&owner=&pool=western'),
         *('?given_to=["sun.qiang"]', '?given_to=["sun.qiang","he.xin"]&turn=contacted'),
         *('?answered_by=["sun.qiang"]', '?todo_of=["sun.qiang"]', '?sold_by=["sun.qiang"]'),
+        *("?tag=重点客户", "?tag=重点客户&owner=sun.qiang", "?tag=重点客户&pool=western"),
         *("?fired=form", "?routed_by=west", "?sla=follow", "?touched="),
         *("?placed_at=", '?short_of=["won"]', "?called_before=won"),
         '?letter=[["email_sent","a",null,null]]',
@@ -121,6 +123,7 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
     "GET /console/reports/{name}.pdf": ("sources.pdf?period=all", "funnel.pdf"),
     "GET /console/leads": (
         *("", "?q=acme", "?owner=-", "?owner=sun.qiang", "?pool=western", '?owners=["sun.qiang"]'),
+        *("?tag=重点客户", "?tag=重点客户&owner=sun.qiang"),
     ),
     "GET /console/leads.csv": ("", "?q=acme", "?owner=-", "?owner=sun.qiang", "?pool=western"),
     "GET /console/day": ("", "?member=sun.qiang"),

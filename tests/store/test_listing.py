@@ -26,7 +26,10 @@ VALUES: Final[dict[str, tuple[str | None, ...]]] = {
     "source": ("官网表单", "展会", None),
 }
 NAMES: Final = ("苏州金泰阀门", "上海阀门", "杭州云图科技")
-BEHIND: Final[tuple[dict[str, str], ...]] = (
+TAGS: Final = ("VIP", "展会,华东", '说"急"')
+BEHIND: Final[tuple[dict[str, Any], ...]] = (
+    *({"tag": "VIP"}, {"tag": "展会,华东", "stage": "won"}, {"tag": '说"急"', "grade": "A"}),
+    *({"tag": None}, {"tag": "VIP", "reached": '["mql"]'}),
     {"campaign": "spring"},
     {"campaign": "autumn", "stage": "won"},
     {"reached": '["mql"]'},
@@ -43,6 +46,7 @@ def made(number: int, chance: random.Random) -> Lead:
     facts["lead.source.name"] = facts.pop("source")
     facts["lead.source.utm_campaign"] = chance.choice(("spring", "autumn", None))
     facts |= {"lead.company": chance.choice(NAMES), "score.default.total": chance.randrange(5)}
+    facts["lead.tags"] = chance.sample(TAGS, chance.randrange(4)) or None
     way = ("new", "mql", "won")[: 1 + ("new", "mql", "won").index(facts["stage"])]
     created = number * DAY // 2
     stages = {stage: created + step * DAY for step, stage in enumerate(way)}
@@ -75,6 +79,9 @@ def fits(lead: Lead, filters: dict[str, Any], text: str | None) -> bool:
     get = lead.facts.get
     told = {name: get(name) for name in FILTERS} | {"source": get("lead.source.name")}
     checks = [told[name] == value for name, value in filters.items() if name in told]
+    if "tag" in filters:
+        tags = get("lead.tags", [])
+        checks.append(filters["tag"] in tags if filters["tag"] else not tags)
     if "campaign" in filters:
         checks.append(get("lead.source.utm_campaign") == filters["campaign"])
     if "reached" in filters:
@@ -167,10 +174,10 @@ def test_long_lists_are_walked_in_their_order_and_nothing_is_sorted(
 
 
 @pytest.mark.parametrize("leads", [1_000], indirect=True)
-@pytest.mark.parametrize("name", ["owner", "pool", "stage", "source", "campaign", "entered"])
+@pytest.mark.parametrize("name", ["owner", "pool", "stage", "source", "campaign", "entered", "tag"])
 def test_few_leads_are_looked_up(leads: dict[str, Lead], reader: Reader, name: str) -> None:
     """What few leads have is no reason to walk a list."""
-    value = {"campaign": "spring", "entered": "mql"}.get(name) or VALUES[name][0]
+    value = {"campaign": "spring", "entered": "mql", "tag": "VIP"}.get(name) or VALUES[name][0]
     for sort in SORTS:
         plan = plans(reader, filters={name: value}, sort=sort)
         assert any("SEARCH l USING" in step and "(id=?)" in step for step in plan), plan

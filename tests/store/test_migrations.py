@@ -26,7 +26,7 @@ from engine.store.schema import migrations
 HOUR = 3_600_000
 TABLES = (
     *("enrolments", "journey_steps", "assignments", "transitions", "grade_changes", "clocks"),
-    *("timers", "searched", "arrivals", "entries"),
+    *("timers", "searched", "arrivals", "entries", "tags"),
 )
 
 
@@ -43,6 +43,7 @@ def story() -> list[tuple[Event, Decision]]:
     again = Enrolment("welcome", 5 * HOUR, "hello", 5 * HOUR, entered_by="e4")
     ended = Clock("hot", 2 * HOUR, 9 * HOUR, "stopped", 4 * HOUR)
     facts = {"lead.name": "王芳", "lead.company": "金泰阀门", "stage": "new", "grade": "C"}
+    facts["lead.tags"] = ["重点客户", '说"急",要快']
     lead = Lead("l1", HOUR, HOUR, facts=facts)
     e1 = Decision(
         Lead("l1", HOUR, HOUR, facts=facts),

@@ -166,6 +166,7 @@ class IntakeBuilder(Builder):
             reason=part.data["reason"],
             flag=part.get("flag", id),
             source=part.source,
+            label=part.label(),
         )
 
     def _check(self, part: Part, id: str, when: Condition) -> None:

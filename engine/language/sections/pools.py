@@ -50,7 +50,9 @@ class PoolBuilder(Builder):
         if part.get("when") is None and idle is None:
             text = f'the recycle rule "{id}" takes every lead away at once'
             self.error("missing-key", part, text, id, "add when: or idle:")
-        return Recycle(id=id, when=when, idle=idle, calendar=calendar, source=part.source)
+        return Recycle(
+            id=id, when=when, idle=idle, calendar=calendar, source=part.source, label=part.label()
+        )
 
 
 def _rules(pool: Part) -> list[Part]:

@@ -146,6 +146,7 @@ class RoutingBuilder(PoolBuilder):
             exclude=self._excluded(assign, team, id),
             weight=assign.get("weight"),
             sticky=assign.get("sticky", True),
+            label=part.label(),
         )
 
     def _of_teams_only(self, assign: Part, id: str) -> None:
@@ -207,6 +208,7 @@ class RoutingBuilder(PoolBuilder):
             rungs=tuple(self._rung(p, id) for p in part.items("on_breach")),
             source=part.source,
             pause=self.condition(part.child("pause"), "when", id) if part.get("pause") else None,
+            label=part.label(),
         )
 
     def _rung(self, part: Part, id: str) -> Rung:

@@ -39,6 +39,7 @@ class ScoringBuilder(Builder):
             grades=self._grades(part),
             thresholds={n: p.data for n, p in part.entries("thresholds")},
             source=part.key_source,
+            label=part.label(),
         )
 
     def _rule(self, model: str, weights: dict[str, float], part: Part) -> ScoreRule | None:
@@ -140,7 +141,8 @@ class ScoringBuilder(Builder):
         """Return the bands, highest first; they are half-open: [from, next)."""
         parts = list(part.items("grades"))
         grades = [
-            Grade(grade=p.data["grade"], floor=p.data["from"], source=p.source) for p in parts
+            Grade(grade=p.data["grade"], floor=p.data["from"], source=p.source, label=p.label())
+            for p in parts
         ]
         floors: dict[float, str] = {}
         for band, where in zip(grades, parts, strict=True):

@@ -21,7 +21,7 @@ from engine.server.ownership import mates, own_pools, principal
 from engine.store.listing import SORTS
 from engine.store.pages import Page
 
-FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source")
+FILTERS: Final = ("grade", "stage", "owner", "team", "pool", "source", "tag")
 LIST: Final = "/console/leads"
 # What is done to all leads that are ticked.
 MANY: Final = ("assign", "stage", "tag", "untag", "task", "release")

@@ -105,6 +105,7 @@ def page(
         label=words.label,
         because=lambda reason: formats.within(words.why(reason)),
         person=_people(request),
+        called=called(request),
         lang=words.language,
         f=formats,
         theme=theme if theme in THEMES else THEMES[0],
@@ -131,6 +132,18 @@ def _people(request: Request) -> Callable[[str | None], str]:
     teams = rules.ruleset.teams.values() if rules else ()
     names = {member.id: member.name for team in teams for member in team.members}
     return lambda id: names.get(id, id) if id else "–"
+
+
+def called(request: Request) -> Callable[[str, Any], str]:
+    """Return what names a thing by its kind in `Definitions.labels` and its id."""
+    rules, words = services(request).runtime.rules, words_of(request)
+    labels = rules.ruleset.definitions.labels if rules else {}
+
+    def name(kind: str, id: Any) -> str:
+        given = labels.get(kind, {}).get(id)
+        return words.label(id, given) if given else str(id)
+
+    return name
 
 
 def here(request: Request) -> str:

@@ -96,9 +96,9 @@ def _lines(request: Request) -> Iterator[Line]:
         yield Line("stage", stage.id, stage.label, "", hits[("stage", stage.id)], stage.source)
     for route in definitions.routing.rules:
         gives = route.team or route.pool or ""
-        yield Line("route", route.id, None, gives, hits[("route", route.id)], route.source)
+        yield Line("route", route.id, route.label, gives, hits[("route", route.id)], route.source)
     for sla in definitions.routing.slas:
-        yield Line("sla", sla.id, None, "", hits[("sla", sla.id)], sla.source)
+        yield Line("sla", sla.id, sla.label, "", hits[("sla", sla.id)], sla.source)
     for each in definitions.journeys:
         fired = hits[("journey", each.id)]
         yield Line("journey", each.id, each.label, "", fired, each.source)

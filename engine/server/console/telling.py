@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
-from engine.server.console.room import formats_of, words_of
+from engine.server.console.room import called, formats_of, words_of
 from engine.server.console.words import Words
 from engine.server.endpoint import services
 
@@ -19,6 +19,8 @@ _UNSAID: Final = frozenset(
     )
 )
 _LONG: Final = 300
+# Details that are ids of what may have a label.
+_LABELLED: Final = ("sla", "model")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -79,24 +81,35 @@ def _score(request: Request, words: Words, item: dict[str, Any]) -> Line:
 
 
 def _happening(request: Request, words: Words, item: dict[str, Any]) -> Line:
-    data = dict(item.get("data") or {})
+    data, kind = dict(item.get("data") or {}), item["type"]
     rule = data.pop("rule", None)
-    title = words.name("happening", item["type"])
+    title = words.name("happening", kind)
     if "from" in data and "to" in data:
-        kind = item["type"]
-        before, after = (_named(request, words, kind, data.pop(k)) for k in ("from", "to"))
+        before, after = (
+            _named(request, words, kind, data.pop(k), data.get("model")) for k in ("from", "to")
+        )
         title = f"{title}: {before} → {after}"
-    why = words.say("line.by_rule", rule=rule) if rule else ""
-    bad = item["type"] in {"sla_breached", "message_blocked", "stage_refused"}
+    data |= {each: _with_id(request, each, data[each]) for each in _LABELLED if data.get(each)}
+    rules = "recycle" if kind == "recycled" else "route"
+    why = words.say("line.by_rule", rule=_with_id(request, rules, rule)) if rule else ""
+    bad = kind in {"sla_breached", "message_blocked", "stage_refused"}
     tag, tone = (words.say("line.attention"), "warn") if bad else ("", "")
     return Line(item["at"], "happening", title, _details(request, data), why, tag, tone)
 
 
-def _named(request: Request, words: Words, kind: str, value: Any) -> str:
+def _named(request: Request, words: Words, kind: str, value: Any, model: str | None) -> str:
+    ruleset = services(request).runtime.ruleset
+    if kind == "grade" and value and model == ruleset.default_model:
+        return called(request)(kind, value)
     if kind != "stage" or value is None:
         return str(value or "–")
-    stage = services(request).runtime.ruleset.stages.get(value)
+    stage = ruleset.stages.get(value)
     return words.label(value, stage.definition.label if stage else None)
+
+
+def _with_id(request: Request, kind: str, id: str) -> str:
+    name = called(request)(kind, id)
+    return name if name == id else f"{name} ({id})"
 
 
 def _task(request: Request, words: Words, item: dict[str, Any]) -> Line:
