@@ -139,7 +139,7 @@ def test_explanation(client: TestClient, lead: str) -> None:
     assert found["owner"]["owner"] == "li.na"
     assert found["owner"]["rule"] == "all"
     assert found["owner"]["considered"] == [{"member": "li.na", "team": "east", "why_not": None}]
-    assert found["grade"]["next"] == {"grade": "A", "missing": 20}
+    assert found["grade"]["next"] == {"grade": "A", "label": None, "missing": 20}
     assert found["stage"]["stage"] == "assigned"
     (journey,) = found["journeys"]
     assert (journey["journey"], journey["step"]) == ("welcome", "opened")
