@@ -299,6 +299,7 @@ def test_the_urgent_go_before_all_others(tmp_path: Path) -> None:
         async with company(tmp_path, connections, messages, notes, drain_s=0.1) as c:
             await c.post(*(form(n) for n in range(30)))
             await c.all_are("im", "delivered", 30)
+            await until(lambda: any(each.message == "bulk" for each in notes.seen))
             assert [each.message for each in notes.seen].count("bulk") == 1
             assert c.lane("im").handover_p99 < 5
 
