@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.network.ruleset import Ruleset
 
 OVERHEARD = frozenset({"score_changed", "grade_changed"})
+_CONSENTS: Final = "consent."  # also where a catalogue declares a topic as a field
 _MORE: Final = frozenset({"tags", PLACED[0]})
 OF_NEW_LEADS = frozenset({"stage_changed", "lead_created"})
 
@@ -76,7 +77,7 @@ def direct(ruleset: Ruleset) -> Direct | None:
         fields={
             field.name: f"lead.{field.name}"
             for field in ruleset.definitions.catalogue.fields.values()
-            if field.name not in _MORE
+            if field.name not in _MORE and not field.name.startswith(_CONSENTS)
         },
     )
 

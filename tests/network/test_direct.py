@@ -39,7 +39,9 @@ journeys:
 """
 
 
-def made(folder: Path, added: str = "", limits: str = "", event: str = "chat_started") -> Ruleset:
+def made(
+    folder: Path, added: str = "", limits: str = "", event: str = "chat_started", **files: str
+) -> Ruleset:
     """A ruleset that can be scored in one pass, but for what is added; ``limits`` of the money."""
     scoring = SCORING.replace("      - ADDED\n", f"      - {added}\n" if added else "")
     return rules(
@@ -47,6 +49,7 @@ def made(folder: Path, added: str = "", limits: str = "", event: str = "chat_sta
         scoring=scoring.replace("LIMITS", limits),
         lifecycle=LIFECYCLE.replace("EVENT", event),
         journeys=JOURNEYS,
+        **files,
     )
 
 
@@ -72,14 +75,16 @@ def test_fields_events_and_silence_are_scored_in_one_pass(tmp_path: Path) -> Non
 
 
 def test_fields_that_are_only_written(tmp_path: Path) -> None:
-    """Every field has its fact, but tags are added and a place among the sources is a touch."""
-    ruleset = made(tmp_path)
+    """Every field has its fact, but tags, what makes a touch, and topics of consent have not."""
+    text = "fields: {consent.newsletter: {type: string}, plan: {type: string}}"
+    ruleset = made(tmp_path, catalog=text)
     assert ruleset.direct is not None
     fields = ruleset.direct.fields
+    assert fields["plan"] == "lead.plan"
     assert fields["title_level"] == "lead.title_level"
     assert fields["email.kind"] == "lead.email.kind"
     known = set(ruleset.definitions.catalogue.fields)
-    assert known - fields.keys() == {"tags", "source.channel"}
+    assert known - fields.keys() == {"tags", "source.channel", "consent.newsletter"}
 
 
 def test_stages_and_journeys_look_at_their_own_numbers_only(tmp_path: Path) -> None:
