@@ -139,12 +139,18 @@ class Definitions(Struct, frozen=True, kw_only=True):
     @property
     def labels(self) -> dict[str, dict[str, Text | None]]:
         """What people call a thing whose id alone is kept with leads, by its kind and id."""
-        recycling = (rule for pool in self.routing.pools.values() for rule in pool.recycle)
+        routing = self.routing
+        recycling = (rule for pool in routing.pools.values() for rule in pool.recycle)
         return {
+            "stage": {each.id: each.label for each in self.lifecycle.stages},
+            "journey": {each.id: each.label for each in self.journeys},
+            "message": {each.id: each.label for each in self.messages.values()},
+            "team": {each.id: each.label for each in routing.teams.values()},
+            "pool": {each.id: each.label for each in routing.pools.values()},
             "model": {each.id: each.label for each in self.models},
             "grade": {each.grade: each.label for each in self.default_model.grades},
-            "route": {each.id: each.label for each in self.routing.rules},
-            "sla": {each.id: each.label for each in self.routing.slas},
+            "route": {each.id: each.label for each in routing.rules},
+            "sla": {each.id: each.label for each in routing.slas},
             "recycle": {each.id: each.label for each in recycling},
             "screen": {each.id: each.label for each in self.intake.rules},
         }

@@ -90,20 +90,18 @@ def _known(definitions: Definitions, language: str) -> dict[str, dict[str, str]]
     """Return the names by what a column is called, and those of rules by their kind."""
     fields, routing = definitions.catalogue.fields, definitions.routing
     told = definitions.labels
-    stages = {each.id: each.label for each in definitions.lifecycle.stages}
-    journeys = {each.id: each.label for each in definitions.journeys}
     rules = {rule.id: rule.label for model in definitions.models for rule in model.rules}
     labels: dict[str, Mapping[str, Text | None]] = {
-        "stage": stages,
-        "stages": stages,
-        "journey": journeys,
-        "journeys": journeys,
+        "stage": told["stage"],
+        "stages": told["stage"],
+        "journey": told["journey"],
+        "journeys": told["journey"],
         "rules": rules,
-        "team": {each.id: each.label for each in routing.teams.values()},
+        "team": told["team"],
         "grade": told["grade"],
         "routes": told["route"],
         "slas": told["sla"],
-        "message": {each.id: each.label for each in definitions.messages.values()},
+        "message": told["message"],
         "channel": fields["source.channel"].called,
         "measure": _MEASURES,
         "state": _STATES,

@@ -134,6 +134,13 @@ def test_the_api(
     assert got(client, "/v1/reports/funnel", language)["stages"][1]["label"] == stage
 
 
+@pytest.mark.parametrize(("language", "journey"), [("zh", "分流"), ("en", "Way in")])
+def test_the_timeline(client: TestClient, language: str, journey: str) -> None:
+    """What happened on a journey names it, and says which id that is."""
+    text = look(client, "/console/lead/w1@acme.cn", **{"Accept-Language": language}).text
+    assert f"{journey} (route)" in text
+
+
 @pytest.mark.parametrize(
     ("language", "said", "unsaid"),
     [

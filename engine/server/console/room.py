@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 import engine
-from engine.language.label import in_language
+from engine.language.label import Text, in_language
 from engine.server.console.figures import Figures
 from engine.server.console.formats import Formats
 from engine.server.console.menu import menu_of
@@ -136,14 +136,22 @@ def _people(request: Request) -> Callable[[str | None], str]:
 
 def called(request: Request) -> Callable[[str, Any], str]:
     """Return what names a thing by its kind in `Definitions.labels` and its id."""
-    rules, words = services(request).runtime.rules, words_of(request)
-    labels = rules.ruleset.definitions.labels if rules else {}
+    words, labels = words_of(request), _labels(request)
 
     def name(kind: str, id: Any) -> str:
         given = labels.get(kind, {}).get(id)
         return words.label(id, given) if given else str(id)
 
     return name
+
+
+def _labels(request: Request) -> dict[str, dict[str, Text | None]]:
+    """Return all labels, gathered once for a page."""
+    rules = services(request).runtime.rules
+    if not hasattr(request.state, "labels"):
+        request.state.labels = rules.ruleset.definitions.labels if rules else {}
+    found: dict[str, dict[str, Text | None]] = request.state.labels
+    return found
 
 
 def here(request: Request) -> str:

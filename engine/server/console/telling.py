@@ -20,7 +20,7 @@ _UNSAID: Final = frozenset(
 )
 _LONG: Final = 300
 # Details that are ids of what may have a label.
-_LABELLED: Final = ("sla", "model")
+_LABELLED: Final = ("sla", "model", "journey", "message", "team", "pool")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -86,10 +86,9 @@ def _happening(request: Request, words: Words, item: dict[str, Any]) -> Line:
     title = words.name("happening", kind)
     if "from" in data and "to" in data:
         before, after = (
-            _named(request, words, kind, data.pop(k), data.get("model")) for k in ("from", "to")
+            _named(request, kind, data.pop(k), data.get("model")) for k in ("from", "to")
         )
         title = f"{title}: {before} → {after}"
-    data |= {each: _with_id(request, each, data[each]) for each in _LABELLED if data.get(each)}
     rules = "recycle" if kind == "recycled" else "route"
     why = words.say("line.by_rule", rule=_with_id(request, rules, rule)) if rule else ""
     bad = kind in {"sla_breached", "message_blocked", "stage_refused"}
@@ -97,14 +96,19 @@ def _happening(request: Request, words: Words, item: dict[str, Any]) -> Line:
     return Line(item["at"], "happening", title, _details(request, data), why, tag, tone)
 
 
-def _named(request: Request, words: Words, kind: str, value: Any, model: str | None) -> str:
+def _named(request: Request, kind: str, value: Any, model: str | None) -> str:
     ruleset = services(request).runtime.ruleset
-    if kind == "grade" and value and model == ruleset.default_model:
+    if value and (kind == "stage" or (kind == "grade" and model == ruleset.default_model)):
         return called(request)(kind, value)
-    if kind != "stage" or value is None:
-        return str(value or "–")
-    stage = ruleset.stages.get(value)
-    return words.label(value, stage.definition.label if stage else None)
+    return str(value or "–")
+
+
+def _labelled(request: Request, data: dict[str, Any]) -> dict[str, Any]:
+    """Return details with the names of what they have ids of, in their order."""
+    return {
+        key: _with_id(request, key, value) if key in _LABELLED and isinstance(value, str) else value
+        for key, value in data.items()
+    }
 
 
 def _with_id(request: Request, kind: str, id: str) -> str:
@@ -118,7 +122,7 @@ def _task(request: Request, words: Words, item: dict[str, Any]) -> Line:
     status = words.name("status", item["status"])
     title = words.say("line.task", title=item["title"])
     tone = "good" if item["status"] == "done" else "warn"
-    return Line(item["at"], "task", title, details, _from(words, item), status, tone)
+    return Line(item["at"], "task", title, details, _from(request, item), status, tone)
 
 
 def _delivery(request: Request, words: Words, item: dict[str, Any]) -> Line:
@@ -130,23 +134,24 @@ def _delivery(request: Request, words: Words, item: dict[str, Any]) -> Line:
         "delivery",
         words.say("line.message", title=title),
         formats_of(request).within(words.why(item.get("reason"))),
-        _from(words, item),
+        _from(request, item),
         words.name("status", status),
         tones.get(status, ""),
     )
 
 
-def _from(words: Words, item: dict[str, Any]) -> str:
+def _from(request: Request, item: dict[str, Any]) -> str:
     if not item.get("journey"):
         return ""
-    return words.say("line.journey", journey=item["journey"], step=item.get("step") or "–")
+    journey = called(request)("journey", item["journey"])
+    return words_of(request).say("line.journey", journey=journey, step=item.get("step") or "–")
 
 
 def _details(request: Request, data: dict[str, Any]) -> str:
     formats, words = formats_of(request), words_of(request)
     parts = [
         f"{words.name('detail', name)}: {formats.within(words.why(formats.value(value)[:_LONG]))}"
-        for name, value in data.items()
+        for name, value in _labelled(request, data).items()
         if value not in (None, "", [], {}) and name not in _UNSAID
     ]
     return " · ".join(parts)
