@@ -1,8 +1,9 @@
 """How much of a bare web server's speed is left when every event is decided and stored?
 
-Three rounds of two servers in turn, each in its own process on this machine: a bare Starlette
-route that parses the same JSON and answers, and leadrules, which answers after the commit. The
-load generator is our own (`_client.py`): the same for both, and it needs nothing installed.
+Rounds of three servers in turn, each in its own process on this machine: a bare Starlette route
+that parses the same JSON and answers, one that stores one row an event besides and answers after
+the commit (`_bare.py`), and leadrules, which answers after its commit. The load generator is our
+own (`_client.py`): the same for all, and it needs nothing installed.
 
     python benchmarks/http.py [--clients 64] [--seconds 4] [--rounds 5]
 """
@@ -14,6 +15,7 @@ import json
 import platform
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -21,24 +23,9 @@ from _client import Figures, load
 from _server import bodies, running
 
 HERE = Path(__file__).parent
-BARE = """
-import json, socket, sys
-import uvicorn, uvloop, asyncio
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-async def events(request):
-    data = await request.json()
-    return JSONResponse({"accepted": 1 if isinstance(data, dict) else len(data)})
-
-app = Starlette(routes=[Route("/v1/events", events, methods=["POST"])])
-listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-print(f"listens at http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
-server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-    runner.run(server.serve(sockets=[listening]))
-"""
+OURS = "leadrules"
+# What it is compared with, and how it is called in the figures.
+CEILINGS = {"bare": "ratio", "one row": "of_one_row"}
 
 
 def main() -> None:
@@ -53,8 +40,14 @@ def main() -> None:
         folder = Path(scratch)
         ours = [sys.executable, "-m", "engine.cli", "serve", "--port", "0"]
         ours += ["--config", str(options.config), "--db", str(folder / "leads.db")]
-        with running([sys.executable, "-c", BARE], folder) as bare, running(ours, folder) as port:
-            report(options, {"bare": bare, "leadrules": port})
+        bare = [sys.executable, str(HERE / "_bare.py")]
+        commands = {"bare": bare, "one row": [*bare, "--db", str(folder / "rows.db")], OURS: ours}
+        with ExitStack() as stack:
+            ports = {
+                name: stack.enter_context(running(command, folder))
+                for name, command in commands.items()
+            }
+            report(options, ports)
 
 
 def report(options: argparse.Namespace, ports: dict[str, int]) -> None:
@@ -67,16 +60,17 @@ def report(options: argparse.Namespace, ports: dict[str, int]) -> None:
             rate, p50, p99 = _middle(found, size)
             bad = sum(f.bad for f in found)
             print(f"{size:>17} {name:<10} {rate:>9,.0f} {p50:>7.1f} {p99:>7.1f}")
-            key = f"{name}_{size}"
+            key = f"{name.replace(' ', '_')}_{size}"
             figures |= {f"{key}_events_s": round(rate), f"{key}_p99_ms": round(p99, 1)}
             if bad:
                 figures[f"{key}_bad"] = bad
-        ratios = [
-            ours.per_second / bare.per_second
-            for ours, bare in zip(rounds["leadrules"], rounds["bare"], strict=True)
-        ]
-        print(f"{'':>17} leadrules / bare: {median(ratios):.2f}")
-        figures[f"ratio_{size}"] = round(median(ratios), 3)
+        for ceiling, key in CEILINGS.items():
+            ratio = median(
+                ours.per_second / other.per_second
+                for ours, other in zip(rounds[OURS], rounds[ceiling], strict=True)
+            )
+            print(f"{'':>17} {OURS} / {ceiling}: {ratio:.2f}")
+            figures[f"{key}_{size}"] = round(ratio, 3)
     print(json.dumps(figures))
 
 
