@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from engine.language.diagnostic import Source
 from engine.language.label import Text
@@ -80,17 +80,29 @@ class Rung(Struct, frozen=True, kw_only=True):
     source: Source
 
 
+NEXT: Final = "next_contact"  # the one clock that each contact starts anew
+ASSIGNMENT: Final = "assignment"
+CONTACT: Final = "contact"
+
+
 class Sla(Struct, frozen=True, kw_only=True):
-    """The clocks that start when a lead is assigned."""
+    """The clocks that start when a lead is assigned, or at each contact: `NEXT`."""
 
     id: str
     when: Condition | None
-    clocks: tuple[tuple[str, Span], ...]  # notify, accept, first_contact
+    clocks: tuple[tuple[str, Span], ...]  # notify, accept, first_contact, next_contact
     calendar: str
     rungs: tuple[Rung, ...]
     source: Source
     pause: Condition | None = None  # while it holds they stand still
     label: Text | None = None
+
+    @property
+    def occasions(self) -> tuple[str, ...]:
+        """When it is looked at: what has only `NEXT` has nothing to say before a contact."""
+        names = [name for name, _ in self.clocks]
+        at_contact = (CONTACT,) if NEXT in names else ()
+        return at_contact if names == [NEXT] else (ASSIGNMENT, *at_contact)
 
 
 class Claim(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from engine.language.definitions import Rung
+from engine.language.handling import ASSIGNMENT, NEXT
+from engine.language.handling import CONTACT as CONTACTED
 from engine.machines.people import notes, pausing
 from engine.machines.state import Clock, Event, Task
 from engine.machines.waits import deadline
@@ -29,30 +31,25 @@ _NOTES: Final = {
     "escalate": "线索超时未跟进 / a lead was not followed up",
 }
 _GOING: Final = (pausing.RUNS, pausing.STANDS)
-NEXT: Final = "next_contact"  # the one clock that each contact starts anew
 
 
-def start(work: Work) -> None:
-    """Start the clocks of the first SLA that fits the lead; those of before are stopped."""
+def assigned(work: Work) -> None:
+    """Stop the clocks of before; `begin` starts others once all else has come of the event."""
     stop(work, "assigned anew")
     work.lead.clocks = {}
-    for rule in work.ruleset.slas:
-        names = [name for name, _ in rule.definition.clocks]
-        if names == [NEXT]:
-            continue  # it has nothing to say before the first contact
-        if rule.when is None or rule.when.holds(work):
-            _start(work, rule, [name for name in names if name != NEXT])
-            return
+    work.begins = ASSIGNMENT
 
 
-def _start_next(work: Work) -> None:
-    """Start the clock up to the next contact, by the first SLA that has one and fits."""
-    if work.facts.get("owner") is None or _is_over(work):
+def begin(work: Work) -> None:
+    """Start what an assignment or a contact starts: the clocks of the first SLA that fits."""
+    if work.facts.get("owner") is None or (work.begins == CONTACTED and _is_over(work)):
         return
     for rule in work.ruleset.slas:
-        has_next = any(name == NEXT for name, _ in rule.definition.clocks)
-        if has_next and (rule.when is None or rule.when.holds(work)):
-            _start(work, rule, [NEXT])
+        fits = work.begins in rule.definition.occasions
+        if fits and (rule.when is None or rule.when.holds(work)):
+            names = [name for name, _ in rule.definition.clocks]
+            at_contact = work.begins == CONTACTED
+            _start(work, rule, [name for name in names if (name == NEXT) == at_contact])
             return
 
 
@@ -113,7 +110,7 @@ def hear(work: Work, occurrence: Event | Occurrence) -> None:
         for name in [t for t in work.lead.timers if t.startswith("sla:")]:
             work.arm(name, None)
         pausing.end_ladder(work)
-        _start_next(work)
+        work.begins = CONTACTED
 
 
 def timer_due(work: Work, sla: str, part: str) -> None:

@@ -132,6 +132,8 @@ def decide_at_length(
         scoring.score_occurrence(work, event, found)
     if work.changed or work.queue or reaction.moves:
         _settle(work, event, reaction)
+    if work.begins:
+        clocks.begin(work)
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
     if event.type == bots.CLICKED:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, Final
 
+from engine.language.handling import ASSIGNMENT, CONTACT
 from engine.language.instants import format_duration
 from engine.machines import lifecycle, why_recycle, why_score
 from engine.machines.account import (
@@ -235,6 +236,9 @@ def _not_chosen(assignment: Assignment, rule: RouteRule) -> Iterator[Obstacle]:
 # --- SLAs ------------------------------------------------------------------------------------
 
 
+_AT: Final = {ASSIGNMENT: "when a lead is assigned", CONTACT: "at a contact"}
+
+
 def _sla_effect(lead: Lead, rule: SlaRule) -> tuple[bool, str]:
     mine = {n: c for n, c in lead.clocks.items() if c.sla == rule.definition.id}
     if not mine:
@@ -251,9 +255,10 @@ def _sla(case: Case, rule: SlaRule, looks: Sequence[Look]) -> Iterator[Obstacle]
     if case.lead.facts.get("owner") is None:
         yield Obstacle("not-assigned", "nobody has the lead; clocks start when it is given away")
     before = takewhile(lambda other: other is not rule, case.ruleset.slas)
-    fitting = (s for s in before if s.when is None or s.when.holds(case.view))
-    for first in islice(fitting, 1):
-        yield Obstacle("earlier", f"{first.definition.id} stands before it and fits too")
+    fitting = [s.definition for s in before if s.when is None or s.when.holds(case.view)]
+    for occasion in rule.definition.occasions:
+        for first in islice((s for s in fitting if occasion in s.occasions), 1):
+            yield Obstacle("earlier", f"{first.id} stands before it and fits too, {_AT[occasion]}")
 
 
 # --- journeys --------------------------------------------------------------------------------

@@ -42,12 +42,13 @@ class Work:
     ``now`` is the logical instant: a timer's due time, else the present; ``present`` is
     the instant at which all this really runs. ``moment`` is when that happened which is dealt
     with: it is before ``now`` for an event that arrived late. ``news`` is False for history,
-    which is counted and nothing more. What has ``begun`` already is gone on with.
+    which is counted and nothing more. ``begins`` names the occasion at which clocks start once
+    all else has come of the event. What has ``begun`` already is gone on with.
     """
 
     __slots__ = (
-        *("before", "changed", "decision", "event", "facts", "lead", "moment", "news", "now"),
-        *("original", "present", "properties", "queue", "ruleset", "windows"),
+        *("before", "begins", "changed", "decision", "event", "facts", "lead", "moment", "news"),
+        *("now", "original", "present", "properties", "queue", "ruleset", "windows"),
     )
 
     def __init__(
@@ -74,6 +75,7 @@ class Work:
         self.properties: dict[str, Any] = event.properties
         self.before: dict[str, Any] = {}
         self.changed: set[str] = set()
+        self.begins: str | None = None
         self.queue: list[Event | Occurrence] = []
 
     @property

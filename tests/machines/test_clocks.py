@@ -172,6 +172,33 @@ def test_an_sla_of_later_contacts_has_nothing_to_say_of_the_first(tmp_path: Path
     assert game.lead.clocks["next_contact"].sla == "care"
 
 
+STAGES = """
+stages:
+  - {id: new}
+  - {id: assigned, from: [new], event: lead_assigned, where: {owner: {exists: true}}}
+  - {id: contacted, from: [assigned], event: call_logged}
+  - {id: won, from: [contacted], event: contract_signed, final: true}
+"""
+
+
+def test_a_condition_sees_what_the_assignment_itself_has_changed(tmp_path: Path) -> None:
+    """The stage that the lead enters by being assigned, or by the call, decides which SLA it is."""
+    sla = """sla:
+  - {id: early, when: {stage: new}, accept: 1h}
+  - {id: hot, when: {stage: assigned}, accept: 2h}
+  - {id: pace, when: {stage: contacted}, next_contact: 2d}
+"""
+    text = f"{ROUTING.partition('sla:')[0]}{sla}pools: {{public: {{}}}}\n"
+    game = Play(rules(tmp_path, routing=text, journeys=ROUTE, lifecycle=STAGES))
+    game.event("0d", "trial_requested")
+    assert {n: c.sla for n, c in game.lead.clocks.items()} == {"accept": "hot"}
+    kinds = [happening.kind for happening in game.happenings]
+    assert kinds.index("stage") < kinds.index("sla_started")
+    game.event("10m", "call_logged", outcome="接通")
+    assert game.lead.clocks["next_contact"].sla == "pace"
+    assert game.lead.clocks["next_contact"].due == START + HOUR // 6 + 48 * HOUR
+
+
 def test_two_rungs_at_one_instant_take_a_lead_back_once(tmp_path: Path) -> None:
     """Both are told as breaches, and the lead comes into one pool."""
     game = assigned(

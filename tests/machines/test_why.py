@@ -465,6 +465,24 @@ def test_slas(sold: Told) -> None:
     assert sold.why("hot", DAY).effect == "its clocks have not been started"
 
 
+def test_an_sla_of_contacts_is_not_before_one_of_assignments(tmp_path: Path) -> None:
+    """Which SLA stands before another depends on what both of them are asked at."""
+    slas = """sla:
+  - {id: first, accept: 8h}
+  - {id: pace, next_contact: 2d}
+  - {id: both, accept: 1h, next_contact: 5d}
+pools:"""
+    text = (Path(__file__).parents[1] / "broken" / "_base" / "routing.yaml").read_text("utf-8")
+    changed = f"{text.partition('sla:')[0]}{slas}{text.partition('pools:')[2]}"
+    told = Told(rules(tmp_path, journeys=JOURNEY, routing=changed))
+    told.event("0d", "form_submitted", {"city": "上海"})
+    assert codes(told.why("pace", HOUR)) == []
+    assert [each.text for each in told.why("both", HOUR).obstacles] == [
+        "first stands before it and fits too, when a lead is assigned",
+        "pace stands before it and fits too, at a contact",
+    ]
+
+
 def test_running_clocks_and_an_earlier_sla(tmp_path: Path) -> None:
     """The first SLA that fits runs its clocks; a later one names it."""
     text = (Path(__file__).parents[1] / "broken" / "_base" / "routing.yaml").read_text("utf-8")

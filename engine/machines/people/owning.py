@@ -39,7 +39,7 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
         properties.get("considered", []),
     )
     if owner:
-        clocks.start(work)
+        clocks.assigned(work)
     else:
         clocks.stop(work, properties.get("reason") or "nobody has the lead")
     recycling.assigned(work)

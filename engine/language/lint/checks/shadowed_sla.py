@@ -1,6 +1,7 @@
 """An SLA that is never used, because an earlier one holds for all of its leads.
 
-The first SLA whose condition holds starts its clocks, and no other does.
+The first SLA whose condition holds starts its clocks, and no other does. At an assignment those
+with nothing but `next_contact` are passed over, at a contact those without it.
 
 ## Bad
 
@@ -56,8 +57,10 @@ def check(context: Context) -> Iterator[Finding]:
         if not logic.possible(sla.when):
             continue
         before = (slas[i] for i in candidates.implied_by(sla.when) if i < index)
-        earlier = next((s for s in before if logic.implies(sla.when, s.when)), None)
-        if earlier is not None:
+        wider = [s for s in before if logic.implies(sla.when, s.when)]
+        occasions = {occasion for s in wider for occasion in s.occasions}
+        if occasions.issuperset(sla.occasions):
+            earlier = next(s for s in wider if not set(s.occasions).isdisjoint(sla.occasions))
             yield Finding(
                 message=f'"{earlier.id}" holds for every lead that "{sla.id}" is for, and stands '
                 "before it",
