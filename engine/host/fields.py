@@ -11,6 +11,7 @@ from engine.host import normalise
 from engine.host.faults import Faults, printable, shown
 from engine.host.regions import region_of
 from engine.language.catalogue import MAX_STRING, PLAIN, Field, convert
+from engine.language.places import usual_name
 from engine.machines.directory import Identity
 from engine.network.screening import Screen
 
@@ -22,7 +23,8 @@ EVIDENCE: Final = {
     "source": Field("source", "string"),
     "text": Field("text", "text"),
 }
-_SHAPED: Final = frozenset({"phone", "email", "province", "city"})
+_PLACES: Final = frozenset({"province", "city"})
+_SHAPED: Final = _PLACES | {"phone", "email"}
 MAX_TOPIC: Final = 60
 MAX_ID: Final = 200
 MAX_RAW: Final = 1_000
@@ -83,7 +85,7 @@ class LeadFields:
 
     def _shape(self, facts: dict[str, Any], raw: dict[str, Any]) -> set[str]:
         """Normalise, keep what was sent in another form, and return what is not valid."""
-        sent = {name: facts[name] for name in ("phone", "email") if name in facts}
+        sent = {name: facts[name] for name in _SHAPED if name in facts}
         invalid = self._normalise(facts)
         for name, text in sent.items():
             if facts[name] != text:
@@ -114,7 +116,7 @@ class LeadFields:
             faults.add("unknown-field", f"lead.{name}", message)
 
     def _normalise(self, facts: dict[str, Any]) -> set[str]:
-        """Bring phone and e-mail to one form, add what can be derived; return those not valid."""
+        """Bring each to one form, add what can be derived; return those that are not valid."""
         invalid = set()
         if "phone" in facts:
             facts["phone"], facts["phone.valid"] = normalise.phone(facts["phone"], self._region)
@@ -127,6 +129,8 @@ class LeadFields:
                 invalid.add("email")
             else:
                 facts["email.domain"] = domain
+        for name in _PLACES & facts.keys():
+            facts[name] = usual_name(facts[name])
         if "province" in facts or "city" in facts:
             region = region_of(facts.get("province"), facts.get("city"))
             if region is not None:

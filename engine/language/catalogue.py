@@ -13,7 +13,7 @@ import msgspec
 
 from engine.language.instants import BadTime, parse_instant
 from engine.language.label import Text
-from engine.language.places import place
+from engine.language.places import place, usual_name
 from engine.language.taxonomy import Taxonomy
 
 Value = Any  # str | int | float | bool | list[str]: what a checked field may hold
@@ -43,7 +43,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 class Field(msgspec.Struct, frozen=True):
     """A lead field or an event property. ``of`` is the type of a list's items.
 
-    ``called`` has what people read for values of an enum, where it is given.
+    ``called`` has what people read for values of an enum, where it is given. A ``place`` is text
+    that has the usual names of places in China, 上海 for 上海市.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Field(msgspec.Struct, frozen=True):
     pii: bool = False
     derived: bool = False
     called: Mapping[str, Text] = MappingProxyType({})
+    place: bool = False
 
     @property
     def family(self) -> str:
@@ -127,7 +129,7 @@ def _string(field: Field, value: Any) -> str:
     found = None if value.isprintable() else _CONTROL.search(value)
     if found:
         raise BadValue(f"the character U+{ord(found[0]):04X} is not allowed in text")
-    return value
+    return usual_name(value) if field.place else value
 
 
 def _geo(field: Field, value: Any) -> str:

@@ -22,6 +22,16 @@ _PEOPLE: Final = re.compile(
     "(壮族|回族|维吾尔|藏族|羌族|彝族|苗族|侗族|布依族|土家族|哈尼族|傣族|景颇族|傈僳族|白族|"
     "朝鲜族|蒙古族|蒙古|哈萨克|柯尔克孜)$"
 )
+_ENDINGS: Final = (
+    "省",
+    "市",
+    "区",
+    "县",
+    "旗",
+    "盟",
+    "州",
+)  # with none of them a name is a usual one
+_ENDING: Final = re.compile(r"(省|市|特别行政区|自治区|地区|新区|自治州|自治县|区|县|盟|旗)$")
 _SHORTEST: Final = 2  # characters that a usual name has at least
 
 
@@ -38,6 +48,20 @@ def place(name: str) -> Place | None:
     Of places with one name the largest counts: 吉林 is the province.
     """
     return _index().get(name)
+
+
+def usual_name(name: str) -> str:
+    """Return 上海 for 上海市 and 广西 for 广西壮族自治区, what people call a place.
+
+    A name that means another place without its ending stays, 吉林市 for one, and what is no place
+    in China.
+    """
+    if not name.endswith(_ENDINGS):
+        return name
+    found = place(name)
+    short = _usual(name, _ENDING)
+    same = place(short) if found is not None else None
+    return short if same is not None and same == found else name
 
 
 def nearest_place(name: str) -> str | None:

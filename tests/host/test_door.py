@@ -91,6 +91,18 @@ def test_identities_come_strongest_first(door: Door) -> None:
     )
 
 
+def test_places_have_their_usual_names(door: Door) -> None:
+    """A city is one city however a form calls it, and what was sent stays with the event."""
+    lead = {"user_id": "u", "province": "江苏省", "city": " 苏州市 "}
+    read = accepted(door, event(lead=lead)).event
+    assert (read.lead["province"], read.lead["city"], read.lead["region"]) == (
+        "江苏",
+        "苏州",
+        "华东",
+    )
+    assert read.raw == {"province": "江苏省", "city": "苏州市"}
+
+
 def test_an_invalid_phone_is_kept_but_identifies_nobody(door: Door) -> None:
     """A wrong number is stored and flagged; with nothing else the event is nobody's."""
     read = accepted(door, event(lead={"phone": "12345", "user_id": "u"}))

@@ -9,7 +9,7 @@ import pytest
 from engine.language.catalogue import BadValue, Field, convert
 from engine.language.load import load_folder
 from engine.language.operators import check_operand
-from engine.language.places import nearest_place, place
+from engine.language.places import nearest_place, place, usual_name
 from tests.serving import write_config
 
 GEO = Field("place", "geo")
@@ -95,3 +95,53 @@ pools: {public: {}}
     (error,) = load_folder(config).diagnostics
     assert error.code == "operand"
     assert error.hint == 'did you mean "苏州市"?'
+
+
+@pytest.mark.parametrize(
+    ("official", "usual"),
+    [
+        ("上海市", "上海"),
+        ("苏州市", "苏州"),
+        ("江苏省", "江苏"),
+        ("广西壮族自治区", "广西"),
+        ("香港特别行政区", "香港"),
+        ("延边朝鲜族自治州", "延边"),
+        ("锡林郭勒盟", "锡林郭勒"),
+        ("浦东新区", "浦东"),
+        ("吉林市", "吉林市"),
+        ("朝阳区", "朝阳区"),
+        ("上海", "上海"),
+        ("新加坡市", "新加坡市"),
+        ("Singapore", "Singapore"),
+        ("市", "市"),
+        ("", ""),
+    ],
+)
+def test_places_by_what_people_call_them(official: str, usual: str) -> None:
+    """The ending goes unless the name then means another place; other places stay."""
+    assert usual_name(official) == usual
+    assert usual_name(usual) == usual
+
+
+def test_a_configuration_may_call_cities_by_either_name(tmp_path: Path) -> None:
+    """Conditions, what a step sets and territories are in the form in which leads have them."""
+    folder = write_config(
+        tmp_path / "config",
+        catalog="fields:\n  city: {type: string, label: 所在城市}\n",
+        journeys="""journeys:
+  - id: east
+    enter: {when: {lead.city: {in: [苏州市, 上海]}}}
+    steps: [{id: there, set: {fields: {province: 江苏省}}}]
+""",
+        routing="""teams: {east: {members: [{id: li, cities: [上海市], provinces: [江苏省], industries: [城市]}]}}
+rules: [{id: rest, assign: {pool: public}}]
+pools: {public: {}}
+""",
+    )
+    found = load_folder(folder).definitions
+    assert found is not None
+    assert found.catalogue.fields["city"].place
+    journey = found.journeys[0]
+    assert journey.steps[0].with_["fields"] == {"province": "江苏"}
+    assert found.routing.teams["east"].members[0].areas == ("上海", "江苏", "城市")
+    assert '("苏州", "上海")' in repr(journey.when).replace("'", '"')

@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.language.catalogue import Catalogue, EventType, Field
 from engine.language.diagnostic import Diagnostics
 from engine.language.label import Text, label_of
@@ -41,7 +43,8 @@ def build(
             field = _field(name, member.data)
             _check_type(field, fields.get(name), owners.get(name), member, found)
             _check_values(field, member, found)
-            fields[name] = field
+            is_place = name in fields and fields[name].place
+            fields[name] = replace(field, place=is_place) if is_place else field
             if plugin is not None:
                 owners.setdefault(name, f'is a field of the plugin "{plugin}"')
         for name, member in part.entries("events"):
@@ -73,6 +76,7 @@ def _field(name: str, data: Any) -> Field:
         data.get("pii", False),
         data.get("derived", False),
         _called(data.get("values", ())),
+        data.get("place", False),
     )
 
 

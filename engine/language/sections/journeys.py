@@ -192,8 +192,7 @@ class JourneysBuilder(Builder):
             self.known(part.child(kind), value, self.journeys, "journey", journey)
             return {"journey": value}
         if kind == "set":
-            self._check_set(part.child(kind), journey)
-            return dict(value)
+            return self._set(part.child(kind), journey)
         if kind == "score":
             dimensions = self.scope.models.get(self.scope.default_model, ())
             place = part.child(kind).child("dimension")
@@ -201,15 +200,17 @@ class JourneysBuilder(Builder):
             return dict(value)
         return {}
 
-    def _check_set(self, part: Part, journey: str) -> None:
+    def _set(self, part: Part, journey: str) -> dict[str, Any]:
+        """Return what a step sets, each value as its field stores it."""
         stage = part.get("stage")
         if stage is not None:
             self.known(part.child("stage"), stage, self.scope.stages, "stage", journey)
-        fields = part.child("fields")
+        fields, found = part.child("fields"), {}
         for name, value in (fields.data or {}).items():
             place = fields.child(name)
             if self.known(place, name, self.scope.catalogue.fields, "field", journey):
                 try:
-                    convert(self.scope.catalogue.fields[name], value)
+                    found[name] = convert(self.scope.catalogue.fields[name], value)
                 except BadValue as error:
                     self.error("operand", place, f"{name}: {error}", journey, "give such a value")
+        return {**part.data, **({"fields": found} if found else {})}

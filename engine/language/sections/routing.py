@@ -7,12 +7,14 @@ from collections.abc import Collection, Sequence
 from engine.language.calendars import ALWAYS
 from engine.language.handling import Away, Member, Route, Routing, Rung, Sla, Team
 from engine.language.instants import DAY, BadTime, parse_instant
+from engine.language.places import usual_name
 from engine.language.sections.notices import NoticesBuilder
 from engine.language.sections.part import Part, ids, span
 from engine.language.sections.pools import PoolBuilder
 from engine.language.strategies import BUILT_IN
 
-_AREAS = ("cities", "provinces", "industries", "products", "skills")
+_PLACES = ("cities", "provinces")
+_AREAS = (*_PLACES, "industries", "products", "skills")
 _CLOCKS = ("notify", "accept", "first_contact", "next_contact")
 _CHOOSING = ("strategy", "weight", "by", "member", "skills", "levels", "languages", "exclude")
 _OWN = ("id", "when", "calendar", "pause", *_CLOCKS)
@@ -77,7 +79,7 @@ class RoutingBuilder(PoolBuilder):
             capacity=part.get("capacity"),
             weight=part.get("weight", 1),
             skills=tuple(part.get("skills", ())),
-            areas=tuple(area for kind in _AREAS for area in part.get(kind, ())),
+            areas=tuple(_area(kind, area) for kind in _AREAS for area in part.get(kind, ())),
             away=tuple(a for a in map(self._away, part.items("away")) if a is not None),
             source=part.source,
             per_day=part.get("per_day"),
@@ -220,6 +222,10 @@ class RoutingBuilder(PoolBuilder):
             else:
                 self.known(part.child("to"), to, self.names["pools"], "pool", id)
         return Rung(after=span(part.data["after"]), do=part.data["do"], to=to, source=part.source)
+
+
+def _area(kind: str, name: str) -> str:
+    return usual_name(name) if kind in _PLACES else name
 
 
 def _keys(data: object) -> list[str]:
