@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from engine.language.operators import EDGES
 from engine.machines.account import Account, Seen
 from engine.network.explain import Explanation
@@ -65,7 +67,7 @@ def _compared(node: Explanation) -> Item:
     item["actual"] = when(node.actual) if node.kind in _DATED else node.actual
     if node.operator in EDGES:
         item["before"] = node.before
-    if node.other is not None:
+    if node.other is not UNSET:
         item["other"] = node.other
     return item
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from engine.language.diagnostic import Diagnostics, Source
-from engine.language.syntax import explained
+from engine.language.syntax import NO_COLON, explained
 
 Path = tuple[str | int, ...]
 
@@ -257,6 +257,8 @@ class _Builder:
     def _syntax(self, error: yaml.YAMLError) -> None:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if NO_COLON in problem:  # the key's own place, not that of what follows
+            mark = getattr(error, "context_mark", None) or mark
         line, column = (mark.line + 1, mark.column + 1) if mark else self._bad_character(error)
         text, hint = explained(problem, self.document.lines, line, column)
         place = Source(self.document.file, line, column, line, column + 1)

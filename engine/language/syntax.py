@@ -7,6 +7,7 @@ from typing import Final
 
 # Signs of a Chinese keyboard that look like YAML's own and are none.
 _FULL_WIDTH: Final = {"：": ":", "，": ",", "｛": "{", "｝": "}", "［": "[", "］": "]", "＃": "#"}
+NO_COLON: Final = "expected ':'"
 # A piece of the parser's text (libyaml's and PyYAML's own differ), what it means, the way out.
 _MEANINGS: Final = (
     (
@@ -22,7 +23,7 @@ _MEANINGS: Final = (
     ),
     ("end of stream", "a quote is not closed", "end the text with the quote that began it"),
     (
-        "expected ':'",
+        NO_COLON,
         "a key has no colon",
         "write KEY: value, with a blank behind the colon",
     ),

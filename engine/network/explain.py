@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import UNSET
 
 from engine.language.definitions import (
     Absence,
@@ -37,7 +38,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     node as one would write it, ``field``, ``operator`` and ``wanted`` its parts. ``actual`` is
     what the lead has: a field's value, a count, or an instant (of the latest event, of
     ``absent`` too; None for no event). ``before`` is what an edge such as ``rises_to`` has
-    seen, and ``other`` the value of the field that this one is compared with. At
+    seen, and ``other`` the value of the field that this one is compared with, where one is. At
     ``next_change`` the clock alone may change whether it holds; None: only an event may.
     """
 
@@ -50,7 +51,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     wanted: str | None = None
     actual: Any = None
     before: Any = None
-    other: Any = None
+    other: Any = UNSET
     next_change: int | None = None
     items: tuple[Explanation, ...] = ()
 
@@ -98,6 +99,7 @@ def _group(
 
 
 def _test(compiled: Compiled, facts: Facts, test: Test, prefix: str) -> Explanation:
+    other = test.operand
     return Explanation(
         kind="test",
         text=write(test, prefix),
@@ -108,7 +110,7 @@ def _test(compiled: Compiled, facts: Facts, test: Test, prefix: str) -> Explanat
         wanted=write_operand(test.op, test.operand),
         actual=_value(facts, test.fact),
         before=facts.before.get(test.fact) if test.op in EDGES else None,
-        other=_value(facts, test.operand.fact) if isinstance(test.operand, FieldRef) else None,
+        other=_value(facts, other.fact) if isinstance(other, FieldRef) else UNSET,
         next_change=compiled.deadline(facts) if compiled.deadline else None,
     )
 

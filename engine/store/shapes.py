@@ -104,10 +104,16 @@ def delivery(row: sqlite3.Row) -> Item:
     }
 
 
+_WITH_CLOCKS: Final = frozenset({"sla_started", "sla_resumed"})  # whose ``due`` is by clock
+
+
 def timeline_item(row: sqlite3.Row) -> Item:
     """Return one line of a timeline: the keys that all have, and its own details."""
     details: Item = rows.from_json(row["details"])
     if row["kind"] == "task":
         details["due"] = when(details["due"])
+    elif row["type"] in _WITH_CLOCKS:
+        data = details["data"]
+        data["due"] = {name: when(due) for name, due in data["due"].items()}
     common = {"at": when(row["at"]), "kind": row["kind"], "id": row["id"], "type": row["type"]}
     return {**common, **details}

@@ -91,7 +91,8 @@ def _assigned(assigned: Item) -> str:
     rule = f" by {assigned['rule']}" if assigned["rule"] else ""
     reason = f": {assigned['reason']}" if assigned["reason"] else ""
     if assigned["owner"]:
-        return f"assigned to {assigned['owner']} ({assigned['team']}){rule}"
+        team = f" ({assigned['team']})" if assigned["team"] else ""
+        return f"assigned to {assigned['owner']}{team}{rule}"
     if assigned["pool"]:
         return f"put in the pool {assigned['pool']}{rule}{reason}"
     return f"assigned to nobody{reason}"

@@ -35,8 +35,12 @@ def _actual(node: Item) -> str:
         return (
             f" — {show(actual)}, not crossing now" if before is None else f" — {before} → {actual}"
         )
-    other = f", {node['wanted']} is {show(node['other'])}" if "other" in node else ""
-    return f" — {'missing' if actual is None else show(actual)}{other}"
+    other = f", {node['wanted']} is {_shown(node['other'])}" if "other" in node else ""
+    return f" — {_shown(actual)}{other}"
+
+
+def _shown(value: Any) -> str:
+    return "missing" if value is None else show(value)
 
 
 def _next(node: Item) -> str:

@@ -150,3 +150,26 @@ journeys:
     (before,), (after,) = plain.journeys, two.journeys
     assert stamped(before).version == stamped(after).version
     assert in_language(decode(encode(after)).label, "en") == "Welcome"
+
+
+def test_what_things_are_called_by_their_ids() -> None:
+    """Of each kind of thing whose id alone is kept with leads, the label or that there is none."""
+    found = load_folder(Path(__file__).parents[2] / "config").definitions
+    assert found is not None
+    said = [
+        found.labels[kind][id]
+        for kind, id in (
+            ("stage", "new"),
+            ("journey", "welcome"),
+            ("message", "welcome"),
+            ("team", "east"),
+            ("pool", "public"),
+            ("screen", "blacklisted"),
+            ("route", "east-expo"),
+        )
+    ]
+    assert [in_language(each, "en") for each in said] == [
+        *("New", "Welcome", "Welcome and introduction", "East China sales", "Public pool"),
+        *("Blacklist", None),
+    ]
+    assert found.labels["recycle"] == {}

@@ -230,3 +230,19 @@ def test_a_readers_click_among_a_scanners_stays_the_latest() -> None:
         life.come(_click(f"扫描{number}", life.now))
     assert list(life.read().values()) == [START + 1]
     assert life.lead.facts["score.default.total"] == 2.5
+
+
+def test_a_silence_goes_on_that_only_a_scanner_broke() -> None:
+    """It holds again since when it held, and is not paid a second time."""
+    life = Gated(_rules((18, 19), None))
+    life.come(Event("看", "page_viewed", START, properties={"page": "pricing"}))
+    life.now += 3 * DAY
+    life.take(Event("钟", "timer_due", life.now))
+    truths, score = dict(life.lead.truths), life.lead.facts["score.default.total"]
+    assert (len(truths), score) == (1, -31)
+    for number in range(3):
+        life.now += 1
+        life.come(_click(f"扫描{number}", life.now))
+    assert life.lead.truths == truths
+    assert life.lead.facts["score.default.total"] == score
+    check_ledger(life)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from engine.language import definitions
 from engine.language.definitions import All, Guard, Not
@@ -180,7 +181,7 @@ def test_a_test_on_a_property_shows_what_the_event_has() -> None:
     assert (node.field, node.wanted, node.other, node.before) == (
         "event.page",
         "pricing",
-        None,
+        UNSET,
         None,
     )
     assert explained(test, view).text == "event.page: pricing"
@@ -198,6 +199,8 @@ def test_a_comparison_of_fields_shows_both() -> None:
     other = w.compare("lead.employees", "gt", definitions.FieldRef(fact="event.n"))
     node = explained(other, w.view({"lead.employees": 7, "n": 9}, properties={"n": 2}))
     assert (node.holds, node.other) == (True, 2)
+    node = explained(other, w.view({"lead.employees": 7}))
+    assert (node.holds, node.other) == (False, None)
 
 
 def test_only_an_edge_shows_what_was_before() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,24 @@ def test_the_api(
 
 @pytest.mark.parametrize(("language", "journey"), [("zh", "分流"), ("en", "Way in")])
 def test_the_timeline(client: TestClient, language: str, journey: str) -> None:
-    """What happened on a journey names it, and says which id that is."""
+    """What happened on a journey names it, and says which id that is; a step, what it does."""
     text = look(client, "/console/lead/w1@acme.cn", **{"Accept-Language": language}).text
     assert f"{journey} (route)" in text
+    assert {"zh": "动作: 分配", "en": "does: Route"}[language] in text
+    assert {"zh": "阶段变化: – → 新线索", "en": "Stage: – → Fresh"}[language] in text
+
+
+@pytest.mark.parametrize(("language", "clock"), [("zh", "接单: "), ("en", "Accept: ")])
+def test_clocks_start_at_instants(client: TestClient, language: str, clock: str) -> None:
+    """When clocks run out is an instant, in the API and on the page."""
+    items = client.get("/v1/leads/w2@acme.cn/timeline").json()["items"]
+    started = next(each for each in items if each["type"] == "sla_started")
+    assert sorted(started["data"]["due"]) == ["accept", "first_contact"]
+    assert all(
+        due.startswith("20") and due.endswith("Z") for due in started["data"]["due"].values()
+    )
+    text = look(client, "/console/lead/w2@acme.cn", **{"Accept-Language": language}).text
+    assert clock in re.sub("<[^>]*>", "", text)
 
 
 @pytest.mark.parametrize(

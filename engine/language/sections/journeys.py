@@ -21,6 +21,7 @@ KINDS: Final = (
 )
 ON_CHANGE: Final = ("finish", "migrate", "restart")
 END: Final = "end"
+_RESERVED: Final = (END, "enter")  # where `next:` leads to, and `since:` counts from
 _OWN: Final = ("id", "enter", "exit", "goal", "reentry")
 
 
@@ -46,6 +47,10 @@ class JourneysBuilder(Builder):
         enter, leave, goal = (part.child(k) for k in ("enter", "exit", "goal"))
         steps = list(part.items("steps"))
         self.unique(steps, "step")
+        for step in steps:
+            if step.data["id"] in _RESERVED:
+                text = f'"{step.data["id"]}" means something else where steps are named'
+                self.error("reserved-name", step.child("id"), text, id, "give it another name")
         names = ids(part.get("steps"))
         events = self.events(enter, id)
         if not enter.data:
@@ -208,7 +213,12 @@ class JourneysBuilder(Builder):
         fields, found = part.child("fields"), {}
         for name, value in (fields.data or {}).items():
             place = fields.child(name)
-            if self.known(place, name, self.scope.catalogue.fields, "field", journey):
+            if not self.known(place, name, self.scope.catalogue.fields, "field", journey):
+                continue
+            if self.scope.catalogue.fields[name].derived:
+                text = f"{name} is worked out by the engine"
+                self.error("derived-field", place, text, journey, "leave it out")
+            else:
                 try:
                     found[name] = convert(self.scope.catalogue.fields[name], value)
                 except BadValue as error:

@@ -17,6 +17,12 @@ _PLACES = ("cities", "provinces")
 _AREAS = (*_PLACES, "industries", "products", "skills")
 _CLOCKS = ("notify", "accept", "first_contact", "next_contact")
 _CHOOSING = ("strategy", "weight", "by", "member", "skills", "levels", "languages", "exclude")
+# What belongs to one of the built-in strategies, and whether that needs it.
+_OF_STRATEGY = {
+    "by": ("territory", True),
+    "member": ("designated", True),
+    "weight": ("weighted", False),
+}
 _OWN = ("id", "when", "calendar", "pause", *_CLOCKS)
 
 
@@ -172,10 +178,12 @@ class RoutingBuilder(PoolBuilder):
         if named is not None:
             known = (*BUILT_IN, *self.strategies)
             self.known(assign.child("strategy"), named, known, "strategy", id)
-        needs = {"territory": "by", "designated": "member"}.get(named or "")
-        if needs and assign.get(needs) is None:
-            text = f"{named} needs {needs}"
-            self.error("missing-key", assign, text, id, f"add {needs}:")
+        for key, (strategy, is_needed) in _OF_STRATEGY.items():
+            if named == strategy and is_needed and assign.get(key) is None:
+                self.error("missing-key", assign, f"{named} needs {key}", id, f"add {key}:")
+            elif named in (None, *BUILT_IN) and named != strategy and assign.get(key) is not None:
+                text = f"{key} is for strategy: {strategy}; without it {key} has no effect"
+                self.error("assign", assign.child(key), text, id, f"add strategy: {strategy}")
         member = assign.get("member")
         if member is not None and team in self.members:
             self.known(assign.child("member"), member, self.members[team], "member", id)

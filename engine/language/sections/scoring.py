@@ -26,7 +26,7 @@ class ScoringBuilder(Builder):
         )
 
     def _model(self, name: str, part: Part) -> Model:
-        dimensions = tuple(_dimension(n, p) for n, p in part.entries("dimensions"))
+        dimensions = tuple(self._dimension(n, p) for n, p in part.entries("dimensions"))
         rules = list(part.items("rules"))
         self.unique(rules, "rule")
         # Names, not what was found sound: one broken dimension is not also an unknown one.
@@ -40,6 +40,20 @@ class ScoringBuilder(Builder):
             thresholds={n: p.data for n, p in part.entries("thresholds")},
             source=part.key_source,
             label=part.label(),
+        )
+
+    def _dimension(self, name: str, part: Part) -> Dimension:
+        least, most = part.get("min"), part.get("max")
+        if least is not None and most is not None and least > most:
+            text = f'"{name}" is to be at least {least:g} and at most {most:g}'
+            self.error("value", part.child("min"), text, None, "swap min and max")
+        return Dimension(
+            id=name,
+            label=part.label(),
+            weight=part.get("weight", 1),
+            max=most,
+            min=least,
+            source=part.key_source,
         )
 
     def _rule(self, model: str, weights: dict[str, float], part: Part) -> ScoreRule | None:
@@ -76,11 +90,12 @@ class ScoringBuilder(Builder):
 
     def _check_kind(self, part: Part, id: str, when: Condition | None) -> None:
         """What makes sense only for rules with an event, and only for those without."""
-        if part.get("event") is not None and part.get("exclusive") is not None:
+        counted = part.get("event") is not None or part.get("repeat") is not None
+        if counted and part.get("exclusive") is not None:
             text = f'"{id}" scores occurrences; exclusive is for rules that hold'
-            self.error("exclusive-event", part.child("exclusive"), text, id, "write repeat: once")
-        lasting = part.get("event") is None and part.get("repeat") is None
-        if lasting and when is not None and has_edge(when):
+            hint = "write repeat: once" if part.get("event") is not None else "remove repeat:"
+            self.error("exclusive-event", part.child("exclusive"), text, id, hint)
+        if not counted and when is not None and has_edge(when):
             text = f'"{id}" would give points at the crossing and take them back at the next change'
             self.error(
                 "edge-needs-repeat", part.child("when"), text, id, "add repeat: each or once"
@@ -154,14 +169,3 @@ class ScoringBuilder(Builder):
                 self.error("grade-overlap", where.child("from"), text, None, "change one from:")
             floors[band.floor] = band.grade
         return tuple(sorted(grades, key=lambda g: -g.floor))
-
-
-def _dimension(name: str, part: Part) -> Dimension:
-    return Dimension(
-        id=name,
-        label=part.label(),
-        weight=part.get("weight", 1),
-        max=part.get("max"),
-        min=part.get("min"),
-        source=part.key_source,
-    )

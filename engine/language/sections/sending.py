@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.language.calendars import DAYS
 from engine.language.handling import Message
 from engine.language.instants import parse_duration
 from engine.language.sections.part import Builder, Part, minute_of_day
-from engine.language.sending import CHANNELS, STOP_WORDS, Cap, QuietHours, SendingPolicy, Topic
+from engine.language.sending import (
+    CHANNELS,
+    MARKETING,
+    STOP_WORDS,
+    Cap,
+    QuietHours,
+    SendingPolicy,
+    Topic,
+)
 
 
 class SendingBuilder(Builder):
@@ -23,7 +31,10 @@ class SendingBuilder(Builder):
         for message in messages:
             self.channels |= {message.channel}
             self.topics |= {message.topic} if message.topic else set()
-        self.topics |= {name for part in parts for name, _ in part.entries("topics")}
+        declared = {name for part in parts for name, _ in part.entries("topics")}
+        self.topics |= declared
+        if declared:
+            self._check_messages(parts, sorted({*declared, MARKETING}))
         soft: Mapping[str, Any] = {}
         words = dict(STOP_WORDS)
         for part in parts:
@@ -41,6 +52,13 @@ class SendingBuilder(Builder):
             stop_words=words,
             **given,
         )
+
+    def _check_messages(self, parts: Sequence[Part], topics: Collection[str]) -> None:
+        """Refuse topics that are not declared: a slip would pass by the consent one asks for."""
+        for part in parts:
+            for name, message in part.entries("messages"):
+                if (topic := message.get("topic")) is not None:
+                    self.known(message.child("topic"), topic, topics, "topic", name)
 
     def _quiet(self, part: Part) -> Iterator[QuietHours]:
         for item in part.items("quiet_hours"):

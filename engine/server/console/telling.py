@@ -22,6 +22,10 @@ _LONG: Final = 300
 # Details that are ids of what may have a label.
 _LABELLED: Final = ("sla", "model", "journey", "message", "team", "pool")
 
+# Details that are names of the engine's own, and those that may be a kind of event.
+_NAMED: Final = {"does": "step", "clock": "clock"}
+_OF_EVENTS: Final = ("by", "reason")
+
 
 class Line(msgspec.Struct, frozen=True):
     """One line: ``tone`` colours its ``tag``; ``why`` says by which rule, and where it stands."""
@@ -84,9 +88,9 @@ def _happening(request: Request, words: Words, item: dict[str, Any]) -> Line:
     data, kind = dict(item.get("data") or {}), item["type"]
     rule = data.pop("rule", None)
     title = words.name("happening", kind)
-    if "from" in data and "to" in data:
+    if "to" in data and (kind == "stage" or "from" in data):  # the first stage is from nowhere
         before, after = (
-            _named(request, kind, data.pop(k), data.get("model")) for k in ("from", "to")
+            _named(request, kind, data.pop(k, None), data.get("model")) for k in ("from", "to")
         )
         title = f"{title}: {before} → {after}"
     rules = "recycle" if kind == "recycled" else "route"
@@ -103,12 +107,24 @@ def _named(request: Request, kind: str, value: Any, model: str | None) -> str:
     return str(value or "–")
 
 
-def _labelled(request: Request, data: dict[str, Any]) -> dict[str, Any]:
+def _in_words(request: Request, data: dict[str, Any]) -> dict[str, Any]:
     """Return details with the names of what they have ids of, in their order."""
-    return {
-        key: _with_id(request, key, value) if key in _LABELLED and isinstance(value, str) else value
-        for key, value in data.items()
-    }
+    words, events = words_of(request), services(request).runtime.ruleset.catalogue.events
+
+    def said(key: str, value: Any) -> Any:
+        if key == "due" and isinstance(value, dict):
+            return {words.name("clock", name): due for name, due in value.items()}
+        if key == "clocks":
+            return [words.name("clock", name) for name in value]
+        if not isinstance(value, str):
+            return value
+        if key in _LABELLED:
+            return _with_id(request, key, value)
+        if key in _OF_EVENTS and value in events:
+            return event_name(request, words, value)
+        return words.name(_NAMED[key], value) if key in _NAMED else value
+
+    return {key: said(key, value) for key, value in data.items()}
 
 
 def _with_id(request: Request, kind: str, id: str) -> str:
@@ -151,7 +167,7 @@ def _details(request: Request, data: dict[str, Any]) -> str:
     formats, words = formats_of(request), words_of(request)
     parts = [
         f"{words.name('detail', name)}: {formats.within(words.why(formats.value(value)[:_LONG]))}"
-        for name, value in _labelled(request, data).items()
+        for name, value in _in_words(request, data).items()
         if value not in (None, "", [], {}) and name not in _UNSAID
     ]
     return " · ".join(parts)
