@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-import jsonschema
 import msgspec
 import pluggy
 
 import plugins as builtin_plugins
 from engine.errors import LeadrulesError
+from engine.host.settings import faults
 from engine.language.catalogue import Catalogue
 from engine.language.definitions import ChannelSettings, Connection, Definitions, Limits
 from engine.language.diagnostic import Diagnostic
@@ -228,11 +228,12 @@ class Plugins:
                 hint="install the plugin, or name one that is installed",
             )
             return
-        for error in _violations(action.connection_schema, dict(connection.params)):
+        params, places = dict(connection.params), connection.places
+        for text, place in faults(action.connection_schema, params, places, connection.source):
             yield Diagnostic(
                 "bad-connection",
-                f"{where}: {_say(error)}",
-                connection.source,
+                f"{where}: {text}",
+                place,
                 hint=f'see the settings of the plugin "{connection.plugin}"',
             )
 
@@ -249,27 +250,18 @@ class Plugins:
                 hint="install the plugin, or name one that is installed",
             )
             return
-        wrong = [_say(e) for e in _violations(channel.config_schema, dict(written.params))]
-        for reason in wrong or channel.check(written.params, names_of(catalogue)):
+        params, source = dict(written.params), written.source
+        wrong = list(faults(channel.config_schema, params, written.places, source))
+        if not wrong:
+            found = channel.check(written.params, names_of(catalogue))
+            wrong = [(reason, source) for reason in found]
+        for reason, place in wrong:
             yield Diagnostic(
                 "bad-channel",
                 f'the channel "{written.name}": {reason}',
-                written.source,
+                place,
                 hint=f'see the settings of the channel "{written.name}"',
             )
-
-
-def _violations(schema: Mapping[str, Any], value: Any) -> list[jsonschema.ValidationError]:
-    validator = jsonschema.Draft7Validator(dict(schema))
-    return sorted(validator.iter_errors(value), key=lambda e: [str(p) for p in e.absolute_path])
-
-
-def _say(error: jsonschema.ValidationError) -> str:
-    """Say what is wrong without the value, which may be a password."""
-    path = ".".join(str(p) for p in error.absolute_path)
-    if error.validator in {"required", "additionalProperties"}:
-        return str(error.message)
-    return f'"{path}" must match {{{error.validator}: {error.validator_value}}}'
 
 
 def names_of(catalogue: Catalogue) -> Names:

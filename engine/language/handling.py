@@ -8,6 +8,7 @@ from typing import Any, Final
 from engine.language.diagnostic import Source
 from engine.language.label import Text
 from engine.language.notices import Notices
+from engine.language.reader import Path
 from engine.language.rules import Condition, Span, Struct
 from engine.language.sending import MARKETING, Linking
 from engine.language.serving import Serving
@@ -348,21 +349,29 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """A configured use of an action plugin, with its parameters as written."""
+    """A configured use of an action plugin, with its parameters as written.
+
+    ``places`` are those of the parameters' keys, by their path.
+    """
 
     name: str
     plugin: str
     params: Mapping[str, Any]
     source: Source
     limits: Limits = Limits()
+    places: Mapping[Path, Source] = {}
 
 
 class ChannelSettings(Struct, frozen=True, kw_only=True):
-    """What ``channels`` in server.yaml says of one channel plugin; variables are filled in."""
+    """What ``channels`` in server.yaml says of one channel plugin; variables are filled in.
+
+    ``places`` are those of the parameters' keys, by their path.
+    """
 
     name: str
     params: Mapping[str, Any]
     source: Source
+    places: Mapping[Path, Source] = {}
 
 
 class Server(Struct, frozen=True, kw_only=True):

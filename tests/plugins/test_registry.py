@@ -131,6 +131,46 @@ def test_bad_plugins_are_refused_by_name(bad: object, words: list[str]) -> None:
         assert word in str(caught.value)
 
 
+def test_each_wrong_setting_has_its_place_and_the_nearest_name(tmp_path: Path) -> None:
+    """Every slip is told, in its own line and column, in connections and in channels."""
+    server = """connections:
+  email: {plugin: email, hots: 127.0.0.1, from: a@b.cn}
+  notify:
+    plugin: email
+    host: 127.0.0.1
+    pasword: hunter2
+    zzzzzz: 1
+channels:
+  webhook:
+    sources:
+      acme:
+        verfy: {}
+      other: {}
+"""
+    loaded = load_folder(write_config(tmp_path, server=server))
+    assert loaded.definitions is not None, loaded.diagnostics
+    checked = Plugins().check(loaded.definitions)
+    found = sorted(checked, key=lambda each: (each.source.line, each.source.column))
+    said = [(d.source.line, d.source.column, d.message.partition(": ")[2]) for d in found]
+    assert [(line, column) for line, column, _ in said] == [
+        *((2, 3), (2, 26), (3, 3), (6, 5), (7, 5), (11, 7), (12, 9), (13, 7)),
+    ]
+    texts = [text for _, _, text in said]
+    assert texts[:4] == [
+        'it needs "host"',
+        'there is no "hots"; did you mean "host"?',
+        'it needs "from"',
+        'there is no "pasword"; did you mean "password"?',
+    ]
+    assert texts[4].startswith('there is no "zzzzzz"; known here: ')
+    assert texts[5:] == [
+        '"sources.acme" needs "verify"',
+        'there is no "verfy"; did you mean "verify"?',
+        '"sources.other" needs "verify"',
+    ]
+    assert not any("hunter2" in text for text in texts)
+
+
 def test_connections_are_checked(tmp_path: Path) -> None:
     """A connection's plugin and settings are checked at its place, and no secret is shown."""
     server = """

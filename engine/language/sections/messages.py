@@ -125,10 +125,14 @@ class ServerBuilder:
                     params={k: v for k, v in params.items() if k not in _RESERVED},
                     source=member.key_source,
                     limits=_limits(params.get("limits") or {}),
+                    places=member.places(),
                 )
             for name, member in part.entries("channels"):
                 channels[name] = ChannelSettings(
-                    name=name, params=self._fill(member), source=member.key_source
+                    name=name,
+                    params=self._fill(member),
+                    source=member.key_source,
+                    places=member.places(),
                 )
             self._check_zone(part.child("zone"))
         return Server(

@@ -38,6 +38,12 @@ class Part:
         """Where the key stands that leads to the value."""
         return self.document.key(self.path)
 
+    def places(self) -> dict[Path, Source]:
+        """Return where the keys of all that is below stand, by their path from here."""
+        length = len(self.path)
+        below = (path for path in self.document.values if path[:length] == self.path)
+        return {path[length:]: self.document.key(path) for path in below if len(path) > length}
+
     @property
     def sound(self) -> bool:
         """Whether the schema found nothing wrong in or under this value."""
