@@ -92,7 +92,9 @@ def _offline(lead: str, asked: Asked, config: Path, db: Path) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    console = out()
+    from engine.workbench.values import instant, local
+
+    console, found = out(), local(found)
     console.print(f"线索 lead {found['lead']}", style="bold")
     if "at" in found:
         _print_instant(console, found)
@@ -112,7 +114,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["deadlines"]:
         console.print("\n期限 deadlines", style="bold")
     for deadline in found["deadlines"]:
-        console.print(f"  {deadline['at']}  {named(deadline['what'], deadline['label'])}")
+        console.print(f"  {instant(deadline['at'])}  {named(deadline['what'], deadline['label'])}")
 
 
 def _print_instant(console: Console, found: dict[str, Any]) -> None:
@@ -144,6 +146,8 @@ def _style(line: str) -> str | None:
 
 
 def _print_score(console: Console, found: dict[str, Any]) -> None:
+    from engine.workbench.values import instant
+
     score, grade = found["score"], found["grade"]
     by_hand = " (手工 by hand)" if grade["overridden"] else ""
     graded = named(grade["grade"] or "—", grade["label"])
@@ -157,7 +161,7 @@ def _print_score(console: Console, found: dict[str, Any]) -> None:
         reason = f" ({line['reason']})" if line["reason"] else ""
         label = line.get("label") or ""
         console.print(
-            f"  {line['at'][:19].replace('T', ' ')}Z {line['points']:>+6g} = {total:<6g} "
+            f"  {instant(line['at'])} {line['points']:>+6g} = {total:<6g} "
             f"{line['rule']}{reason}  {label}".rstrip()
         )
         event = f"  event {line['event']}" if line["event"] else ""
