@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,11 +65,23 @@ def test_why_not(leadrules: Command, known: tuple[str, Path]) -> None:
     assert "✗ lead.title_level: manager — director" in told
 
 
-def test_at_an_instant(leadrules: Command, known: tuple[str, Path]) -> None:
+@pytest.fixture(params=["UTC", "Asia/Shanghai"])
+def offset(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Put the terminal into a time zone; yields its hours before UTC."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield 0 if request.param == "UTC" else 8
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_at_an_instant(leadrules: Command, known: tuple[str, Path], offset: int) -> None:
     """In forty days, if nothing happens, the silence has cost its points."""
     ahead = (datetime.now(UTC) + timedelta(days=40)).isoformat(timespec="seconds")
     told = both(leadrules, known, "--rule", "welcome", "--at", ahead)
-    assert f"时刻 as of {ahead[:10]} {ahead[11:19]}Z" in told
+    there = (datetime.fromisoformat(ahead) + timedelta(hours=offset)).isoformat()
+    zone = f"+{offset:02}:00" if offset else "Z"
+    assert f"时刻 as of {there[:10]} {there[11:19]}{zone}" in told
     now = json.loads(both(leadrules, known, "--format", "json"))
     then = json.loads(both(leadrules, known, "--at", ahead, "--format", "json"))
     assert then["score"]["total"] == now["score"]["total"] - 10
