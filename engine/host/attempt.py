@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import msgspec
 
+from engine.host.calling import BadReturn, Overdue, bounded, place, sound, told
 from engine.host.digest import About, written
 from engine.host.limits import CONCURRENCY
 from engine.host.linking import tracked, with_links
@@ -156,25 +158,21 @@ class Attempts:
 
     async def _call(self, prepared: Prepared) -> Result:
         plugin, patience = prepared.plugin, self._patience(prepared)
+        asked = partial(prepared.action.perform, prepared.outgoing, prepared.context)
         try:
-            async with asyncio.timeout(patience):
-                asked = prepared.action.perform(prepared.outgoing, prepared.context)
-                result: object = await settled(asked)
-        except TimeoutError:
-            return Retry(f'plugin "{plugin}" gave no answer within {patience:g} s')
+            result = await bounded(lambda: settled(asked()), patience)
+            return sound(result, Delivered, Retry, Failed, kept=True)
+        except Overdue as error:
+            return Retry(f'plugin "{plugin}" {told(error)}')
         except OSError as error:
             return Retry(f'plugin "{plugin}": {type(error).__name__}: {error}')
+        except BadReturn as error:
+            logger.error("plugin %s %s", plugin, told(error))
+            return Failed(f'plugin "{plugin}" {told(error)}')
         except Exception as error:
-            # What an exception says may hold an address; the log gets its type and place only.
-            logger.error("plugin %s raised %s", plugin, _where(error))
-            return Failed(f'plugin "{plugin}" raised {type(error).__name__}: {error}')
-        if not isinstance(result, Delivered | Retry | Failed):
-            logger.error("plugin %s returned a %s", plugin, type(result).__name__)
-            return Failed(
-                f'plugin "{plugin}" returned {type(result).__name__}; '
-                "it must be Delivered, Retry or Failed"
-            )
-        return result
+            # What an exception says may hold an address or a secret, and people read reasons.
+            logger.error("plugin %s %s at %s", plugin, told(error), place(error))
+            return Failed(f'plugin "{plugin}" {told(error)}; the log says where')
 
     def receipt_of(self, ruleset: Ruleset, connection: str) -> str:
         """Return the event that tells of a delivery by this connection."""
@@ -233,14 +231,3 @@ def _outgoing(leased: Leased, rendered: Rendered, to: str | None) -> OutgoingDel
         params=rendered.params,
         attachments=rendered.attachments,
     )
-
-
-def _where(error: BaseException) -> str:
-    """Return an exception's type and the place that raised it."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    if place is None:
-        return type(error).__name__
-    code = place.tb_frame.f_code
-    return f"{type(error).__name__} at {code.co_filename}:{place.tb_lineno}"

@@ -25,7 +25,7 @@ from engine.host.pacing import RESTING_S, Pace
 from engine.host.settling import Host, Settler, now_of
 from engine.host.stock import Stock
 from engine.language.instants import SECOND, format_instant
-from engine.plugin import Failed
+from engine.plugin import Failed, Retry
 from engine.store import outbox
 from engine.store.database import may_go_later
 from engine.store.outbox import Leased
@@ -236,7 +236,16 @@ class Lane:
             self._stir()
 
     async def _settle(self, leased: Leased, attempt: Attempt) -> None:
-        status, due = await self._tools.settler.settle(leased, attempt, self._pace.bounds)
+        settle, bounds = self._tools.settler.settle, self._pace.bounds
+        try:
+            status, due = await settle(leased, attempt, bounds)
+        except Exception as error:
+            if may_go_later(error):
+                raise
+            # What cannot be written down must not be done again when the lease runs out.
+            logger.exception("the outcome of a delivery cannot be kept")
+            lost = Failed(f"its outcome cannot be kept: {type(error).__name__}")
+            status, due = await settle(leased, Attempt(lost, attempt.receipt), bounds)
         self._results["retried" if status == "queued" else status] += 1
         if due is not None:
             self._stock.due(due)
@@ -245,6 +254,10 @@ class Lane:
         self._results[await self._tools.settler.expire(leased)] += 1
 
     async def _attempt(self, leased: Leased, about: About) -> Attempt:
+        if leased.attempt > self._pace.bounds.attempts:
+            # Each counts when it is leased: those before have ended without an outcome, such as
+            # with the process.
+            return Attempt(Retry("no attempt came to an end", about="recipient"))
         try:
             attempts, host = self._tools.attempts, self._host
             prepared = await attempts.prepare(host.ruleset, leased, about, lambda: now_of(host))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from engine.host.calling import BadReturn, sound
 from engine.language.sections.catalog import builtin
 from engine.plugin import (
     Action,
@@ -64,13 +65,16 @@ class ActionContract:
         return delivery(**{"to": to, "params": self.params, **given})
 
     def perform(self, address: str, outgoing: OutgoingDelivery | None = None) -> Result:
-        """Return what comes of one delivery, as the engine sees it."""
+        """Return what comes of one delivery, as the engine sees it; fails if that is unsound."""
         context = ActionContext(connection=self.settings(address), now=FakeClock().now())
 
         async def once() -> Result:
             try:
                 async with asyncio.timeout(30):
-                    return await settled(self.action.perform(outgoing or self.delivery(), context))
+                    asked = self.action.perform(outgoing or self.delivery(), context)
+                    return sound(await settled(asked), Delivered, Retry, Failed, kept=True)
+            except BadReturn as error:
+                raise AssertionError(f"the action {error}") from None
             except OSError as error:  # a timeout is one: the engine tries again
                 return Retry(f"{type(error).__name__}: {error}")
             finally:

@@ -223,11 +223,38 @@ async def _nonsense() -> Any:
     return "ok"
 
 
+async def _exit() -> Result:
+    raise SystemExit("王芳 13800138000")
+
+
+async def _cancel() -> Result:
+    raise asyncio.CancelledError
+
+
+async def _impatient() -> Result:
+    raise TimeoutError("no answer within 3 s")
+
+
+def _giving(result: Any) -> Callable[[], Awaitable[Any]]:
+    async def give() -> Any:
+        return result
+
+    return give
+
+
 @pytest.mark.parametrize(
     ("behave", "status", "reason"),
     [
-        (_raise, "failed", 'plugin "notes" raised RuntimeError'),
+        (_raise, "failed", 'plugin "notes" raised RuntimeError; the log says where'),
+        (_exit, "failed", 'plugin "notes" tried to end the server by SystemExit'),
+        (_cancel, "failed", 'plugin "notes" tried to end the server by CancelledError'),
         (_nonsense, "failed", "returned str"),
+        (_impatient, "dead", 'plugin "notes": TimeoutError: no answer within 3 s'),
+        (_giving(Delivered("1", ["bob"])), "failed", "returned Delivered with a wrong part"),  # type: ignore[arg-type]
+        (_giving(Delivered("\ud800")), "failed", "Delivered with text that is no Unicode"),
+        (_giving(Retry("busy", "5s")), "failed", "got `str` - at `$.after`"),  # type: ignore[arg-type]
+        (_giving(Retry("busy", 2**64 - 1)), "failed", "its outcome cannot be kept: OverflowError"),
+        (_giving(Failed({"no": "text"})), "failed", "got `object` - at `$.reason`"),  # type: ignore[arg-type]
         (_hang, "dead", "no answer within 0.05 s"),
     ],
 )
@@ -243,11 +270,32 @@ def test_bad_plugin_costs_its_own_delivery(
             await h.post(form(company="阀门厂"))
             lost = await h.delivery("notify", status)
         assert reason in lost["reason"]
+        assert "13800138000" not in lost["reason"]
 
     mailbox.delay_s = 0
     with caplog.at_level(logging.INFO):
         run(story)
     assert "13800138000" not in caplog.text
+
+
+def test_attempts_without_an_outcome_count(tmp_path: Path) -> None:
+    """A delivery whose attempts end with the process, such as by a crash, is given up, too."""
+
+    def worn(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE deliveries SET attempts = ?", (ATTEMPTS,))
+
+    async def story() -> None:
+        async with house(tmp_path) as h:
+            h.notes.behave = _giving(Retry("busy", after=1_000))
+            await h.post(form(company="阀门厂"))
+            await until(lambda: h.notes.seen)
+            await h.delivery("notify", "queued")
+            await h.runtime.write(worn)
+            dead = await h.delivery("notify", "dead")
+            assert len(h.notes.seen) == 1
+        assert dead["reason"].startswith("no attempt came to an end")
+
+    run(story)
 
 
 @pytest.mark.parametrize(

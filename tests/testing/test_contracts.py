@@ -65,6 +65,8 @@ class Poster(Action):
             return Failed("no") if answer.status == 401 and self.wrong == "fails-401" else trouble
         if self.wrong == "trusts-the-body":
             return Delivered(answer.data["id"])
+        if self.wrong == "lists-the-refused":
+            return Delivered("m-1", refused=["bob"])  # type: ignore[arg-type]
         if self.wrong == "never":
             return Failed("never")
         return Delivered()
@@ -111,6 +113,7 @@ def test_a_good_action_passes(name: str) -> None:
         ("test_it_says_what_it_needs", contract(address="lead.fax")),
         ("test_it_says_what_it_needs", contract(receipt="fax_sent")),
         ("test_it_delivers", contract("never")),
+        ("test_it_delivers", contract("lists-the-refused")),
         ("test_a_busy_service_is_asked_again", contract("gives-up")),
         ("test_a_busy_service_is_asked_again", contract("believes-the-status")),
         ("test_a_locked_door_stops_the_connection", contract("fails-401")),
