@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -92,7 +92,7 @@ class ChannelRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True):
     """An answer of the channel's own making: ``body`` as JSON, text or bytes, or a redirect."""
 
-    status: int = 202
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 202
     body: Any = None
     redirect: str | None = None
     media_type: str = "application/json"
@@ -121,7 +121,7 @@ class Rejection(msgspec.Struct, frozen=True):
     """Nothing usable arrived; ``status`` is the HTTP status to answer with."""
 
     reason: str
-    status: int = 422
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 422
     code: str = "rejected"
 
 

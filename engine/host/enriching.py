@@ -11,8 +11,10 @@ import hashlib
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
+from engine.host.calling import Overdue, bounded, place, told
 from engine.host.clock import Clock
 from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins
@@ -102,16 +104,15 @@ class Enriching(Rounds):
             if name.startswith("lead.")
         }
         try:
-            async with asyncio.timeout(setting.timeout / SECOND):
-                answer: object = await enricher.enrich(LeadView(lead.id, fields))
-        except TimeoutError:
+            asked = partial(enricher.enrich, LeadView(lead.id, fields))
+            answer: object = await bounded(asked, setting.timeout / SECOND)
+        except Overdue:
             await self._again(question, f"no answer within {setting.timeout / SECOND:g} s")
         except OSError as error:
             await self._again(question, f"{type(error).__name__}: {error}")
         except Exception as error:
-            # What an exception says may hold personal data; the log gets its type only.
-            logger.error("enricher %s raised %s", question.plugin, type(error).__name__)
-            await self._finish(question, "failed", f"it raised {type(error).__name__}")
+            logger.error("enricher %s %s at %s", question.plugin, told(error), place(error))
+            await self._finish(question, "failed", f"it {told(error)}")
         else:
             await self._answered(question, setting, answer)
 

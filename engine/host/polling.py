@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from engine.host.calling import BadReturn, Overdue, bounded, place, sound, told
 from engine.host.clock import Clock
 from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins, names_of
@@ -96,10 +97,9 @@ class Polling:
             found = await self._asked(channel, settings)
             more = await self._stored(channel, found, standing)
         except Exception as error:
-            # The text of an exception may hold personal data; an OSError's names a file at most.
-            told = str(error) if isinstance(error, OSError) else ""
-            standing.ok, standing.error = False, f"{type(error).__name__} {told}".strip()
-            logger.error("channel %s: a look failed: %s", channel.name, standing.error)
+            standing.ok, standing.error = False, _said(error)
+            where = "" if isinstance(error, OSError | BadReturn) else f" at {place(error)}"
+            logger.error("channel %s: a look failed: %s%s", channel.name, standing.error, where)
             return False
         standing.ok, standing.error = True, None
         return more
@@ -115,11 +115,7 @@ class Polling:
             now=self._host.clock.now(),
             deliveries=self._deliveries,
         )
-        async with asyncio.timeout(LOOK_S):
-            found: object = await channel.poll(poll)
-        if not isinstance(found, Polled):
-            raise TypeError(type(found).__name__)
-        return found
+        return sound(await bounded(lambda: channel.poll(poll), LOOK_S), Polled)
 
     async def _stored(self, channel: Channel, found: Polled, standing: Standing) -> bool:
         """Take the events in, then remember the cursor; without room it is looked at again."""
@@ -135,11 +131,18 @@ class Polling:
         refused = [o for o in outcomes if o.status == "rejected"]
         standing.accepted += sum(o.status == "accepted" for o in outcomes)
         standing.refused += len(refused) + len(found.problems)
-        told = [*found.problems, *(f"{o.id}: {(o.error or {}).get('code')}" for o in refused)]
-        for each in told:
+        problems = [*found.problems, *(f"{o.id}: {(o.error or {}).get('code')}" for o in refused)]
+        for each in problems:
             logger.warning("channel %s: %s", channel.name, each)
-        standing.problems = [*standing.problems, *told][-KEPT:]
+        standing.problems = [*standing.problems, *problems][-KEPT:]
         return found.more
+
+
+def _said(error: Exception) -> str:
+    """Say why a look failed. Most exceptions' texts may hold personal data."""
+    if isinstance(error, OSError) and not isinstance(error, Overdue):
+        return f"{type(error).__name__} {error}".strip()  # its text names a file at most
+    return told(error)
 
 
 def can_poll(channel: Channel) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from engine.host.calling import BadReturn, bare, bounded, sound, told
 from engine.host.linking import links_of
 from engine.host.outcome import Outcome
 from engine.host.plugins import PluginError, Plugins, names_of
@@ -57,7 +57,7 @@ async def close(plugins: Plugins) -> None:
         try:
             await channel.close()
         except Exception as error:
-            logger.error("channel %s raised %s", name, type(error).__name__, exc_info=_bare(error))
+            logger.error("channel %s %s", name, told(error), exc_info=bare(error))
 
 
 def open_paths(endpoints: Iterable[Endpoint], taken: Iterable[Endpoint]) -> frozenset[str]:
@@ -135,27 +135,18 @@ async def _ask(channel: Channel, handler: Handler, arrived: ChannelRequest) -> A
     if not arrived.settings and channel.config_schema.get("required"):
         return not_set_up(channel.name)
     try:
-        async with asyncio.timeout(HANDLER_S):
-            result: object = await handler(arrived)
+        result = sound(await bounded(lambda: handler(arrived), HANDLER_S), Accepted, Rejection)
+        if isinstance(result, Accepted):
+            # A reply that cannot be sent is found before anything is stored.
+            for reply in (result.reply, result.refused):
+                if reply is not None:
+                    _answer(sound(reply, Reply))
+        return result
     except Exception as error:
-        # The text of an exception may hold personal data; its type and place do not.
-        logger.error(
-            "channel %s raised %s", channel.name, type(error).__name__, exc_info=_bare(error)
-        )
-        raise _broken(channel) from None
-    if not isinstance(result, Accepted | Rejection):
-        logger.error("channel %s returned a %s", channel.name, type(result).__name__)
-        raise _broken(channel)
-    return result
-
-
-def _bare(error: Exception) -> Any:
-    return (RuntimeError, RuntimeError(type(error).__name__), error.__traceback__)
-
-
-def _broken(channel: Channel) -> Problem:
-    message = f'the channel "{channel.name}" failed; nothing was stored, and the log says why'
-    return Problem(500, "channel-failed", message)
+        frames = None if isinstance(error, BadReturn) else bare(error)
+        logger.error("channel %s %s", channel.name, told(error), exc_info=frames)
+        message = f'the channel "{channel.name}" failed; nothing was stored, and the log says why'
+        raise Problem(500, "channel-failed", message) from None
 
 
 async def _arrived(channel: Channel, request: Request) -> ChannelRequest:

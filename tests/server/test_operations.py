@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import re
 import signal
@@ -17,6 +18,7 @@ from engine.host.runtime import Runtime
 from engine.plugin import Accepted, Channel, ChannelRequest, Rejection, Reply, Route
 from engine.server.app import create_app
 from engine.server.auth import Access
+from engine.server.logs import JsonLines
 from tests.plugins.test_registry import plugin
 from tests.server.test_events import error_of
 from tests.server.test_process import post, server
@@ -248,6 +250,19 @@ def test_defects(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     assert client.get("/-/healthy").status_code == 200
 
 
+NONSENSE: dict[str, Any] = {
+    "nonsense": "ok",
+    "a-map": Accepted(form(1)),  # type: ignore[arg-type]
+    "a-number": Accepted((form(1), 5)),  # type: ignore[arg-type]
+    "text-for-reply": Accepted((form(1),), "hello"),  # type: ignore[arg-type]
+    "no-such-status": Accepted((form(1),), Reply(999)),
+    "no-json": Accepted((form(1),), Reply(200, object())),
+    "text-for-status": Rejection("bad", "400"),  # type: ignore[arg-type]
+    "high-status": Rejection("bad", 999),
+    "no-text": Rejection({"a": 1}),  # type: ignore[arg-type]
+}
+
+
 class Odd(Channel):
     """A channel that does what the path says."""
 
@@ -260,8 +275,10 @@ class Odd(Channel):
         what = request.params["what"]
         if what == "raise":
             raise RuntimeError(PRIVATE)
-        if what == "nonsense":
-            return "ok"  # type: ignore[return-value]
+        if what == "exit":
+            raise SystemExit(PRIVATE)
+        if what in NONSENSE:
+            return NONSENSE[what]  # type: ignore[no-any-return]
         if what == "reject":
             return Rejection("the signature is wrong", 401, "bad-signature")
         if what == "echo":
@@ -277,11 +294,20 @@ def test_channels_of_others(config: Path, tmp_path: Path, caplog: pytest.LogCapt
     with served(config, tmp_path / "leads.db", plugins=plugins) as client:
         assert client.get("/channels/odd/echo?echostr=42").text == "42"
         assert error_of(client.get("/channels/odd/reject"), 401)["code"] == "bad-signature"
-        for what in ("raise", "nonsense"):
+        for what in ("raise", "exit", *NONSENSE):
             error = error_of(client.post(f"/channels/odd/{what}"), 500)
             assert error["code"] == "channel-failed"
             assert "odd" in error["message"]
+        assert client.get("/-/status").json()["events"] == 0
         assert client.post("/channels/odd/events").json() == {"status": "accepted"}
         assert client.get("/v1/leads/w1@acme.cn").status_code == 200
     assert PRIVATE not in caplog.text
     assert "channel odd raised RuntimeError" in caplog.text
+    assert "channel odd tried to end the server by SystemExit" in caplog.text
+    assert "channel odd returned str; it must be Accepted or Rejection" in caplog.text
+    assert "channel odd returned Accepted with a wrong part: Expected `array`" in caplog.text
+    record = next(r for r in caplog.records if "raised RuntimeError" in r.getMessage())
+    lines = JsonLines().format(record)
+    assert json.loads(lines)["error"] == "RuntimeError"
+    assert "in handle" in lines
+    assert PRIVATE not in lines
