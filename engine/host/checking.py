@@ -8,10 +8,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from engine.host.calling import Overdue, bounded, sound, told
 from engine.host.plugins import Plugins
 from engine.host.reaching import reach
 from engine.language.definitions import Connection
-from engine.plugin import ActionContext, Delivered, Result, Retry, settled
+from engine.plugin import ActionContext, Delivered, Failed, Result, Retry, settled
 
 CHECK_S: Final = 15.0
 
@@ -47,14 +48,15 @@ async def _check(plugins: Plugins, connection: Connection, now: int, timeout_s: 
         return Checked(connection.name, "error", f'there is no plugin "{connection.plugin}"')
     context = ActionContext(connection=connection.params, now=now)
     try:
-        async with asyncio.timeout(timeout_s):
-            result = await settled(action.check(context))
-    except TimeoutError:
+        result = await bounded(lambda: settled(action.check(context)), timeout_s)
+        if result is not None:
+            result = sound(result, Delivered, Retry, Failed)
+    except Overdue:
         return Checked(connection.name, "warning", f"does not answer within {timeout_s:g} s")
     except OSError as error:
         return Checked(connection.name, "warning", f"does not answer: {error}")
     except Exception as error:  # a plugin's mistake must not hide the other connections
-        return Checked(connection.name, "error", f"its check raised {type(error).__name__}")
+        return Checked(connection.name, "error", f"its check {told(error)}")
     if result is None:
         return await asyncio.to_thread(_reached, connection)
     return _told(connection.name, result)

@@ -79,6 +79,9 @@ def checked(action: Action, *connections: Connection, timeout_s: float = 5.0) ->
         (ForbiddenTarget("names no machine"), "error", "names no machine"),
         (KeyError("13800138000"), "error", "raised KeyError"),
         ("silence", "warning", "within 0.2 s"),
+        ("nonsense", "error", "its check returned str; it must be Delivered or Retry or Failed"),
+        (Failed(["13800138000"]), "error", "returned Failed with a wrong part"),  # type: ignore[arg-type]
+        (SystemExit("13800138000"), "error", "tried to end the server by SystemExit"),
         (None, "ok", "names no server"),
     ],
     ids=lambda each: type(each).__name__ if not isinstance(each, str) else each,
