@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -69,9 +70,11 @@ class Plugins:
         self._strategies: dict[str, Strategy] = {}
         self._extensions: dict[str, Mapping[str, Any]] = {}
         self._infos: list[PluginInfo] = []
-        for name, plugin in {**builtin_plugins.builtin(), **(extra or {})}.items():
+        builtin = builtin_plugins.builtin()
+        for name, plugin in {**builtin, **(extra or {})}.items():
             self._add(name, plugin)
         if entry_points:
+            _check_entry_points(builtin)
             self._load_entry_points()
         self._check_names()
         for name, plugin in self._manager.list_name_plugin():
@@ -261,6 +264,19 @@ class Plugins:
                 f'the channel "{written.name}": {reason}',
                 place,
                 hint=f'see the settings of the channel "{written.name}"',
+            )
+
+
+def _check_entry_points(builtin: Iterable[str]) -> None:
+    """Raise PluginError for a name that is taken: pluggy would leave the second one out."""
+    owners = dict.fromkeys(builtin, "leadrules itself")
+    for entry in metadata.entry_points(group=PROJECT):
+        package = entry.dist.name if entry.dist is not None else entry.value
+        owner = owners.setdefault(entry.name, f"the package {package}")
+        if owner != f"the package {package}":
+            raise PluginError(
+                f'the package {package} brings a plugin "{entry.name}", which {owner} has already; '
+                f"rename its entry point in the group {PROJECT!r}, or uninstall it"
             )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import engine
 from engine.errors import LeadrulesError
+from engine.host.plugins import Plugins
 
 KINDS: Final = ("channel", "action")
 _FORMS: Final = Path(__file__).parent / "scaffold"
@@ -36,7 +37,7 @@ A message's `action` or a step's `do` then names the connection.""",
 
 
 class BadPluginName(LeadrulesError):
-    """A name that no Python module can have."""
+    """A name that no Python module can have, or that is taken."""
 
     code = "bad-plugin-name"
 
@@ -57,6 +58,9 @@ def files_of(kind: str, name: str) -> dict[str, str]:
             f'"{name}" cannot be the name of a plugin; it begins with a small letter, and has '
             'small letters, digits and _ only, such as "call_center"'
         )
+    for info in Plugins(entry_points=False).describe():
+        if name in (info.name, *info.actions, *info.channels):
+            raise BadPluginName(f'"{name}" is what a plugin of leadrules itself is called')
     words = {
         "kind": kind,
         "name": name,

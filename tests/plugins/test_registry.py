@@ -79,6 +79,28 @@ def test_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert own.origin == "acme_plugin (acme-plugin 1.2)"
 
 
+@pytest.mark.parametrize(
+    ("packages", "owner"),
+    [({"mine": "email"}, "leadrules itself"), ({"acme": "fax", "mine": "fax"}, "the package acme")],
+)
+def test_an_entry_point_whose_name_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages: dict[str, str], owner: str
+) -> None:
+    """A package whose plugin would be left out is an error that names both."""
+    for package, name in packages.items():
+        info = tmp_path / f"{package}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[leadrules]\n{name} = json\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(PluginError) as error:
+        Plugins()
+    (name,) = set(packages.values())
+    assert f'brings a plugin "{name}"' in str(error.value)
+    assert "the package mine" in str(error.value)
+    assert owner in str(error.value) or "the package mine has" in str(error.value)
+
+
 class Sync(Noop):
     def perform(self, delivery: Any, context: Any) -> Delivered:  # type: ignore[override]
         return Delivered()

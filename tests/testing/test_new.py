@@ -37,11 +37,11 @@ def test_a_new_plugin_passes_its_contract(kind: str, tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("name", ["Call", "2fast", "call-center", "呼叫", "class", "a/b", ""])
+@pytest.mark.parametrize("name", ["Call", "2fast", "call-center", "呼叫", "class", "a/b", "", "email"])
 def test_a_bad_name_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A name that no module can have is refused by name, and nothing is written."""
+    """A name that no module can have, or that is taken, is refused, and nothing is written."""
     folder = tmp_path / "mine"
     assert run(["new", "action", name, "--out", str(folder)]) == 2
     assert f'"{name}"' in capsys.readouterr().err
