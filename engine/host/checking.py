@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from engine.host.calling import Overdue, bounded, sound, told
 from engine.host.plugins import Plugins
-from engine.host.reaching import reach
+from engine.host.reaching import reach, web_address
 from engine.language.definitions import Connection
-from engine.plugin import ActionContext, Delivered, Failed, Result, Retry, settled
+from engine.plugin import (
+    Action,
+    ActionContext,
+    Delivered,
+    Failed,
+    ForbiddenTarget,
+    Result,
+    Retry,
+    check_target,
+    settled,
+)
 
 CHECK_S: Final = 15.0
 
@@ -50,16 +60,24 @@ async def _check(plugins: Plugins, connection: Connection, now: int, timeout_s: 
     try:
         result = await bounded(lambda: settled(action.check(context)), timeout_s)
         if result is not None:
-            result = sound(result, Delivered, Retry, Failed)
+            return _told(connection.name, sound(result, Delivered, Retry, Failed))
+        await bounded(lambda: _admitted(action, connection.params), timeout_s)
+    except ForbiddenTarget as error:
+        return Checked(connection.name, "error", str(error))
     except Overdue:
         return Checked(connection.name, "warning", f"does not answer within {timeout_s:g} s")
     except OSError as error:
         return Checked(connection.name, "warning", f"does not answer: {error}")
     except Exception as error:  # a plugin's mistake must not hide the other connections
         return Checked(connection.name, "error", f"its check {told(error)}")
-    if result is None:
-        return await asyncio.to_thread(_reached, connection)
-    return _told(connection.name, result)
+    return await asyncio.to_thread(_reached, connection)
+
+
+async def _admitted(action: Action, params: Mapping[str, Any]) -> None:
+    """Raise ForbiddenTarget for an address that every delivery would be refused for."""
+    address = web_address(params)
+    if address is not None and "allow_private" in action.connection_schema.get("properties", ()):
+        await check_target(address, bool(params.get("allow_private")))
 
 
 def _told(name: str, result: Result) -> Checked:

@@ -54,10 +54,15 @@ def _target(params: Mapping[str, Any]) -> tuple[str, int, bool] | None:
             port if isinstance(port, int) else (_SMTPS if params.get("tls") == "implicit" else 587)
         )
         return host, known, False
-    for value in params.values():
-        if isinstance(value, str) and value.startswith(("http://", "https://")):
-            parts = urlsplit(value)
-            if parts.hostname:
-                secure = parts.scheme == "https"
-                return parts.hostname, parts.port or _PORTS[parts.scheme], secure
-    return None
+    address = web_address(params)
+    if address is None:
+        return None
+    parts = urlsplit(address)
+    return parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https"
+
+
+def web_address(params: Mapping[str, Any]) -> str | None:
+    """Return the first web address in a connection's settings."""
+    found = (v for v in params.values() if isinstance(v, str))
+    web = (v for v in found if v.startswith(("http://", "https://")) and urlsplit(v).hostname)
+    return next(web, None)

@@ -114,3 +114,19 @@ def test_one_bad_connection_hides_no_other() -> None:
     levels = {each.connection: each.level for each in found}
     assert levels == {"bad": "error", "notice": "ok", "mail": "warning", "gone": "error"}
     assert [seen.path for seen in peer.seen] == ["/gettoken"]
+
+
+@pytest.mark.parametrize("plugin", ["wecom.robot", "webhook", "own"])
+@pytest.mark.parametrize("private", [True, False])
+def test_an_address_that_no_delivery_may_call_is_an_error(plugin: str, private: bool) -> None:
+    """A private address without `allow_private` is told as a delivery would be."""
+    action = Checking()
+    action.name = "own"
+    action.connection_schema = {"properties": {"url": {}, "allow_private": {}}}
+    with Peer() as peer:
+        key = "endpoint" if plugin == "wecom.robot" else "url"
+        one = connection("one", plugin, **{key: peer.url, "allow_private": private})
+        (found,) = checked(action, one)
+    assert found.level == ("ok" if private else "error")
+    assert ("must not be called" in found.message) != private
+    assert not peer.seen
