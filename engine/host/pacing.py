@@ -112,4 +112,4 @@ class Pace:
             self.breaker.succeeded(key)
         after = self.breaker.state
         if before != after and after in ("open", "stopped"):
-            logger.warning("the connection %s is %s: too many troubles", self.name, after)
+            logger.warning("the connection %s is %s: %s", self.name, after, self.breaker.reason)

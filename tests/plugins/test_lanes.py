@@ -245,7 +245,9 @@ def test_a_full_mailbox_says_nothing_of_the_connection(tmp_path: Path) -> None:
     run(story)
 
 
-def test_a_wrong_password_stops_the_connection(tmp_path: Path) -> None:
+def test_a_wrong_password_stops_the_connection(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A fault of the configuration burns no attempt, is told, and a reload tries again at once."""
     notes = Notes()
 
@@ -260,6 +262,7 @@ def test_a_wrong_password_stops_the_connection(tmp_path: Path) -> None:
             await asyncio.sleep(0.3)
             assert len(notes.seen) <= 10
             assert c.lane("im").reason == "密码错误"
+            assert "the connection im is stopped: 密码错误" in caplog.text
             waiting = c.runtime.reader.deliveries().items
             assert {(i["status"], i["attempts"]) for i in waiting} == {("queued", 0)}
             notes.behave = notes.fine
