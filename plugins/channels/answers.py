@@ -196,21 +196,21 @@ class _Made:
             return
         kind = self._names.fields.get(name)
         value = _valued(kind, values, answer)
-        if value is None or name in self.lead:
+        if name in self.lead:
             return
-        if self._names.fits(name, value):
+        if value is not None and self._names.fits(name, value):
             self.lead[name] = value
-        else:
+        elif text_of(answer):
             self._left_out(name, kind)
 
     def put_property(self, name: str, values: Mapping[str, Any], answer: Any) -> None:
         kind = self._names.events.get(self._type, {}).get(name)
         value = _valued(kind, values, answer)
-        if value is None or name in self.properties:
+        if name in self.properties:
             return
-        if self._names.fits(name, value, self._type):
+        if value is not None and self._names.fits(name, value, self._type):
             self.properties[name] = value
-        else:
+        elif text_of(answer):
             self._left_out(name, kind)
 
     def put_consent(self, topic: str, answer: Any, source: str, text: str) -> None:

@@ -202,14 +202,16 @@ def test_typeform(client: TestClient) -> None:
     assert event["properties"]["message"] == "请尽快\n联系"
 
 
-def test_tally(client: TestClient) -> None:
-    """Choices come as ids and become their texts; what does not fit a field is left out."""
+def test_tally(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Choices come as ids and become their texts; what does not fit is left out and named."""
     assert tally(client).status_code == 200
     found = fields_of(client, "li@acme.cn")
     assert (found["name"], found["industry"]) == ("李雷", "制造业")
     assert found["source.utm_medium"] == "cpc"
     assert found["source.name"] == "Tally"
     assert "employees" not in found
+    left_out = [m for m in caplog.messages if "left out" in m]
+    assert left_out == ['channel tally: an answer was left out: "employees" takes no such integer']
     (event,) = events_of(client, "li@acme.cn", "form_submitted")
     assert event["id"] == "tally:2wgx4n"
     assert event["properties"] == {"form": "VwbNEw"}
