@@ -26,6 +26,7 @@ _STATUSES: Final = (
     "collected",
 )
 _MOST: Final = 200
+_WIDEST: Final = 10_000
 
 
 @click.command("deliveries")
@@ -94,14 +95,15 @@ def _retry(
 
 def _print(items: Sequence[dict[str, Any]]) -> None:
     from rich import box
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("时间\nat", "状态\nstatus", "连接\nconnection", "消息\nmessage"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("次数\nattempts", justify="right")
-    table.add_column("原因\nreason")
-    table.add_column("id", overflow="fold")
+    table.add_column("次数\nattempts", justify="right", no_wrap=True)
+    table.add_column("id", no_wrap=True)
+    table.add_column("原因\nreason", no_wrap=True)
     for item in items:
         table.add_row(
             item["created_at"],
@@ -109,7 +111,12 @@ def _print(items: Sequence[dict[str, Any]]) -> None:
             item["connection"],
             item["message"] or "—",
             str(item["attempts"]),
-            item["reason"] or "—",
             item["id"],
+            item["reason"] or "—",
         )
-    out().print(table)
+    # As wide as it needs to be, for an id that is cut into pieces helps nobody: a pipe takes any
+    # width, and a terminal breaks lines by itself.
+    console = out()
+    options = console.options.update(max_width=_WIDEST)
+    table.width = Measurement.get(console, options, table).maximum
+    console.print(table, soft_wrap=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from engine.cli import deliveries
 from tests.cli.conftest import CONFIG, Ran
 
 Command = Callable[..., Ran]
@@ -174,6 +175,20 @@ def test_serve_warns_of_a_year_without_official_holidays(config: Path, tmp_path:
     assert "http://" in started
     assert 'warning[unofficial-calendar] the calendar "cn" has official data up to 2020' in out
     assert "in rule" in out
+
+
+def test_a_pipe_gets_whole_ids(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However narrow it is: `--retry` wants the id as it stands."""
+    monkeypatch.setenv("COLUMNS", "80")
+    item = {"created_at": "2026-03-02T01:00:00.000Z", "status": "failed", "connection": "email"}
+    item |= {"message": "welcome", "id": "0197f3a0" * 5, "reason": "550 没有这个人 " * 9}
+    deliveries._print([{**item, "attempts": 1}])
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if "failed" in line]
+    assert item["id"] in line
+    assert item["reason"].strip() in line
 
 
 def test_deliveries_are_listed_and_tried_again(

@@ -37,7 +37,9 @@ def test_a_new_plugin_passes_its_contract(kind: str, tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("name", ["Call", "2fast", "call-center", "呼叫", "class", "a/b", "", "email"])
+@pytest.mark.parametrize(
+    "name", ["Call", "2fast", "call-center", "呼叫", "class", "a/b", "", "email"]
+)
 def test_a_bad_name_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
