@@ -25,6 +25,7 @@ from engine.network.screening import Entering, Screen
 KEYS: Final = ("id", "type", "at", "lead", "properties", "channel", "history", "by", "client")
 _KEYS: Final = frozenset(KEYS)
 ENGINE: Final = "engine"  # the channel, and the group of events, that only the engine uses
+_PEOPLE: Final = "people"  # the group of events that people make
 TOLERANCE: Final = 10 * MINUTE
 MAX_ID: Final = 200
 MAX_AGENT: Final = 1_000
@@ -49,7 +50,8 @@ class Visit(msgspec.Struct, frozen=True):
 
     ``latest`` is the last instant that an event may be dated; ``client`` is whose browser
     sends (``ip``, ``agent``), where that is the lead's own. ``own`` events are made by the
-    engine: their ids may be reserved ones, and nobody screens them.
+    engine: their ids may be reserved ones, and nobody screens them. Without ``deeds`` neither
+    what people do nor the name of one comes in.
     """
 
     now: int
@@ -58,6 +60,7 @@ class Visit(msgspec.Struct, frozen=True):
     by: str | None = None
     client: Mapping[str, str] = {}
     own: bool = False
+    deeds: bool = True
     hints: Hints = msgspec.field(default_factory=Hints)
 
 
@@ -96,6 +99,8 @@ class Door:
         self, raw: dict[str, Any], id: str | None, visit: Visit, faults: Faults
     ) -> Arrival | None:
         kind = self._type(raw, faults)
+        if not visit.deeds:
+            _no_deed(raw, kind, faults)
         at = _at(raw, visit, faults)
         channel = _channel(raw, visit, faults)
         by = _text(raw, "by", faults, MAX_ID) or visit.by
@@ -193,6 +198,18 @@ def _unknown(raw: dict[Any, Any], faults: Faults) -> None:
         if name not in KEYS and not faults.full:
             near = faults.hints.near(str(name), KEYS)
             faults.add("unknown-key", str(name), f"an event has no key {shown(name)}{near}")
+
+
+def _no_deed(raw: dict[str, Any], kind: EventType | None, faults: Faults) -> None:
+    """A sender that may lie in a web page wins no deals, and speaks in no colleague's name.
+
+    What colleagues write is not screened like what strangers send.
+    """
+    if kind is not None and kind.group == _PEOPLE:
+        message = f"{shown(kind.name)} is what people do; this sender may not send it"
+        faults.add("forbidden-type", "type", message)
+    if raw.get("by") not in (None, ""):
+        faults.add("forbidden-by", "by", "this sender may not name who did it; leave by out")
 
 
 def _history(raw: dict[str, Any], faults: Faults) -> bool:

@@ -227,13 +227,15 @@ class Runtime:
         channel: str = "api",
         by: str | None = None,
         client: Mapping[str, str] | None = None,
+        deeds: bool = True,
     ) -> list[Outcome]:
         """Take raw events in; returns one outcome for each, in order, after the commit.
 
-        ``channel``, ``by`` and ``client`` are for events that don't say. One bad event never
-        refuses the others. Raises Stopped while the server goes down.
+        ``channel``, ``by`` and ``client`` are for events that don't say; ``deeds`` lets in what
+        people do. One bad event never refuses the others. Raises Stopped while the server stops.
         """
-        door, visit = self._loaded.door, self._visit(channel, by, client)
+        door = self._loaded.door
+        visit = msgspec.structs.replace(self._visit(channel, by, client), deeds=deeds)
         outcomes: list[Outcome | None] = []
         arrivals: list[tuple[int, Arrival]] = []
         for position, each in enumerate(raw):

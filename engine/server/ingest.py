@@ -18,6 +18,8 @@ from engine.server.roles import Principal
 MAX_EVENTS: Final = 1_000
 TAKEN: Final = frozenset({"accepted", "duplicate", "quarantined"})  # and stored
 _NOBODY: Final = dict.fromkeys(("score", "grade", "stage", "owner"))
+# Of an event that came alone; 422 for all else.
+_STATUS: Final = {"forbidden-type": 403, "forbidden-by": 403}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -31,23 +33,11 @@ async def ingest(
     if len(events) > MAX_EVENTS:
         message = f"{len(events)} events at once; at most {MAX_EVENTS} fit in one request"
         raise Problem(413, "too-many-events", message)
-    if who.role == "ingest":
-        _refuse_peoples(services, events)
-    outcomes = await services.runtime.submit(events, channel="api")
+    deeds = who.role != "ingest"
+    outcomes = await services.runtime.submit(events, channel="api", deeds=deeds)
     count_of(services, "api", outcomes)
     refuse_if_all_bad(outcomes, listed, services.runtime)
     return _encode(answer_of(outcomes))
-
-
-def _refuse_peoples(services: Services, events: Sequence[Any]) -> None:
-    """A token that lies in a web page must not win deals or move leads."""
-    known = services.runtime.ruleset.catalogue.events
-    for index, event in enumerate(events):
-        type = event.get("type") if isinstance(event, dict) else None
-        found = known.get(type) if isinstance(type, str) else None
-        if found is not None and found.group == "people":
-            message = f'a token of the role ingest cannot send "{type}", which people do'
-            raise Problem(403, "forbidden-type", message, [{"index": index}])
 
 
 def answer_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -79,13 +69,15 @@ def refuse_if_all_bad(outcomes: Sequence[Outcome], listed: bool, runtime: Runtim
         return
     later = any(o.status == "overloaded" for o in outcomes)
     first = next(o.error or {} for o in outcomes if not later or o.status == "overloaded")
-    status, headers = _when(first["code"], runtime) if later else (422, None)
+    code = first["code"]
+    status, headers = _when(code, runtime) if later else (_STATUS.get(code, 422), None)
     if not listed:
-        raise Problem(status, first["code"], first["message"], first["details"], headers)
+        raise Problem(status, code, first["message"], first["details"], headers)
     details = [{"index": i, "id": o.id, **(o.error or {})} for i, o in enumerate(outcomes)]
-    code = first["code"] if later else "no-event-accepted"
-    message = first["message"] if later else f"none of the {len(outcomes)} events can be accepted"
-    raise Problem(status, code, message, details, headers)
+    if later:
+        raise Problem(status, code, first["message"], details, headers)
+    message = f"none of the {len(outcomes)} events can be accepted"
+    raise Problem(422, "no-event-accepted", message, details)
 
 
 def ask_again(outcomes: Sequence[Outcome], runtime: Runtime) -> None:
