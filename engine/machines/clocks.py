@@ -17,11 +17,12 @@ from engine.machines.work import Occurrence, Work
 from engine.network.rules import SlaRule
 
 CONTACT: Final = frozenset({"call_logged", "visit_logged", "quote_sent", "opportunity_opened"})
+_ACCEPTED: Final = "lead_accepted"
 _SENT: Final = frozenset({"message_sent", "email_sent"})
 # What ends each clock, beside the assignment's own end.
 MET_BY: Final = {
-    "notify": frozenset({*_SENT, "lead_accepted"}) | CONTACT,
-    "accept": frozenset({"lead_accepted"}) | CONTACT,
+    "notify": frozenset({*_SENT, _ACCEPTED}) | CONTACT,
+    "accept": frozenset({_ACCEPTED}) | CONTACT,
     "first_contact": CONTACT,
     "next_contact": CONTACT,
 }
@@ -102,6 +103,8 @@ def hear(work: Work, occurrence: Event | Occurrence) -> None:
     """Let what was done meet the clocks that wait for it; contact ends the ladder."""
     if occurrence.type in _SENT and occurrence.properties.get("audience") != "owner":
         return
+    if occurrence.type == _ACCEPTED and work.event.by not in (None, work.facts.get("owner")):
+        return  # nobody takes a lead on for somebody else
     for name, clock in work.lead.clocks.items():
         if clock.status in _GOING and occurrence.type in MET_BY[name]:
             _end(work, name, "met")

@@ -28,7 +28,7 @@ from engine.server.endpoint import (
 )
 from engine.server.events import count, refuse_if_all_bad, result_of
 from engine.server.languages import language_of
-from engine.server.ownership import acting, check_lead, may_see, narrowed, principal
+from engine.server.ownership import acting, answering, check_lead, may_see, narrowed, principal
 from engine.server.problems import Json, Problem
 from engine.store import happened, narrowing
 from engine.store.listing import SORTS
@@ -215,10 +215,20 @@ async def act(
     return result_of(outcomes[0])
 
 
+async def answer(
+    request: Request, type: str, data: dict[str, Any], properties: dict[str, Any]
+) -> dict[str, Any]:
+    """Send what the owner says to having been given the lead; raises Problem."""
+    id = await lead_id(request)
+    lead = await reading(services(request).runtime.reader.lead, id)
+    by = answering(request, (lead or {}).get("owner"), data.get("by"))
+    return await act(request, type, {**data, "by": by}, properties, id)
+
+
 async def accept(request: Request) -> Json:
     """The owner takes the lead on."""
     data = await object_of(request, "id", "by")
-    return Json(await act(request, "lead_accepted", data, {}, await lead_id(request)))
+    return Json(await answer(request, "lead_accepted", data, {}))
 
 
 async def note(request: Request) -> Json:
@@ -349,7 +359,7 @@ ENDPOINTS: Final = (
         gives={"$ref": "#/components/schemas/Lead"},
         fails=(404,),
     ),
-    verb("accept", accept, "Take the lead on", body()),
+    verb("accept", accept, "Take the lead on", body(), 409),
     verb("note", note, "Write a note", body("text", text=TEXT)),
     verb("stage", stage, "Move to another stage", body("to", to=TEXT, reason=TEXT), 409),
 )

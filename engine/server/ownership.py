@@ -26,6 +26,10 @@ def mates(request: Request) -> frozenset[str]:
     """Return whose leads a salesperson may handle: their own, and those of whom they supervise."""
     member = principal(request).member
     assert member is not None
+    return _handled(request, member)
+
+
+def _handled(request: Request, member: str) -> frozenset[str]:
     teams = services(request).runtime.ruleset.teams.values()
     led = (each.id for team in teams if team.supervisor == member for each in team.members)
     return frozenset((member, *led))
@@ -97,3 +101,16 @@ def acting(request: Request, named: Any) -> Any:
     if named not in (None, "", who.member):
         raise Problem(403, "forbidden", f'with the token of {who.member}, "by" is {who.member}')
     return who.member
+
+
+def answering(request: Request, owner: str | None, named: Any) -> Any:
+    """Return who accepts or declines a lead: its owner, or who supervises them.
+
+    Who is no salesperson and names nobody acts in the owner's name. Raises Problem.
+    """
+    if owner is None:
+        raise Problem(409, "refused", "nobody has the lead")
+    by = acting(request, named or (owner if principal(request).member is None else None))
+    if isinstance(by, str) and owner not in _handled(request, by):
+        raise Problem(409, "refused", f"{owner} has the lead, not {by[:80]}")
+    return by

@@ -93,9 +93,11 @@ FROM assignments WHERE owner IS NOT NULL AND at >= :since AND at < :until
 GROUP BY owner, team
 """
 _ANSWERED: Final = f"""
-SELECT "by", sum(type = 'lead_accepted'), sum(type = 'lead_declined') FROM events
-WHERE {kinds.ANSWERS} AND at >= :since AND at < :until AND "by" IS NOT NULL
-    AND (:owners IS NULL OR "by" IN (SELECT value FROM json_each(:owners)))
+SELECT "by", count(DISTINCT iif(type = 'lead_accepted', turn, NULL)),
+    count(DISTINCT iif(type = 'lead_declined', turn, NULL))
+FROM (SELECT "by", type, {kinds.TURN} AS turn FROM events x
+    WHERE {kinds.ANSWERS} AND at >= :since AND at < :until AND "by" IS NOT NULL)
+WHERE (:owners IS NULL OR "by" IN (SELECT value FROM json_each(:owners)))
 GROUP BY "by"
 """
 _TASKS: Final = """

@@ -184,7 +184,8 @@ def _answered(filters: Filters) -> Rows:
     """Return what salespeople answered to being given leads, or did with pools."""
     answer = filters.get("answer")
     types = [f"lead_{each}" for each in ANSWERS if answer in (None, each)]
-    which = kinds.ANSWERS, f'x."by" {_LISTED}', f"x.type {_LISTED}"
+    own = f"(x.type NOT IN ('lead_accepted', 'lead_declined') OR {kinds.TURN} IS NOT NULL)"
+    which = kinds.ANSWERS, f'x."by" {_LISTED}', f"x.type {_LISTED}", own
     found = _then("events", {}, "at", filters, which, filters["answered_by"], to_json(types))
     return msgspec.structs.replace(found, by_lead="events_answered")
 

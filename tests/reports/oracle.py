@@ -339,8 +339,14 @@ def _count_given(
         count.update(started["status"])
     answers = told.events[within(told.events["at"], asked) & told.events["by"].notna()]
     for type in ("lead_accepted", "lead_declined"):
-        for owner, times in answers[answers["type"] == type]["by"].value_counts().items():
-            counts[owner][type] += times
+        turns = set[tuple[str, int]]()
+        for answer in answers[answers["type"] == type].itertuples():
+            counts[answer.by].update(())
+            had = given[(given["lead"] == answer.lead) & (given["at"] <= answer.at)]
+            if len(had) and had.iloc[-1]["owner"] == answer.by:
+                turns.add((answer.by, int(had.index[-1])))
+        for owner, _ in turns:
+            counts[owner][type] += 1
     for owner in answers[answers["type"].isin(("lead_claimed", "lead_released"))]["by"]:
         counts[owner].update(())
 

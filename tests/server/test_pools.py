@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.language.instants import DAY, parse_instant
+from engine.reports.index import REPORTS
 from engine.server.auth import Access
 from engine.server.tokens import digest_of
 from tests.server.test_events import error_of
@@ -57,7 +58,8 @@ def _tokens() -> str:
 def client(tmp_path: Path) -> Iterator[TestClient]:
     """Serve a company with three pools, a token for everybody, and six leads in 公海."""
     config = write_config(tmp_path / "config", routing=ROUTING, journeys=JOURNEYS, server=_tokens())
-    with served(config, tmp_path / "leads.db", Access.token("x" * 30)) as client:
+    access = Access.token("x" * 30)
+    with served(config, tmp_path / "leads.db", access, reports=REPORTS) as client:
         for number in range(1, 7):
             client.post("/v1/events", json=form(number), headers=bearer("ops"))
         yield client
@@ -204,6 +206,42 @@ def test_declining_tells_the_supervisor(client: TestClient) -> None:
     (task,) = client.get("/v1/tasks?owner=zhou.jie", headers=bearer("zhou.jie")).json()["items"]
     assert "出差" in task["title"]
     assert task["priority"] == "high"
+
+
+def test_only_who_has_a_lead_answers_for_it(client: TestClient) -> None:
+    """Accepting and declining are the owner's, or their supervisor's, and count once."""
+    path, reason = "/v1/leads/w1@acme.cn", {"reason": "出差"}
+    nobodys = client.post(f"{path}/accept", headers=bearer("li.na"))
+    assert error_of(nobodys, 409)["message"] == "nobody has the lead"
+    assert client.post(f"{path}/decline", json=reason, headers=bearer("ops")).status_code == 409
+    claim(client, "li.na", 1)
+    for by in ("zhang.wei", "not.a.person", "wu.min"):
+        for verb, said in (("accept", {}), ("decline", reason)):
+            named = {**said, "by": by}
+            answer = client.post(f"{path}/{verb}", json=named, headers=bearer("ops"))
+            assert error_of(answer, 409)["message"] == f"li.na has the lead, not {by}"
+    event = {"type": "lead_accepted", "lead": {"email": "w1@acme.cn"}, "by": "zhang.wei"}
+    assert client.post("/v1/events", json=event, headers=bearer("ops")).status_code == 200
+    for who in ("li.na", "ops", "zhou.jie"):  # who is no salesperson speaks for the owner
+        assert client.post(f"{path}/accept", headers=bearer(who)).status_code == 200
+    report = client.get("/v1/reports/people?period=all", headers=bearer("ops")).json()
+    people = next(table for table in report["tables"] if table["key"] == "people")["rows"]
+    accepted = {row["cells"]["owner"]: row["cells"]["accepted"] for row in people}
+    assert accepted["li.na"] == 1
+    assert sum(accepted.values()) == 1
+
+
+def test_nobody_meets_anothers_clocks(tmp_path: Path) -> None:
+    """A clock that waits for the owner's word waits on when somebody else gives it."""
+    routing = ROUTING.replace("{pool: west}}", "{team: west}}") + "sla: [{id: a, accept: 1h}]"
+    config = write_config(tmp_path / "config", routing=routing, journeys=JOURNEYS, server=_tokens())
+    with served(config, tmp_path / "leads.db", Access.token("x" * 30)) as client:
+        client.post("/v1/events", json=form(1, company="西部公司"), headers=bearer("ops"))
+        event = {"type": "lead_accepted", "lead": {"email": "w1@acme.cn"}}
+        for by, met in (("li.na", 0), ("wu.min", 0), ("sun.qiang", 1)):
+            client.post("/v1/events", json={**event, "by": by}, headers=bearer("ops"))
+            timeline = client.get("/v1/leads/w1@acme.cn/timeline", headers=bearer("ops")).json()
+            assert sum(item["type"] == "sla_met" for item in timeline["items"]) == met
 
 
 def test_follow_ups_make_the_next_one(client: TestClient) -> None:

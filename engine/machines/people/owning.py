@@ -98,16 +98,19 @@ def refused(work: Work, properties: dict[str, Any]) -> None:
 
 def declined(work: Work, properties: dict[str, Any]) -> None:
     """Let the supervisor know that the owner cannot take the lead on."""
-    if not work.news or work.facts.get("owner") is None:
+    owner = work.facts.get("owner")
+    if not work.news or owner is None:
         return
     team = work.ruleset.teams.get(work.facts.get("team", ""))
     supervisor = team.supervisor if team else None
+    if work.event.by not in (None, owner, supervisor):
+        return
     key = f"{work.lead.id}:declined:{work.event.id}"
     notes.tell(work, key, supervisor, "declined", _DECLINED)
     reason = properties.get("reason")
     name = work.facts.get("lead.name", work.lead.id)
     title = f"{_DECLINED}: {name}" + (f" ({reason})" if reason else "")
-    whom = supervisor or work.facts["owner"]
+    whom = supervisor or owner
     work.give_task(Task(key, work.lead.id, title, work.now, whom, work.now, "high"))
 
 

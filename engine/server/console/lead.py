@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -116,7 +116,7 @@ def _possible(request: Request, id: str, record: dict[str, Any]) -> dict[str, An
         "acts": acts,
         "may_claim": acts and bool(record["pool"]) and me is not None and not against,
         "claim_against": "; ".join(against),
-        "may_accept": acts and record["owner"] is not None and _unaccepted(state),
+        "may_accept": acts and _answers(record, me) and _unaccepted(state),
         "may_release": acts and record["owner"] is not None,
         "may_decline": acts and me is not None and record["owner"] == me,
         "may_assign": acts and leads_others,
@@ -126,6 +126,12 @@ def _possible(request: Request, id: str, record: dict[str, Any]) -> dict[str, An
         "own_pools": [(p, ruleset.pools[p].label) for p in sorted(own_pools(request))],
         "next_due": when(min((c.due for c in clocks if c.status == "running"), default=None)),
     }
+
+
+def _answers(record: Mapping[str, Any], me: str | None) -> bool:
+    """Whether who looks says for the lead's owner that they take it on."""
+    owner = record["owner"]
+    return owner is not None and me in (None, owner)
 
 
 def _unaccepted(state: Any) -> bool:

@@ -13,7 +13,7 @@ from engine.language.nearest import did_you_mean
 from engine.machines.people.claiming import place_of
 from engine.server.endpoint import TEXT, Endpoint, Schema, object_of, reading, services
 from engine.server.events import count, refuse_if_all_bad, result_of
-from engine.server.leads import act, body, lead_id, verb, visible
+from engine.server.leads import act, answer, body, lead_id, verb, visible
 from engine.server.ownership import acting, mates, own_pools, principal
 from engine.server.problems import Json, Problem
 
@@ -62,7 +62,7 @@ async def decline(request: Request) -> Json:
     """Turn a lead down that one can't take on; the supervisor hears of it."""
     data = await object_of(request, "id", "by", "reason")
     properties = {"reason": _reason(data)}
-    return Json(await act(request, "lead_declined", data, properties, await lead_id(request)))
+    return Json(await answer(request, "lead_declined", data, properties))
 
 
 async def assign(request: Request) -> Json:
@@ -181,5 +181,5 @@ ENDPOINTS: Final = (
     verb("assign", assign, "Give it to somebody, or put it into a pool", body(**_TARGET)),
     verb("claim", claim, "Take it from its pool", body(), 409),
     verb("release", release, "Give it back to a pool", body("reason", reason=TEXT, pool=TEXT), 409),
-    verb("decline", decline, "Turn it down", body("reason", reason=TEXT)),
+    verb("decline", decline, "Turn it down", body("reason", reason=TEXT), 409),
 )
