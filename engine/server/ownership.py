@@ -67,8 +67,8 @@ def check_lead(request: Request, id: str, lead: Mapping[str, Any] | None) -> Non
 def narrowed(request: Request, filters: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return the filters of a list, narrowed to what the person may see.
 
-    A salesperson gets their own leads, those of whom they supervise, or those without owner, such
-    as a pool's, on demand.
+    A salesperson gets their own leads and those of whom they supervise, or on demand those without
+    owner, such as a pool's.
     """
     member = principal(request).member
     if member is None:
@@ -77,6 +77,8 @@ def narrowed(request: Request, filters: Mapping[str, str | None]) -> dict[str, s
         theirs = mates(request).intersection(from_json(filters["owners"] or "[]"))
         return {**filters, "owners": to_json(sorted(theirs))}
     asked = filters.get("owner", None if "pool" in filters else member)
+    if "owner" not in filters and asked is not None and len(mates(request)) > 1:
+        return {**filters, "owners": to_json(sorted(mates(request)))}
     if asked is not None and asked not in mates(request):
         raise Problem(403, "forbidden", f"{member} sees their own leads, and those of pools")
     if asked is None:

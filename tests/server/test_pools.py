@@ -244,6 +244,27 @@ def test_nobody_meets_anothers_clocks(tmp_path: Path) -> None:
             assert sum(item["type"] == "sla_met" for item in timeline["items"]) == met
 
 
+def test_supervisors_list_their_teams_leads(client: TestClient) -> None:
+    """Without an owner's name the list has the leads of all whom one supervises, no others."""
+    for number, who in enumerate(("li.na", "zhang.wei", "sun.qiang"), 1):
+        claim(client, who, number)
+    for query, whose in (
+        ("", ["li.na", "zhang.wei"]),
+        ("?q=acme", ["li.na", "zhang.wei"]),
+        ("?owner=li.na", ["li.na"]),
+    ):
+        found = client.get(f"/v1/leads{query}", headers=bearer("zhou.jie")).json()["items"]
+        assert sorted(lead["owner"] for lead in found) == whose
+    (own,) = client.get("/v1/leads", headers=bearer("li.na")).json()["items"]
+    assert own["owner"] == "li.na"
+    page = client.get("/console/leads", headers=bearer("zhou.jie")).text
+    offered = page.partition('<select name="owner">')[2].partition("</select>")[0]
+    assert "li.na" in offered
+    assert "zhang.wei" in offered
+    assert "sun.qiang" not in offered
+    assert '<select name="owner">' not in client.get("/console/leads", headers=bearer("li.na")).text
+
+
 def test_follow_ups_make_the_next_one(client: TestClient) -> None:
     """A call with a next date makes the to-do of the next contact; a signal alerts two people."""
     claim(client, "li.na", 1)

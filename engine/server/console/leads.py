@@ -90,11 +90,11 @@ def _choices(request: Request) -> dict[str, Sequence[tuple[str, Text]]]:
     runtime = services(request).runtime
     definitions = runtime.ruleset.definitions
     pools, teams = definitions.routing.pools, definitions.routing.teams
-    own = own_pools(request)
+    own, whom = own_pools(request), handled(request)
     return {
         "stage": [(s.id, s.label or s.id) for s in definitions.lifecycle.stages],
         "grade": [(g.grade, g.grade) for g in definitions.default_model.grades],
-        "owner": [] if is_sales(request) else members(request),
+        "owner": whom if len(whom) > 1 or not is_sales(request) else [],
         "team": [] if is_sales(request) else [(t.id, t.label or t.id) for t in teams.values()],
         "pool": [(p.id, p.label or p.id) for p in pools.values() if p.id in own],
         "source": [(source, source) for source in runtime.reader.boards().sources()],
