@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from engine.errors import LeadrulesError
-from engine.language.instants import format_instant
+from engine.language.instants import LAST_INSTANT, format_instant
 from engine.language.nearest import did_you_mean
 from engine.language.zones import is_zone, zone_hint
 from engine.store.rows import to_json
@@ -28,6 +28,7 @@ PARAMETERS: Final = ("period", "from", "to", "zone", "cohort", "compare", "owner
 Given = str | Sequence[Any] | None
 _DAY: Final = 86_400_000
 _LAST: Final = 253_402_300_799_999
+_FIRST: Final = -62_135_424_000_000  # 0001-01-03T00:00:00Z, which is a day of year 1 in every zone
 
 
 class BadQuestion(LeadrulesError):
@@ -268,13 +269,20 @@ def _instant(text: str, zone: ZoneInfo, behind: int) -> int:
     """Return where a day begins, or the one ``behind`` it; an instant with an offset is itself."""
     try:
         if len(text) == 10:
-            return _midnight(date.fromisoformat(text) + timedelta(days=behind), zone)
+            day = date.fromisoformat(text) + timedelta(days=behind)
+            return _known(_midnight(day, zone), text)
         found = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
         raise BadQuestion(f'"{text[:80]}" is no day; write it as 2026-03-01') from error
     if found.tzinfo is None:
         raise BadQuestion(f'"{text[:80]}" has no offset; write it as 2026-03-01T09:00:00+08:00')
-    return _ms(found)
+    return _known(_ms(found), text)
+
+
+def _known(at: int, text: str) -> int:
+    if not _FIRST <= at <= LAST_INSTANT:
+        raise BadQuestion(f'"{text[:80]}" is out of range; years 1 to 9999 are known')
+    return at
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:
@@ -286,7 +294,12 @@ def _ms(at: datetime) -> int:
 
 
 def _same_length_before(since: int, until: int, zone: str) -> int:
-    """Return the start of as many days before; of instants within days, as many milliseconds."""
+    """Return the start of as many days before; of instants within days, as many milliseconds.
+
+    There is nothing before the year 1.
+    """
+    if 2 * since - until <= _FIRST + _DAY:
+        return min(_FIRST, since - 1)
     place = ZoneInfo(zone)
     ends = [datetime.fromtimestamp(at / 1000, place) for at in (since, until)]
     if all(end.time() == time() for end in ends):

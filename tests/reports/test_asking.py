@@ -60,6 +60,29 @@ def test_days_of_a_change_of_clocks_have_23_or_25_hours() -> None:
     assert spring.until - spring.since == 23 * 3_600_000
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+@pytest.mark.parametrize(
+    "query",
+    [{"from_": "0001-01-01"}, {"to": "0001-01-01"}, {"from_": "9999-12-31T23:00:00Z"}],
+)
+def test_what_no_calendar_has_is_no_time(query: dict[str, str], zone: str) -> None:
+    """Days before the year 1, or behind 9999, of which some zone has no date, are refused."""
+    with pytest.raises(BadQuestion):
+        asked(**query, zone=zone)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+@pytest.mark.parametrize("since", ["0001-01-04", "0500-01-01", "0900-01-01T10:00:00+08:00"])
+def test_before_the_year_1_is_nothing(since: str, zone: str) -> None:
+    """A time before that would begin sooner begins there."""
+    question = asked(from_=since, to="2026-01-01", zone=zone, compare="previous")
+    before = question.before()
+    assert before is not None
+    assert before.until == question.since
+    assert days(before)[0] in {"0001-01-02", "0001-01-03"}
+    assert before.parameters()["from"] == "0001-01-03T00:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("query", "axis"),
     [

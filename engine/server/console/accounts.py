@@ -54,8 +54,8 @@ async def on_user(request: Request) -> Response:
 
 def _typed(fields: list[tuple[str, str]]) -> dict[str, Any]:
     """Return a form's data with the password as it was typed, spaces and all."""
-    data = data_of(fields)
-    return {**data, PASSWORD: dict(fields)[PASSWORD]} if PASSWORD in data else data
+    data, typed = data_of(fields), dict(fields).get(PASSWORD)
+    return {**data, PASSWORD: typed} if typed and PASSWORD in data else data
 
 
 ENDPOINTS: Final = (

@@ -55,7 +55,8 @@ async def on_task(request: Request) -> Response:
 def dated(request: Request, data: dict[str, Any]) -> dict[str, Any]:
     """Return a form's data with its dates as instants: a browser sends them without a zone."""
     formats = formats_of(request)
-    return {k: formats.typed(v) if k in _DATES else v for k, v in data.items()}
+    dates = {k: formats.typed(v) for k, v in data.items() if k in _DATES and isinstance(v, str)}
+    return {**data, **dates}
 
 
 ENDPOINTS: Final = (

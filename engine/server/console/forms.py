@@ -45,17 +45,28 @@ def _check(request: Request, proof: str) -> None:
 
 
 def data_of(fields: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return what a form says as the API takes it: nothing empty, ``a.b`` as an object in ``a``."""
+    """Return what a form says as the API takes it: nothing empty, ``a.b`` as an object in ``a``.
+
+    Raises Problem where ``a`` is text besides.
+    """
     data: dict[str, Any] = {}
     for name, value in fields:
         if name in _OWN or not value.strip():
             continue
         outer, _, inner = name.partition(".")
         if inner:
-            data.setdefault(outer, {})[inner] = value.strip()
+            part_of(data, outer)[inner] = value.strip()
         else:
             data[name] = value.strip()
     return data
+
+
+def part_of(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the object of that name, a new one where there is none; raises Problem for text."""
+    part = data.setdefault(name, {})
+    if not isinstance(part, dict):
+        raise Problem(422, "bad-value", f'"{name[:80]}" has parts, and is no text')
+    return part
 
 
 def back_of(fields: list[tuple[str, str]], otherwise: str) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from engine.errors import LeadrulesError, NotFound
 from engine.server.console import deeds
-from engine.server.console.forms import ask, back_of, data_of, form_of
+from engine.server.console.forms import ask, back_of, data_of, form_of, part_of
 from engine.server.console.leads import LIST, MANY
 from engine.server.console.pages import post
 from engine.server.console.room import page, room_of, words_of
@@ -40,8 +40,8 @@ async def many(request: Request) -> Response:
     said = data_of([each for each in fields if each[0] != "lead"])
     verb = said.get("verb", "")
     if verb not in MANY:
-        raise NotFound(f"nothing is called {verb[:80]!r} here")
-    route, data = _meant(request, verb, said.get(verb, {}))
+        raise NotFound(f"nothing is called {str(verb)[:80]!r} here")
+    route, data = _meant(request, verb, part_of(said, verb))
     outcomes = [await _done(request, id, route, data) for id in ticked]
     room_of(request).figures.forget()
     return page(

@@ -197,6 +197,23 @@ def test_each_refusal_is_told(office: TestClient) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("path", "said", "status"),
+    [
+        ("/console/leads/many", {"lead": "w1@acme.cn", "verb": "tag", "tag": "x"}, 422),
+        ("/console/leads/many", {"verb": "tag", "tag": "x", "tag.tags": "x"}, 422),
+        ("/console/leads/many", {"verb.x": "tag"}, 404),
+        (f"{LEAD}/task", {"due.x": "2031-03-02T09:00"}, 303),
+        ("/console/users", {"name": "x", "password.x": "y"}, 303),
+    ],
+)
+def test_no_form_is_our_fault(
+    office: TestClient, path: str, said: dict[str, str], status: int
+) -> None:
+    """Text where parts are expected, and parts where text is, are told to whoever sent them."""
+    assert office.post(path, data=said, headers=BEARER | HTML).status_code == status
+
+
 def test_the_audit_has_each_lead(office: TestClient) -> None:
     """Each of many leads has its own line in the audit, and what names none has no lead."""
     enter(office, "sales")
