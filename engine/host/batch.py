@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.errors import NotFound
 from engine.host import merging
@@ -124,7 +125,9 @@ class Batch:
             )
         self._forget(absorbed, survivor)
         self._rows.linked.add(survivor)
-        self._record(pair[0], turn)
+        # Its last assignment is written already, and has moved if it was the other one's.
+        answer = turn.entries[0].decision.lead.assignment
+        self._record(replace(pair[0], assignment=answer), turn)
 
     def _forget(self, absorbed: str, survivor: str) -> None:
         """Know a lead under its survivor's id only; after a rollback it is read anew."""
@@ -152,7 +155,9 @@ class Batch:
         self._new[event.id] = id
         for decision in (parted.survivor, parted.absorbed):
             after = decision.lead
-            self._rows.decided(parted.event, decision, None)
+            before = Lead(after.id, after.created_at, after.created_at)
+            before.assignment = merges.given(self._connection, after)
+            self._rows.decided(parted.event, decision, before)
             self._rows.linked.add(after.id)
             self._touched[after.id] = after
             self._memory.alarms.set(after.id, after.wake_at)

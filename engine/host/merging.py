@@ -98,7 +98,8 @@ def merge(
     event = united.event
     reason = str(event.properties.get("reason", ""))
     merged = Merged(number, absorbed.id, survivor.id, now, event.id, reason, event.by)
-    merges.absorb(connection, merged, absorbed, survivor, (united.journeys, united.clocks))
+    took = united.journeys, united.clocks, united.owned
+    merges.absorb(connection, merged, absorbed, survivor, took)
     return united.turn
 
 

@@ -26,13 +26,15 @@ _ENGINE: Final = "engine"
 class United(msgspec.Struct, frozen=True):
     """Two leads made one: the turn of the one lead, begun by ``event``.
 
-    ``journeys`` and ``clocks`` are those of the absorbed lead that go on as the survivor's own.
+    ``journeys`` and ``clocks`` are those of the absorbed lead that go on as the survivor's own;
+    ``owned`` says whether its owner, team or pool does.
     """
 
     turn: Turn
     event: Event
     journeys: list[str]
     clocks: list[str]
+    owned: bool
 
 
 def somebody_else(
@@ -90,9 +92,10 @@ def merge(
     lead = joined.lead
     journeys = [name for name in absorbed.journeys if name not in survivor.journeys]
     clocks = list(absorbed.clocks) if lead.clocks is absorbed.clocks else []
+    owned = lead.assignment is not None and lead.assignment is not survivor.assignment
     teams = merging.reload(ruleset, teams, (survivor, absorbed), [lead])
     turn = take_turn(ruleset, lead, teams, event, now)
     first = turn.entries[0].decision
     first.ledger[:0] = joined.lines
     first.happenings[:0] = joined.happenings
-    return United(turn, event, journeys, clocks)
+    return United(turn, event, journeys, clocks, owned)

@@ -30,6 +30,13 @@ _ASSIGNED = """
 SELECT id, type, decided_at, body, "by" FROM events
 WHERE lead = ? AND type IN ('lead_assigned', 'lead_released') ORDER BY seq
 """
+# What a lead had before, and was written again when it was merged or parted.
+_AGAIN = """
+DELETE FROM assignments AS a WHERE type IN ('lead_merged', 'lead_unmerged') AND EXISTS (
+    SELECT 1 FROM assignments b WHERE b.lead = a.lead AND b.number < a.number
+    AND (b.at, b.owner, b.team, b.pool) IS (a.at, a.owner, a.team, a.pool))
+RETURNING lead
+"""
 
 
 def projections(connection: sqlite3.Connection) -> None:
@@ -82,6 +89,12 @@ entries: Final = _filling(firsts.FILL, firsts.INDEX)
 since: Final = _filling(figures.FILL_SINCE, figures.WAITING_INDEX)
 turns: Final = _filling(outcomes.FILL, outcomes.INDEX)
 splits: Final = _filling(variants.FILL, variants.INDEX)
+
+
+def moved_turns(connection: sqlite3.Connection) -> None:
+    """Take back the assignments that merging and parting wrote once more."""
+    again = connection.execute(_AGAIN).fetchall()
+    outcomes.refresh(connection, sorted({lead for (lead,) in again}))
 
 
 def _states(connection: sqlite3.Connection) -> Iterator[list[Lead]]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from engine.store import audit, kinds
+from engine.store import audit, kinds, turns
 from engine.store.counting import Groups
 from engine.store.rows import from_json, to_json
 
@@ -54,8 +54,7 @@ FROM entries w WHERE w.stage = :stage AND w.at >= :since AND w.at < :until
 """
 _DEALS: Final = f"""
 SELECT e.lead, e.at, e.body ->> '$.properties.amount', a.source, a.campaign, a.created_at,
-    (SELECT s.owner FROM assignments s WHERE s.lead = e.lead AND s.at <= e.at
-     ORDER BY s.number DESC LIMIT 1), a.placed
+    {turns.HOLDER.format(event="e")}, a.placed
 FROM events e LEFT JOIN arrivals a ON a.lead = e.lead
 WHERE {kinds.SALES} AND e.type IN (SELECT value FROM json_each(:types)) AND e.bot = 0
     AND e.at >= :since AND e.at < :until AND {_OWN.format(lead="e.lead")}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.store import kinds
+from engine.store import kinds, turns
 from engine.store.rows import to_json
 
 Filters = Mapping[str, str | None]
@@ -67,10 +67,7 @@ _UNOWNED: Final = (
     f"x.owner IS NULL AND x.lead IN (SELECT o.id FROM leads o WHERE o.owner {_LISTED})"
 )
 _LATE: Final = "x.due < coalesce(x.completed_at, ?)"
-_SOLD_BY: Final = f"""
-(SELECT s.owner FROM assignments s WHERE s.lead = x.lead AND s.at <= x.at
-ORDER BY s.number DESC LIMIT 1) {_LISTED}
-"""
+_SOLD_BY: Final = f"{turns.HOLDER.format(event='x')} {_LISTED}"
 # A touch before the sale or at it, of what it says that it comes from, else of what it is.
 _TOUCH: Final = f"""
 SELECT 1 FROM (SELECT lead, at, {kinds.CHANNEL} AS touched FROM events INDEXED BY events_touches

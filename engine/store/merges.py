@@ -15,7 +15,7 @@ import msgspec
 from engine.machines.balance import Key
 from engine.machines.directory import Identity
 from engine.machines.merging import Entry, Side
-from engine.machines.state import Lead, Number
+from engine.machines.state import Assignment, Lead, Number
 from engine.network.ruleset import tidy
 from engine.store import entries, rows, snapshots, splits, turns
 from engine.store.rows import LOG_COLUMNS, Logged
@@ -31,6 +31,13 @@ _TAKE: Final[Mapping[str, str]] = {
     " AND journey IN (SELECT value FROM json_each(?3))",
     "clocks": f"{_MOVE.format('OR REPLACE clocks')} AND clock IN (SELECT value FROM json_each(?3))",
 }
+_HELD: Final = (*_MOVED, *_TAKE, "assignments")
+# The last one is open: it goes on with the survivor, after whatever that one had.
+_TAKE_OWNER: Final = """
+UPDATE assignments SET number = (SELECT max(number) + 1 FROM assignments),
+    first = coalesce(first, lead), lead = ?2
+WHERE number = (SELECT max(number) FROM assignments WHERE lead = ?1)
+"""
 _BACK: Final = """
 UPDATE OR REPLACE {} SET lead = ?1, first = nullif(first, ?1)
 WHERE lead = ?2 AND first IN (SELECT value FROM json_each(?3))
@@ -42,6 +49,9 @@ _END: Final = (
     "UPDATE journey_steps SET left_at = ?2, outcome = 'merged' WHERE lead = ?1 AND left_at IS NULL",
     "UPDATE clocks SET ended_at = ?2, status = 'merged' WHERE lead = ?1 AND status = 'running'",
 )
+_GIVEN: Final = """
+SELECT at, owner, team, pool FROM assignments WHERE lead = ? ORDER BY number DESC LIMIT 1
+"""
 _RESUME: Final = """
 UPDATE journey_steps SET left_at = NULL, outcome = NULL WHERE lead = ? AND outcome = 'merged'
 """
@@ -209,21 +219,24 @@ def absorb(
     merged: Merged,
     absorbed: Lead,
     survivor: Lead,
-    took: tuple[Sequence[str], Sequence[str]],
+    took: tuple[Sequence[str], Sequence[str], bool],
 ) -> list[Identity]:
     """Move what one lead has to the other, and keep both as they were; returns identities.
 
-    ``took`` names the journeys and clocks that the survivor takes over.
+    ``took`` names the journeys and clocks that the survivor takes over, and says whether it takes
+    over the owner.
     """
     pair = (merged.absorbed, merged.survivor)
     moved: list[Identity] = connection.execute(
         "SELECT kind, value FROM identities WHERE lead = ?", pair[:1]
     ).fetchall()
-    journeys, clocks = (rows.to_json(list(names)) for names in took)
+    journeys, clocks = (rows.to_json(list(names)) for names in took[:2])
     connection.execute(_TAKE["clocks"], (*pair, clocks))
     for statement in _END:
         connection.execute(statement, (merged.absorbed, merged.at))
     connection.execute(_TAKE["enrolments"], (*pair, journeys))
+    if took[2]:
+        connection.execute(_TAKE_OWNER, pair)
     for table in _MOVED:
         connection.execute(_MOVE.format(table), pair)
     connection.execute("UPDATE identities SET lead = ?2 WHERE lead = ?1", pair)
@@ -236,7 +249,7 @@ def absorb(
             *(rows.to_json(moved), rows.encoded(absorbed), rows.encoded(survivor)),
         ),
     )
-    _recount(connection, pair)
+    _recount(connection, pair, pair[1:])
     return moved
 
 
@@ -256,7 +269,7 @@ def part(
     What has come since stays with the survivor. Of both the host writes states and enrolments anew.
     """
     whole = rows.to_json(subtree(connection, merged.absorbed))
-    for table in (*_MOVED, *_TAKE):
+    for table in _HELD:
         connection.execute(_BACK.format(table), (merged.absorbed, merged.survivor, whole))
     connection.execute(_RESUME, (merged.absorbed,))
     connection.execute(_CLOSE, (merged.survivor, now))
@@ -269,20 +282,32 @@ def part(
         [(merged.absorbed, *each) for each in identities],
     )
     connection.execute(_UNDO, (now, by, reason, merged.number))
-    _recount(connection, (merged.absorbed, merged.survivor))
+    pair = merged.absorbed, merged.survivor
+    _recount(connection, pair, pair)
     return identities
 
 
-def _recount(connection: sqlite3.Connection, pair: Sequence[str]) -> None:
-    """Bring up to date what reports count of two leads, from what they have now."""
+def given(connection: sqlite3.Connection, lead: Lead) -> Assignment | None:
+    """Return the lead's assignment if it stands as the last one of its rows."""
+    answer, row = lead.assignment, connection.execute(_GIVEN, (lead.id,)).fetchone()
+    if answer is None or row is None:
+        return None
+    return answer if tuple(row) == (answer.at, answer.owner, answer.team, answer.pool) else None
+
+
+def _recount(connection: sqlite3.Connection, pair: Sequence[str], present: Sequence[str]) -> None:
+    """Bring up to date what reports count of two leads, from what they have now.
+
+    What became of the assignments of one that is absorbed stays: its calls have moved on.
+    """
     entries.rebuild(connection, pair)
-    turns.refresh(connection, pair)
+    turns.refresh(connection, present)
     splits.refresh(connection, pair)
 
 
 def forget(connection: sqlite3.Connection, ids: Sequence[str], name: str) -> None:
     """Forget that these leads were merged, and how they were; their rows are ``name``'s now."""
-    for table in (*_MOVED, *_TAKE):
+    for table in _HELD:
         connection.execute(f"UPDATE {table} SET first = NULL WHERE lead = ?", (name,))
     connection.execute(
         "DELETE FROM merges WHERE absorbed IN (SELECT value FROM json_each(?1))"

@@ -67,6 +67,7 @@ def migrations() -> Migrations:
         ("sales_of_leads", kinds.OF_SALES, None),
         ("answers_of_leads", kinds.OF_ANSWERS, None),
         ("tags", tags.SCHEMA, backfill.tags),
+        ("moved_turns", tables.MOVED_TURNS, backfill.moved_turns),
     ):
         steps(name=name)(_step(script, fill))
     return steps

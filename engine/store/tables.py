@@ -302,6 +302,10 @@ CREATE UNIQUE INDEX merges_absorbed ON merges (absorbed) WHERE undone_at IS NULL
 CREATE INDEX merges_survivor ON merges (survivor);
 CREATE INDEX merges_pair ON merges (absorbed, survivor)
 """
+# The turn of a lead's owner goes on at the lead that it was merged into.
+MOVED_TURNS: Final = """
+ALTER TABLE assignments ADD COLUMN first TEXT
+"""
 # A provider's receipt names a delivery by the provider's own id.
 PROVIDER_IDS: Final = """
 CREATE INDEX deliveries_provider ON deliveries (provider_id) WHERE provider_id > '';

@@ -25,6 +25,12 @@ DROP INDEX assignments_owner;
 INDEX: Final = """
 CREATE INDEX assignments_work ON assignments (owner, team, at, claimed, took, met, breached)
 """
+# Who had the lead of an event at its time: what came with a lead that was absorbed, that one's.
+HOLDER: Final = """
+(SELECT s.owner FROM assignments s WHERE s.lead IN ({event}.lead, {event}.first)
+    AND s.at <= {event}.at AND ({event}.first IS NULL OR {event}.first IN (s.lead, s.first))
+    ORDER BY s.number DESC LIMIT 1)
+"""
 _CLOCKS: Final = """
 (SELECT count(*) FROM clocks c WHERE c.lead = s.lead AND c.started_at = s.at AND c.status = '{}')
 """

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.host.clock import StreamClock
+from engine.host.ids import new_id
 from engine.host.outcome import Outcome
 from engine.host.runtime import Runtime
 from engine.host.verifying import verify
@@ -282,6 +284,16 @@ def deed(kind: str, absorbed: str, reason: str = "同一个人") -> Event:
     return Event(f"{kind}-{absorbed}", kind, 1_772_415_000_000, {}, said, "people", by="zhang")
 
 
+def merge_of(absorbed: str) -> Event:
+    """A merge by a person, under an id of its own."""
+    return replace(deed("lead_merged", absorbed), id=new_id(0))
+
+
+def parting_of(absorbed: str) -> Event:
+    """Its undoing."""
+    return replace(deed("lead_unmerged", absorbed), id=new_id(0))
+
+
 def states(folder: Path) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     """Every lead's state and what its ledger gives, as stored; how often it asked for a route
     goes on, so that no answer is taken for an earlier one.
@@ -454,6 +466,79 @@ def test_the_owner_of_the_other_lead_stays_when_there_is_no_other(folder: Path) 
         assert state is not None
         assert state.clocks["accept"].status == "running"
         assert runtime.reader.teams().books["east"].loads[owner] == 1
+
+    run(folder, use)
+
+
+def counted(runtime: Runtime) -> tuple[list[tuple[Any, ...]], list[str | None]]:
+    """What reports say of everybody's turns, and who had the lead of each sale."""
+    figures = runtime.reader.figures()
+    sales = figures.deals(["opportunity_won"], 0, 2**53)
+    return sorted(figures.turns(0, 2**53)), [deal.owner for deal in sales]
+
+
+EAST = {"industry": "制造业", "province": "上海"}
+
+
+def test_a_merge_gives_nobody_a_lead(folder: Path) -> None:
+    """Two owners' turns, calls and sales stay theirs when their leads are merged and parted."""
+
+    async def use(runtime: Runtime) -> None:
+        phone, mail = {**PHONE, **EAST}, {**MAIL, **EAST}
+        looks = [
+            event(f"{who}{n}", "content_downloaded", n, lead)
+            for who, lead in (("p", phone), ("m", mail))
+            for n in range(4)
+        ]
+        outcomes = await runtime.submit(looks)
+        older, younger = str(outcomes[0].lead), str(outcomes[4].lead)
+        owners = [of(runtime, id)["owner"] for id in (older, younger)]
+        assert sorted(owners) == ["wang", "zhang"]
+        await runtime.submit(
+            [
+                event("call1", "call_logged", 20, phone),
+                event("call2", "call_logged", 21, mail),
+                event("won1", "opportunity_won", 30, phone, amount=1),
+                event("won2", "opportunity_won", 31, mail, amount=2),
+            ]
+        )
+        before = counted(runtime)
+        assert before[1] == owners
+        assert [row[2:5] for row in before[0]] == [(1, 0, 1), (1, 0, 1)]
+        for _ in range(2):
+            await runtime.submit_event(merge_of(younger), older)
+            assert counted(runtime) == before
+            await runtime.submit([event(f"won{new_id(0)}", "opportunity_won", 40, mail, amount=3)])
+            before[1].append(owners[0])
+            assert counted(runtime) == before
+            await runtime.submit_event(parting_of(younger), older)
+            assert counted(runtime) == before
+
+    run(folder, use)
+
+
+def test_the_turn_of_the_other_leads_owner_goes_on(folder: Path) -> None:
+    """Of a survivor that nobody had, the other's owner goes on with one turn, not with two."""
+
+    async def use(runtime: Runtime) -> None:
+        lead = {**MAIL, **EAST}
+        looks = [event(f"m{n}", "content_downloaded", 2 + n, lead) for n in range(4)]
+        first, *_, last = await runtime.submit([event("p", "chat_started", 0, PHONE), *looks])
+        older, younger = str(first.lead), str(last.lead)
+        before = counted(runtime)
+        await runtime.submit_event(merge_of(younger), older)
+        assert counted(runtime) == before
+        await runtime.submit_event(parting_of(younger), older)
+        assert counted(runtime) == before
+        await runtime.submit_event(merge_of(younger), older)
+        await runtime.submit(
+            [
+                event("call", "call_logged", 60, PHONE),
+                event("won", "opportunity_won", 61, PHONE, amount=1),
+            ]
+        )
+        ((owner, _, given, _, called, *_),), sold = counted(runtime)
+        assert (given, called, sold) == (1, 1, [owner])
 
     run(folder, use)
 

@@ -74,7 +74,8 @@ class World:
         self.exported: dict[str, list[dict[str, Any]]] = {
             kind: list(export(database, kind, Filter(), ruleset.default_model)) for kind in KINDS
         }
-        # What those who were forgotten hit counts on, and was exported before.
+        # What those who were forgotten hit counts on, and was exported before; the log before leads
+        # were merged.
         self.exported |= {f"{kind} before": rows for kind, rows in earlier.items()}
 
     def report(self, name: str, **query: str) -> Any:
@@ -95,6 +96,8 @@ async def _play(config: Path, database: Path) -> tuple[Ruleset, dict[str, Any]]:
     await runtime.submit(late)
     last = events[-1]["at"]
     ids = [runtime.reader.find(name) for name in known]
+    model = runtime.ruleset.default_model
+    apart = list(export(database, "events", Filter(), model))
     for n, (one, other) in enumerate(zip(ids[0:40:4], ids[2:40:4], strict=True)):
         if one is not None and other is not None:
             said = {"absorbed": other, "reason": "同一个人"}
@@ -106,8 +109,8 @@ async def _play(config: Path, database: Path) -> tuple[Ruleset, dict[str, Any]]:
             await runtime.submit([_by_hand("stage_changed", id, last, said, f"{n}{to}")])
     await _answered(runtime, [id for id in ids if id is not None], last)
     await _taken_up(runtime, [id for id in ids if id is not None], last)
-    model = runtime.ruleset.default_model
     earlier = {k: list(export(database, k, Filter(), model)) for k in ("journeys", "events")}
+    earlier["apart"] = apart
     for id in (ids[0], ids[50], ids[51], ids[52], ids[60]):
         if id is not None:
             await runtime.forget(id)

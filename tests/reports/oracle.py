@@ -286,7 +286,8 @@ def people(told: Told, asked: Asked) -> Answer:
     _count_tasks(told, asked, counts)
     last: dict[str, str] = {}
     for deal in told.sold(event).itertuples():
-        owner = told.owner_at(deal.lead, deal.at)
+        # An owner whom the other lead kept stands there now.
+        owner = told.owner_at(deal.own, deal.at) or told.owner_at(deal.lead, deal.at)
         if owner is not None:
             counts[owner]["deals"] += 1
             amounts[owner].append(Fraction(deal.amount))
@@ -330,7 +331,8 @@ def _count_given(
         teams[row["owner"]] |= {row["team"]} if row["team"] else set()
         later = given[(given.index > n) & (given["lead"] == row["lead"])]["at"]
         end = later.min() if len(later) else 2**62
-        own = calls[(calls["lead"] == row["lead"]) & (calls["at"] >= row["at"])]
+        whose = (calls["lead"] == row["lead"]) | (calls["own"] == row["lead"])
+        own = calls[whose & (calls["at"] >= row["at"])]
         first = own[own["at"] < end]["at"].min()
         if pd.notna(first):
             count["contacted"] += 1

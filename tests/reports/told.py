@@ -135,6 +135,10 @@ class Told:
         self.leads = leads.astype({"owner": object}).where(leads.notna(), None)
         self.alive = self.leads[self.leads["alive"]]
         self.events = pd.DataFrame(map(_event, exported["events"])).rename_axis("seq").reset_index()
+        apart = [each["lead_id"] for each in exported["apart before"]]
+        self.events["own"] = [*apart, *self.events["lead"][len(apart) :]]
+        gone = self.events["lead"].str.startswith("forgotten:")
+        self.events.loc[gone, "own"] = self.events["lead"]
         self.people = self.events[~self.events["bot"]]
         self.stages = _timed(exported["transitions"], "at")
         self.stages["now"] = self.stages["lead"].map(self.present)
@@ -193,7 +197,7 @@ class Told:
         return self.deals[within(when, asked)]
 
     def owner_at(self, lead: str, at: int) -> str | None:
-        """Who had a lead then."""
+        """Who had a lead then; ``lead`` is the one that it was before a merge."""
         before = self.given[(self.given["lead"] == lead) & (self.given["at"] <= at)]
         return None if before.empty else before["owner"].iloc[-1]
 

@@ -18,7 +18,7 @@ from engine.machines.state import (
     Lead,
     LedgerLine,
 )
-from engine.store import checks
+from engine.store import backfill, checks
 from engine.store.database import Store
 from engine.store.reading import Reader
 from engine.store.schema import migrations
@@ -184,6 +184,22 @@ def test_an_assignment_that_says_what_did_not_happen_is_found(tmp_path: Path) ->
     store.close()
     bad = [f for f in checks.deep(tmp_path / "new.db", "default") if f.level != "ok"]
     assert [(f.check, f.examples) for f in bad] == [("figures", ("l1",))]
+
+
+def test_assignments_that_merges_wrote_again_are_taken_back(tmp_path: Path) -> None:
+    """What a merge had written once more goes; a turn that it had cut off goes on."""
+    new_database(tmp_path / "new.db")
+    store = Store(tmp_path / "new.db")
+    before = store.connection.execute("SELECT * FROM assignments ORDER BY number").fetchall()
+    store.connection.execute(
+        "INSERT INTO assignments SELECT number + 100, lead, at, 'u', 'lead_unmerged', owner, team,"
+        " pool, rule, reason, tried, considered, by, claimed, took, met, breached, first"
+        " FROM assignments ORDER BY number DESC LIMIT 1"
+    )
+    backfill.moved_turns(store.connection)
+    after = store.connection.execute("SELECT * FROM assignments ORDER BY number").fetchall()
+    store.close()
+    assert [tuple(row) for row in after] == [tuple(row) for row in before]
 
 
 def test_the_projections_tell_the_story(tmp_path: Path) -> None:
