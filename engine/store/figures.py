@@ -100,7 +100,7 @@ WHERE (:owners IS NULL OR "by" IN (SELECT value FROM json_each(:owners)))
 GROUP BY "by"
 """
 _TASKS: Final = """
-SELECT {who} AS who, count(*), sum(t.status = 'done'),
+SELECT {who} AS who, count(*), sum(t.status = 'done' AND t.completed_at IS NOT NULL),
     coalesce(sum(t.due < coalesce(t.completed_at, :now)), 0)
 FROM tasks t {of}
 WHERE t.created_at >= :since AND t.created_at < :until AND who IS NOT NULL

@@ -360,7 +360,7 @@ def _count_tasks(told: Told, asked: Asked, counts: dict[str, Counter[str]]) -> N
         if owner is None or pd.isna(owner):
             continue
         counts[owner]["tasks"] += 1
-        counts[owner]["done"] += task.status == "done"
+        counts[owner]["done"] += task.status == "done" and task.completed_at is not None
         over = told.now if task.completed_at is None else task.completed_at
         counts[owner]["late"] += task.due is not None and over > task.due
 
