@@ -33,7 +33,7 @@ from engine.server.problems import Json, Problem
 from engine.store import happened, narrowing
 from engine.store.listing import SORTS
 from engine.store.pages import Page
-from engine.store.rows import to_json
+from engine.store.rows import from_json, to_json
 
 FILTERS: Final = ("grade", "stage", "owner", "team", "pool")
 # By which the leads behind a report's figures are found.
@@ -69,12 +69,21 @@ async def list_leads(request: Request) -> Json:
     page = await reading(
         services(request).runtime.reader.leads,
         text=query.get("q"),
-        filters=narrowed(request, filters_of(query)),
+        filters=narrowed(request, _in_pools(request, filters_of(query))),
         limit=limit_of(query),
         cursor=query.get("cursor"),
         sort=_sort(query),
     )
     return Json(page_of(request, page))
+
+
+def _in_pools(request: Request, filters: dict[str, str | None]) -> dict[str, str | None]:
+    """Return the filters; leads at a final stage are in no pool."""
+    if not filters.get("pool"):
+        return filters
+    ends = services(request).runtime.ruleset.definitions.lifecycle.ends
+    without = from_json(filters.get("without") or "[]")
+    return {**filters, "without": to_json([*without, *ends])}
 
 
 def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:

@@ -363,6 +363,7 @@ def test_a_pool_has_no_leads_that_are_done(client: TestClient) -> None:
         '/v1/leads?pool=public&owner=&without=["won","lost","invalid"]', headers=bearer("ops")
     )
     assert len(behind.json()["items"]) == 4
+    assert client.get("/v1/leads?pool=public", headers=bearer("ops")).json() == behind.json()
     day = client.get("/console/day", headers={**bearer("li.na"), "Accept": "text/html"})
     assert day.status_code == 200
     assert day.text.count("/claim") == 4

@@ -64,13 +64,14 @@ def _counted(service: Services, today: int, offset: int) -> dict[str, Any]:
     boards, counts = reader.boards(), reader.counts()
     lifecycle = runtime.ruleset.definitions.lifecycle
     since = today - (_DAYS - 1) * DAY
+    stages = boards.stages()
     won = next((s.id for s in lifecycle.stages if s.final), "")
     return {
-        "total": counts["leads"],
+        "total": sum(stages.values()),
         "open_tasks": counts["open_tasks"],
         "deliveries": counts["deliveries"],
         "today": boards.created_since(today),
-        "stages": charts.funnel(lifecycle, boards.stages()),
+        "stages": charts.funnel(lifecycle, stages),
         "created": boards.created(since, offset),
         "won": boards.entered(won, since, offset),
         "won_stage": won,

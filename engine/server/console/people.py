@@ -13,6 +13,7 @@ from engine.server.console.room import page
 from engine.server.endpoint import reading, services
 from engine.server.ownership import principal
 from engine.server.sign_in.users import desk_of, item
+from engine.store.rows import to_json
 from engine.store.shapes import when
 
 
@@ -44,6 +45,7 @@ def _read(request: Request) -> dict[str, Any]:
     return {
         "rows": rows,
         "instant": when(now),
+        "without": to_json(runtime.ruleset.definitions.lifecycle.ends),
         "sees_tokens": sees,
         "accounts": [item(desk, each) for each in desk.accounts.all()] if sees else [],
         "roles": ROLES,

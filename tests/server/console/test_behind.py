@@ -132,6 +132,36 @@ def test_as_many_leads_are_behind_a_number_as_it_says(company: TestClient, path:
         assert len(leads) == number, (path, address)
 
 
+def test_whoever_is_done_with_is_nobodys_load(tmp_path: Path) -> None:
+    """Leads at a final stage are not behind the number of those that somebody has."""
+    stages = "stages: [{id: new}, {id: lost, final: true}]\n"
+    config = write_config(tmp_path / "config", routing=ROUTING, lifecycle=stages)
+    with served(config, tmp_path / "leads.db") as client:
+        for n in range(1, 4):
+            client.post("/v1/events", json=form(n, company=f"金泰阀门{n}"))
+        wait_for(lambda: len(client.get("/v1/leads?owner=li.na").json()["items"]) == 3)
+        client.post("/v1/leads/w1@acme.cn/stage", json={"to": "lost"}).raise_for_status()
+        for path in ("/console/people", "/console/routing"):
+            numbers = Numbers(client.get(path, headers=HTML).text).found
+            (address,) = {address for address, number in numbers if number == 2}
+            found = look(client, address).elements
+            leads = {e[1]["href"] for e in found if "/console/lead/" in e[1].get("href", "")}
+            assert len(leads) == 2
+
+
+def test_those_who_are_forgotten_are_in_the_total_and_in_its_parts(tmp_path: Path) -> None:
+    """The overview's stages are together what stands above them."""
+    stages = "stages: [{id: new}, {id: lost, final: true}]\n"
+    config = write_config(tmp_path / "config", lifecycle=stages)
+    with served(config, tmp_path / "leads.db") as client:
+        for n in range(1, 4):
+            client.post("/v1/events", json=form(n))
+        client.post("/v1/leads/w1@acme.cn/forget").raise_for_status()
+        page = client.get("/console/", headers=HTML).text
+        assert dict(Numbers(page).found)["/console/leads?stage=new"] == 3
+        assert 'href="/console/leads"><span>线索总数</span><b>3</b>' in page
+
+
 def test_a_step_shows_who_went_which_way(company: TestClient) -> None:
     """On each way of the graph stand how many leads went it, and which share of the step's."""
     page = look(company, "/console/journeys/welcome")
