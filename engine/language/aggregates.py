@@ -97,7 +97,9 @@ def _numeric(parser: ConditionParser, of: Any, events: Sequence[str], path: Path
     parser.error(
         "unknown-property",
         (*path, "of"),
-        f"of: {of!r} is not a number that every one of these events carries",
+        "of: which number of the events is meant?"
+        if of is None
+        else f"of: {of!r} is not a number that every one of these events carries",
         hint=did_you_mean(str(of), known),
     )
     return False

@@ -27,6 +27,8 @@ AGGREGATES: Final = ("count", "sum", "max", "last")
 _JOINING: Final = ("all", "any", "not", "use")
 _OF_LEADS: Final = (*AGGREGATES, "absent", "time")  # what only a condition about a lead may have
 # What the operators take whose operand is not of the field's type.
+# `500,000` in a map of operators is 500, and a key 000.
+_NO_COMMA: Final = "a number has no commas: write 500000"
 _FORMS: Final = {
     "exists": "exists: true, or exists: false",
     "matches": "a regular expression in quotes",
@@ -195,7 +197,7 @@ class ConditionParser:
                 f'"{op}" is not an operator of {resolved.fact}, which is {told}',
                 self.document.key(path),
                 rule=self.rule,
-                hint=f"it takes {', '.join(allowed)}",
+                hint=_NO_COMMA if op.isdecimal() else f"it takes {', '.join(allowed)}",
             )
             return None
         value = self._operand(op, resolved, operand, path)

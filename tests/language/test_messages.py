@@ -92,6 +92,23 @@ def test_an_operator_that_is_like_none_gives_the_list(tmp_path: Path) -> None:
     ]
 
 
+def test_a_number_with_commas_is_seen(tmp_path: Path) -> None:
+    """What YAML makes of 500,000 in a map is a key that nobody wrote."""
+    right, wrong = "{lead.title_level: {at_least: director}}", "{lead.amount: {gt: 500,000}}"
+    [(message, hint)] = said(tmp_path / "config", right, wrong)
+    assert message.startswith('"000" is not an operator of lead.amount')
+    assert hint == "a number has no commas: write 500000"
+
+
+def test_a_sum_of_nothing_asks_of_what(tmp_path: Path) -> None:
+    """The key is missing; its value is not shown as if it were one."""
+    right = "{lead.title_level: {at_least: director}}"
+    wrong = "{sum: {event: order_placed, within: 30d, gte: 3}}"
+    [(message, hint)] = said(tmp_path / "config", right, wrong)
+    assert message == "of: which number of the events is meant?"
+    assert "amount" in hint
+
+
 def test_a_crossing_is_no_operator_of_an_event(tmp_path: Path) -> None:
     """An event's property was nothing before, so it cannot rise to anything."""
     wrong = "where: {duration: {rises_to: 60}}"
