@@ -50,6 +50,7 @@ def place(name: str) -> Place | None:
     return _index().get(name)
 
 
+@lru_cache(maxsize=4_096)
 def usual_name(name: str) -> str:
     """Return 上海 for 上海市 and 广西 for 广西壮族自治区, what people call a place.
 
