@@ -152,8 +152,9 @@ async def lead_named(request: Request, named: str) -> str:
 
 async def visible(request: Request, named: str) -> str:
     """Return the id of a lead that who asks may see; raises NotFound."""
-    reader = services(request).runtime.reader
-    found = await reading(reader.find, named)
+    runtime = services(request).runtime
+    reader, region = runtime.reader, runtime.ruleset.definitions.intake.region
+    found = await reading(reader.find, named, region)
     if found is None:
         raise NotFound(f"there is no lead {named[:200]!r}; name it by id, e-mail, phone or user id")
     if principal(request).member is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.language.contacts import half_width, phone
 from engine.machines.directory import Identity
 from engine.machines.state import Lead, Teams
 from engine.store import rows
@@ -25,6 +26,12 @@ class Seen(msgspec.Struct, frozen=True):
     grade: str | None
     stage: str | None
     owner: str | None
+
+
+def named(text: str, region: str) -> tuple[str, str, str]:
+    """Return what names a lead as it is, as an e-mail address and as a number of ``region``."""
+    text = text.strip()
+    return text, half_width(text).lower(), phone(text, region)[0]
 
 
 def seen(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Seen]:

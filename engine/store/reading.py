@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from engine.language.contacts import HOME
 from engine.language.handling import AutoWinner, Journey
 from engine.machines.directory import Identity
 from engine.machines.sequential import Arm
@@ -118,14 +119,13 @@ class Reader:
                 found[id] = state
         return found
 
-    def find(self, text: str) -> str | None:
+    def find(self, text: str, region: str = HOME) -> str | None:
         """Return the id of the lead that ``text`` means, None when nothing fits.
 
-        A lead's id, any of its identities (an e-mail address in any case, a Chinese number
-        without its +86), or the id of one of its events.
+        A lead's id, any of its identities (an e-mail address in any case, a number of ``region``
+        in whatever form), or the id of one of its events.
         """
-        text = text.strip()
-        row = self._connection.execute(queries.FIND, (text, text.lower(), f"+86{text}")).fetchone()
+        row = self._connection.execute(queries.FIND, lookup.named(text, region)).fetchone()
         return row[0] if row else None
 
     def timeline(self, lead: str, limit: int = 100, cursor: str | None = None) -> Page:

@@ -97,9 +97,21 @@ def test_a_lead_is_found_by_anything_that_names_it(store: Store, reader: Reader)
     rows.link((("email", "wang@acme.cn"), ("phone", "+8613800138000"), ("user_id", "U7")), "a")
     rows.log(Event("order-1", "order_placed", 1), "a", 1, "v")
     put(store, lead("a", 1), rows=rows)
-    for text in ("a", "Wang@acme.cn", "13800138000", "+8613800138000", "U7", " order-1 "):
+    for text in (
+        "a",
+        "Wang@acme.cn",
+        "13800138000",
+        "+8613800138000",
+        "U7",
+        " order-1 ",
+        "+86 138-0013-8000",
+        "138 0013 8000",
+        "１３８００１３８０００",
+        "ｗang@acme.cn",
+    ):
         assert reader.find(text) == "a"
     assert reader.find("b") is None
+    assert reader.find("138 0013 8000", "US") is None
 
 
 def test_a_timeline_has_everything_newest_first(store: Store, reader: Reader) -> None:
