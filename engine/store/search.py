@@ -41,7 +41,8 @@ _PRIVATE: Final = {
 }
 _NUMBER: Final = re.compile(r"[+0-9()\-\s]+")
 _PART: Final = re.compile(r"[^\W_]+")
-_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f\-]*")
+# Eight digits alone are a number; a UUIDv7 of our time begins with 0.
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f\-]*|(?=[0-9]*[a-f])0[0-9a-f]{7}")
 _LEAST_DIGITS: Final = 4  # fewer would mean nearly every number
 _LEAST_LETTERS: Final = 3
 _MATCH: Final = {True: '{} : "{}"', False: '{} : "{}" *'}
