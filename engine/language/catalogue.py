@@ -186,7 +186,7 @@ def _datetime(field: Field, value: Any) -> str:
         parse_instant(value)
     except BadTime as error:
         raise BadValue(str(error)) from None
-    return value
+    return value.upper()  # 2026-03-02t09:00:00z
 
 
 def _list(field: Field, value: Any) -> list[Value]:

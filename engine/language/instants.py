@@ -28,6 +28,7 @@ _DURATION: Final = re.compile(r"([0-9]+)([smhdw])")
 _COMPOUND: Final = re.compile(r"(?:[0-9]+[smhdw])+")
 _WORKING: Final = re.compile(r"([1-9][0-9]*) working_(hours|days)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SIGNS: Final = frozenset("+-")
 # 9999-12-31T00:00:00Z: later instants have no RFC 3339 form.
 LAST_INSTANT: Final = 253_402_214_400_000
 # 0001-01-01T00:00:00Z, as far back as it has one.
@@ -51,13 +52,18 @@ class TooLong(BadTime):
 def parse_instant(text: str) -> int:
     """Return the instant of RFC 3339 ``text``; raises BadTime, also when it has no offset."""
     try:
-        moment = datetime.fromisoformat(text)
+        if text[10:11] in _SIGNS:  # it would be taken for what stands between date and time
+            raise ValueError(text)
+        moment = datetime.fromisoformat(text.upper())  # t and z are RFC 3339, too
     except ValueError:
         raise BadTime(
             f"{text!r} is not a date and time; write RFC 3339 such as 2026-03-02T09:00:00+08:00"
         ) from None
     if moment.tzinfo is None:
-        raise BadTime(f"{text!r} has no time zone; add an offset such as +08:00 or Z: {text}+08:00")
+        whole = f"{text}T00:00:00" if len(text) == len("2026-03-02") else text
+        raise BadTime(
+            f"{text!r} has no time zone; add an offset such as +08:00 or Z: {whole}+08:00"
+        )
     instant = to_instant(moment)
     if not _FIRST_INSTANT <= instant <= LAST_INSTANT:
         raise BadTime(f"{text!r} is out of range; years 1 to 9999 are known")
