@@ -34,7 +34,9 @@ _DEEDS: Final = {
 @click.argument("deed", type=click.Choice([*_DEEDS]))
 @click.argument("leads", nargs=-1, required=True)
 @server_options
-@click.option("--by", help="Who does it; by default the token's holder.")
+@click.option(
+    "--by", help="Who does it; by default the token's holder, with accept and decline the owner."
+)
 @click.option("--reason", help="Why: release, decline, assign, stage, grade.")
 @click.option("--owner", multiple=True, help="assign: who gets it; several get the leads in turn.")
 @click.option("--team", help="assign: the owner's team, if they are in several.")

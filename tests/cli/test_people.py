@@ -83,8 +83,11 @@ def test_a_day_of_work(url: str, leadrules: Command) -> None:
     assert "stage won, grade A, owner li.na" in ran.out
     refused = leadrules("lead", "stage", "w4@acme.cn", "--to", "没有", *where)
     assert refused.code == 2
-    declined = leadrules("lead", "decline", "w4@acme.cn", "--reason", "出差", *where)
-    assert declined.code == 0
+    decline = ("lead", "decline", "w4@acme.cn", "--reason", "出差", "--url", url)
+    others = leadrules(*decline, "--by", "li.na")
+    assert others.code == 2
+    assert "he.xin has the lead, not li.na" in others.err
+    assert leadrules(*decline, "--by", "he.xin").code == 0
 
 
 def test_opportunities(url: str, leadrules: Command) -> None:
