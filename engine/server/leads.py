@@ -110,6 +110,10 @@ def filters_of(query: Mapping[str, str]) -> dict[str, str | None]:
         text = found.get(name)
         if text is not None:
             found[name] = _several(name, text)
+    for name, of in narrowing.BELONGS.items():
+        if name in found and not any(each in found for each in of):
+            message = f"{name} only says more of {' or '.join(of)}, of which none is given"
+            raise Problem(400, "bad-parameter", message)
     return found
 
 

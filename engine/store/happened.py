@@ -20,6 +20,22 @@ NAMES: Final = (
     *("journey", "at_step", "left", "came_to", "variant", "did", "had", "had_mail", "within"),
     *("clock", "clock_to", "todo", "todo_of", "late_at", "fired", "routed_by", "sla"),
 )
+# What only says more of another filter, and of which: one of them must be there.
+_THEN: Final = (
+    *("moved_to", "moved_from", "given_to", "answered_by", "bought", "sold_by", "touched"),
+    *("letter", "journey", "todo", "todo_of", "late_at", "fired", "routed_by", "sla"),
+)
+_WAYS: Final = ("at_step", "left", "came_to", "variant")
+BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("then_from", "then_to"), _THEN),
+    **dict.fromkeys(_WAYS, ("journey",)),
+    **dict.fromkeys(("did", "had", "had_mail"), ("variant",)),
+    "because": ("moved_to", "moved_from"),
+    "turn": ("given_to",),
+    "answer": ("answered_by",),
+    "within": ("had", "had_mail"),
+    "clock_to": ("clock",),
+}
 # Of a letter its type, message, journey and step, None where it has none, as `kinds.LETTER` has it.
 Letter = tuple[str, str | None, str | None, str | None]
 # What takes several takes them as a JSON list, and of what: any name can stand in it.
@@ -128,7 +144,7 @@ def having(filters: Filters) -> Iterator[tuple[Rows, ...]]:
         which = kinds.OF_LETTERS, f"{kinds.LETTER} {_LISTED}"
         yield (_then("events", {}, "at", filters, which, filters["letter"]),)
     if filters.get("journey"):
-        yield (_on_journey(filters),)
+        yield from ((each,) for each in _on_journey(filters))
     if filters.get("clock"):
         named = {} if filters["clock"] == ANY else {"clock": filters["clock"]}
         until = int(filters.get("clock_to") or _LAST)
@@ -204,20 +220,23 @@ def _sold(filters: Filters) -> Rows:
     return msgspec.structs.replace(found, by_lead="events_sold")
 
 
-def _on_journey(filters: Filters) -> Rows:
-    """Return how a lead went through ``journey``: by the most exact of what is asked."""
+def _on_journey(filters: Filters) -> Iterator[Rows]:
+    """Yield how a lead went through ``journey``, all that is asked; of a variant its step, too."""
     journey, step = {"journey": filters["journey"]}, {"step": filters.get("came_to")}
     if filters.get("variant"):
-        return _dealt({**journey, **step, "variant": filters["variant"]}, filters)
-    if filters.get("came_to"):
-        return rows("journey_steps", {**journey, **step})
+        yield _dealt({**journey, **step, "variant": filters["variant"]}, filters)
+    elif filters.get("came_to"):
+        yield _then("journey_steps", {**journey, **step}, "arrived_at", filters)
     if filters.get("at_step"):
-        return rows("enrolments", {**journey, "step": filters["at_step"]}, "x.left_at IS NULL")
-    if "left" not in filters:
-        return _then("enrolments", journey, "entered_at", filters)
-    if filters["left"]:
-        return rows("enrolments", {**journey, "reason": filters["left"]}, "x.left_at IS NOT NULL")
-    return rows("enrolments", journey, "x.left_at IS NULL")
+        there = {**journey, "step": filters["at_step"]}
+        yield _then("enrolments", there, "arrived_at", filters, ("x.left_at IS NULL",))
+    if filters.get("left"):
+        left = {**journey, "reason": filters["left"]}
+        yield _then("enrolments", left, "left_at", filters, ("x.left_at IS NOT NULL",))
+    elif "left" in filters:
+        yield _then("enrolments", journey, "entered_at", filters, ("x.left_at IS NULL",))
+    if not any(name in filters for name in _WAYS):
+        yield _then("enrolments", journey, "entered_at", filters)
 
 
 def _dealt(equal: Filters, filters: Filters) -> Rows:

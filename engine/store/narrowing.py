@@ -29,6 +29,10 @@ LISTS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("reached", "short_of"), _Stages),
     **happened.LISTS,
 }
+BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("entered_from", "entered_to"), ("entered", "called_before")),
+    **happened.BELONGS,
+}
 _NOWHERE: Final = '[""]'
 _WITHOUT: Final = "(l.stage IS NULL OR l.stage NOT IN (SELECT value FROM json_each(?)))"
 _UNTAGGED: Final = "NOT EXISTS (SELECT 1 FROM tags x WHERE x.lead = l.id)"

@@ -310,6 +310,19 @@ def test_a_filter_with_a_wrong_value_is_refused(client: TestClient, wrong: str) 
     assert answer.json()["error"]["code"] == "bad-parameter"
 
 
+@pytest.mark.parametrize("name", narrowing.BELONGS)
+def test_what_says_more_of_nothing_is_refused(client: TestClient, name: str) -> None:
+    """A filter without the one that it belongs to would leave all leads: it says which is missing."""
+    values = {"turn": "met", "answer": "accepted", "did": "sent", "had": "[]", "had_mail": "[]"}
+    at = "2026-03-01T00:00:00Z"
+    value = values.get(name) or ("5" if name == "within" else at if name[-3:] in "from_to" else "x")
+    answer = client.get("/v1/leads", params={name: value})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["code"] == "bad-parameter"
+    assert error["message"].startswith(f"{name} only says more of {narrowing.BELONGS[name][0]}")
+
+
 @pytest.mark.parametrize("name", narrowing.LISTS)
 def test_several_are_a_list_in_json(client: TestClient, name: str) -> None:
     """Who writes anything else is told what is expected, with an example."""
@@ -329,4 +342,6 @@ def test_a_list_may_be_empty_or_long(client: TestClient, name: str) -> None:
     of_stages = name in ("reached", "short_of")
     for given, status in (([], 200), (several[:200], 200), (several, 400 if of_stages else 200)):
         query = {name: json.dumps(given, ensure_ascii=False)}
+        if name in ("had", "had_mail"):
+            query |= {"journey": "welcome", "variant": "甲"}
         assert client.get("/v1/leads", params=query).status_code == status, len(given)

@@ -67,6 +67,17 @@ CASES: Final[tuple[tuple[dict[str, str], str], ...]] = (
       "within": str(HOUR)}, "a"),
     ({"journey": "j", "came_to": "s", "variant": "甲", "had_mail": '["email_sent"]'}, "a"),
     ({"journey": "j", "came_to": "s", "variant": "甲", "then_to": str(2 * HOUR)}, "a"),
+    ({"journey": "k"}, "abc"),
+    ({"journey": "k", "came_to": "hello"}, "ab"),
+    ({"journey": "k", "came_to": "hello", "then_from": str(2 * HOUR)}, "b"),
+    ({"journey": "k", "left": "completed"}, "b"),
+    ({"journey": "k", "left": "completed", "then_from": str(9 * HOUR)}, ""),
+    ({"journey": "k", "left": ""}, "ac"),
+    ({"journey": "k", "at_step": "hello"}, "a"),
+    ({"journey": "k", "at_step": "ask"}, "c"),
+    ({"journey": "k", "at_step": "ask", "came_to": "hello"}, ""),
+    ({"journey": "k", "came_to": "hello", "left": "completed"}, "b"),
+    ({"journey": "k", "came_to": "hello", "left": ""}, "a"),
 )  # fmt: skip
 ROWS: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     "arrivals": tuple(
@@ -119,6 +130,15 @@ ROWS: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     "transitions": (
         {"lead": "a", "at": HOUR, "from": None, "to": "new", "stayed": None},
         {"lead": "b", "at": HOUR, "from": "new", "to": "mql", "stayed": HOUR},
+    ),
+    "enrolments": tuple(
+        {"lead": lead, "journey": "k", "entered_at": HOUR, "entered_by": "e", "step": step,
+         "arrived_at": HOUR, "left_at": left_at, "reason": left_at and "completed"}
+        for lead, step, left_at in (("a", "hello", None), ("b", None, 5 * HOUR), ("c", "ask", None))
+    ),
+    "journey_steps": tuple(
+        {"lead": lead, "journey": "k", "step": step, "arrived_at": at * HOUR}
+        for lead, step, at in (("a", "hello", 1), ("b", "hello", 2), ("c", "ask", 1))
     ),
     "splits": tuple(
         {"journey": "j", "step": "s", "lead": lead, "variant": variant, "at": at * HOUR}
