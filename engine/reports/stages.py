@@ -59,6 +59,17 @@ STUCK: Final = number(
     ),
 )
 
+STUCK_NOW: Final = number(
+    "stuck",
+    "count",
+    ("停滞", "stuck"),
+    (
+        "目前在所处阶段停留超过 stuck_after 的线索，不论何时创建",
+        "leads, whenever they were made, that are in their stage for longer than stuck_after now",
+    ),
+)
+PRESENT: Final = frozenset((_NOW.key, STUCK.key))
+
 
 def build(context: Context) -> Report:
     """Return the report without its head."""

@@ -27,16 +27,28 @@ def build(context: Context) -> Report:
             cycle.counted_link(event),
         ),
         figure(losses.LOST, sum(losses.counted(event).values()), losses.link(event)),
-        figure(stages.STUCK, sum(stages.stuck(ever).values()), stages.stuck_link(ever), now=True),
+        figure(
+            *(stages.STUCK_NOW, sum(stages.stuck(ever).values()), stages.stuck_link(ever)), now=True
+        ),
     ]
     reasons = losses.build(event).tables[0]
     tables: list[Table] = [
         by_source.tables[0],
         replace(reasons, title=_UNCONVERTED),
-        replace(stages.build(event).tables[0], key="funnel"),
+        _funnel(stages.build(event).tables[0]),
         people.build(event).tables[0],
         stages.stuck_table(ever, 20),
     ]
     if context.question.owners is None and context.reporting.goals:
         tables.append(goals.build(context).tables[0])
     return Report("weekly", TITLE, "", {}, figures, tables, by_source.series, by_source.notes)
+
+
+def _funnel(table: Table) -> Table:
+    """Return the stages without where the leads of the week are now: the figure counts all."""
+    rows = [
+        replace(row, cells={k: v for k, v in row.cells.items() if k not in stages.PRESENT})
+        for row in table.rows
+    ]
+    columns = [each for each in table.columns if each.key not in stages.PRESENT]
+    return replace(table, key="funnel", columns=columns, rows=rows)

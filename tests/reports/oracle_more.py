@@ -327,7 +327,10 @@ def weekly(told: Told, asked: Asked) -> Answer:
     tables = {
         "sources": funnel.tables["sources"],
         "reasons": lost.tables["reasons"],
-        "funnel": oracle.stages(told, event).tables["stages"],
+        "funnel": [
+            {key: value for key, value in row.items() if key not in ("now", "stuck")}
+            for row in oracle.stages(told, event).tables["stages"]
+        ],
         "people": oracle.people(told, event).tables["people"],
         "stuck": oracle.waiting(told, late[:20]),
         "goals": goals(told, asked).tables["goals"],
