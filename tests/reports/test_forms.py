@@ -11,7 +11,7 @@ import pytest
 from engine.reports.index import REPORTS, NotYours
 from engine.reports.paper import NoPaper, nothing, to_pdf
 from engine.reports.printing import to_html
-from engine.reports.shape import Column, Report, Row, Table, Words
+from engine.reports.shape import Column, Figure, Report, Row, Table, Words
 from engine.reports.tables import to_csv
 from engine.reports.wording import shown
 from tests.reports.conftest import World
@@ -40,6 +40,21 @@ def test_no_cell_is_a_formula(text: str) -> None:
     source, number = lines[-1]
     assert source == (text if text.startswith("<") else f"'{text}")
     assert number == "-0.5"
+
+
+def test_a_spreadsheet_says_what_its_numbers_are() -> None:
+    """Durations are hours, and the heading says so; the last line says that it is the total."""
+    took = Column("took", Words("用时", "time"), "duration", "ms")
+    source = Column("source", Words("来源", "source"), "text")
+    rows = [Row({"source": "官网", "took": 5_400_000}), Row({"source": "展会", "took": None})]
+    whole = Row({"took": 5_400_000})
+    table = Table("sources", Words("来源", "Sources"), [source, took], rows, whole)
+    figure = Figure("took", took.label, took.kind, took.unit, None, 36_000, before=7_200_000)
+    made = Report("sources", Words("来源", "Sources"), "", {}, [figure], [table])
+    lines = list(csv.reader(io.StringIO(to_csv(made).removeprefix("\ufeff"))))
+    assert lines[0] == ["用时 (小时)", "0.01", "2.0"]
+    assert lines[3:] == [["来源", "用时 (小时)"], ["官网", "1.5"], ["展会", ""], ["合计", "1.5"]]
+    assert "time (hours)" in to_csv(made, "en")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

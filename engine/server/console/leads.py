@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from engine.language.label import Text
+from engine.language.label import Text, in_language
 from engine.server.console.forms import ask
 from engine.server.console.pages import get
 from engine.server.console.room import is_sales, page, words_of
 from engine.server.endpoint import TEXT, Schema, reading, services
+from engine.server.languages import language_of
 from engine.server.ownership import mates, own_pools, principal
 from engine.store.listing import SORTS
 from engine.store.pages import Page
@@ -134,13 +135,14 @@ async def table(request: Request) -> Response:
     """What the filters leave, as CSV that a spreadsheet opens and runs nothing of."""
     wanted = _wanted(request)
     words = words_of(request)
+    labels = _labels(request)
     first = await _found(request, wanted, None, _CSV_PAGE)
 
     async def lines() -> AsyncIterator[str]:
         found, count = first, 0
         yield "\ufeff" + _line([words.say(f"csv.{name}") for name in _COLUMNS])
         while True:
-            yield "".join(_line(_row(item)) for item in found.items)
+            yield "".join(_line(_row(item, labels)) for item in found.items)
             count += len(found.items)
             if found.next is None or count >= _MOST:
                 return
@@ -150,9 +152,25 @@ async def table(request: Request) -> Response:
     return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=named)
 
 
-def _row(item: dict[str, Any]) -> list[str]:
-    fields = item["fields"]
-    return [cell((item if name in _OWN else fields).get(name)) for name in _COLUMNS]
+def _labels(request: Request) -> dict[str, dict[str, str | None]]:
+    """Return what stages, teams and pools are called, by column, in the reader's language."""
+    definitions = services(request).runtime.ruleset.definitions
+    routing, language = definitions.routing, language_of(request)
+    named = {
+        "stage": {each.id: each.label for each in definitions.lifecycle.stages},
+        "team": {each.id: each.label for each in routing.teams.values()},
+        "pool": {each.id: each.label for each in routing.pools.values()},
+    }
+    return {
+        column: {id: in_language(label, language) for id, label in texts.items() if label}
+        for column, texts in named.items()
+    }
+
+
+def _row(item: dict[str, Any], labels: Mapping[str, Mapping[str, str | None]]) -> list[str]:
+    values = {**item["fields"], **{name: item.get(name) for name in _OWN}}
+    values |= {name: called.get(values[name], values[name]) for name, called in labels.items()}
+    return [cell(values.get(name)) for name in _COLUMNS]
 
 
 def cell(value: Any) -> str:

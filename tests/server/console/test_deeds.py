@@ -290,6 +290,8 @@ def test_the_csv_is_what_the_filters_leave(office: TestClient) -> None:
     only = office.get("/console/leads.csv?pool=public").text
     assert "赵六" in only
     assert "金泰阀门" not in only
+    (row,) = csv.DictReader(io.StringIO(only.removeprefix("\ufeff")))
+    assert (row["公海"], row["阶段"]) == ("公海池", "培育中")
 
 
 @pytest.mark.parametrize(
