@@ -30,11 +30,13 @@ _ASSIGNED = """
 SELECT id, type, decided_at, body, "by" FROM events
 WHERE lead = ? AND type IN ('lead_assigned', 'lead_released') ORDER BY seq
 """
-# What a lead had before, and was written again when it was merged or parted.
+# What a lead had before, and was written again when it was merged or parted; what it had from
+# another one, from which it was parted.
 _AGAIN = """
-DELETE FROM assignments AS a WHERE type IN ('lead_merged', 'lead_unmerged') AND EXISTS (
+DELETE FROM assignments AS a WHERE type IN ('lead_merged', 'lead_unmerged') AND (EXISTS (
     SELECT 1 FROM assignments b WHERE b.lead = a.lead AND b.number < a.number
-    AND (b.at, b.owner, b.team, b.pool) IS (a.at, a.owner, a.team, a.pool))
+    AND (b.at, b.owner, b.team, b.pool) IS (a.at, a.owner, a.team, a.pool)
+) OR EXISTS (SELECT 1 FROM merges m WHERE m.event = a.event AND m.undone_at IS NOT NULL))
 RETURNING lead
 """
 

@@ -196,6 +196,16 @@ def test_assignments_that_merges_wrote_again_are_taken_back(tmp_path: Path) -> N
         " pool, rule, reason, tried, considered, by, claimed, took, met, breached, first"
         " FROM assignments ORDER BY number DESC LIMIT 1"
     )
+    store.connection.execute(
+        "INSERT INTO assignments SELECT number + 1, 'l2', at, 'm', 'lead_merged', owner, team,"
+        " pool, rule, reason, tried, considered, by, claimed, took, met, breached, first"
+        " FROM assignments ORDER BY number DESC LIMIT 1"
+    )
+    store.connection.execute(
+        "INSERT INTO merges (number, absorbed, survivor, at, event, reason, seq, identities,"
+        " absorbed_state, survivor_state, undone_at) VALUES (1, 'l1', 'l2', 1, 'm', '', 1, '', '',"
+        " '', 2)"
+    )
     backfill.moved_turns(store.connection)
     after = store.connection.execute("SELECT * FROM assignments ORDER BY number").fetchall()
     store.close()
