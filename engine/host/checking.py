@@ -56,12 +56,13 @@ async def _check(plugins: Plugins, connection: Connection, now: int, timeout_s: 
     action = plugins.actions.get(connection.plugin)
     if action is None:
         return Checked(connection.name, "error", f'there is no plugin "{connection.plugin}"')
-    context = ActionContext(connection=connection.params, now=now)
+    params = connection.params_for(action.connection_schema)
+    context = ActionContext(connection=params, now=now)
     try:
         result = await bounded(lambda: settled(action.check(context)), timeout_s)
         if result is not None:
             return _told(connection.name, sound(result, Delivered, Retry, Failed))
-        await bounded(lambda: _admitted(action, connection.params), timeout_s)
+        await bounded(lambda: _admitted(action, params), timeout_s)
     except ForbiddenTarget as error:
         return Checked(connection.name, "error", str(error))
     except Overdue:

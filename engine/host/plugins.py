@@ -203,13 +203,22 @@ class Plugins:
                 )
 
     def complete(self, definitions: Definitions) -> Definitions:
-        """Return the configuration with limits from plugins where connections set none."""
+        """Return the configuration with what plugins say of connections.
+
+        Limits where these set none, and which of their settings are texts.
+        """
         whole = {
-            name: msgspec.structs.replace(connection, limits=self._limits(connection))
-            for name, connection in definitions.server.connections.items()
+            name: msgspec.structs.replace(
+                each, limits=self._limits(each), params=self._params(each)
+            )
+            for name, each in definitions.server.connections.items()
         }
         server = msgspec.structs.replace(definitions.server, connections=whole)
         return msgspec.structs.replace(definitions, server=server)
+
+    def _params(self, connection: Connection) -> Mapping[str, Any]:
+        action = self._actions.get(connection.plugin)
+        return connection.params_for(action.connection_schema) if action else connection.params
 
     def _limits(self, connection: Connection) -> Limits:
         action, own = self._actions.get(connection.plugin), connection.limits
@@ -231,7 +240,7 @@ class Plugins:
                 hint="install the plugin, or name one that is installed",
             )
             return
-        params, places = dict(connection.params), connection.places
+        params, places = self._params(connection), connection.places
         for text, place in faults(action.connection_schema, params, places, connection.source):
             yield Diagnostic(
                 "bad-connection",

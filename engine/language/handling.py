@@ -352,6 +352,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     """A configured use of an action plugin, with its parameters as written.
 
     ``places`` are those of the parameters' keys, by their path.
+    ``digits`` has those again that come from a variable that is all digits, as its text: they may
+    be a port or a password.
     """
 
     name: str
@@ -360,6 +362,13 @@ class Connection(Struct, frozen=True, kw_only=True):
     source: Source
     limits: Limits = Limits()
     places: Mapping[Path, Source] = {}
+    digits: Mapping[str, str] = {}
+
+    def params_for(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters, with text where a plugin's JSON Schema takes nothing else."""
+        known = schema.get("properties", {})
+        texts = {n: t for n, t in self.digits.items() if known.get(n, {}).get("type") == "string"}
+        return {**self.params, **texts}
 
 
 class ChannelSettings(Struct, frozen=True, kw_only=True):

@@ -88,6 +88,11 @@ def is_standard(headers: Mapping[str, str], body: bytes, written: Any, now: int)
     return any(found)
 
 
+def has_standard_keys(written: Any) -> bool:
+    """Whether the secrets of a setting are such as Standard Webhooks has them."""
+    return all(_standard_key(secret) for secret in secrets_of(written))
+
+
 def is_ecdsa(given: str | None, public_key: str, parts: Iterable[str | bytes]) -> bool:
     """Whether ``given`` is the base64 ECDSA signature (SHA-256) of the parts; see `key_of`."""
     from cryptography.exceptions import InvalidSignature

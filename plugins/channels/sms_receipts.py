@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from engine.plugin import (
     Accepted,
     Channel,
     ChannelRequest,
+    Names,
     Rejection,
     Reply,
     Route,
@@ -75,6 +76,15 @@ class SmsReceiptsChannel(Channel):
 
     name = NAME
     config_schema = SETTINGS
+
+    def check(self, settings: Mapping[str, Any], names: Names) -> Iterable[str]:
+        """Return the addresses that are none: nobody could send from there."""
+        for provider, own in settings.items():
+            for written in own.get("allow", ()):
+                try:
+                    ipaddress.ip_network(written, strict=False)
+                except ValueError:
+                    yield f'{provider}: allow: "{written}" is no address or network'
 
     def routes(self) -> list[Route]:
         return [

@@ -33,7 +33,13 @@ from plugins.channels.cloudevents import envelopes_of
 from plugins.channels.mapping_check import wrong_names
 from plugins.channels.paths import Tree
 from plugins.channels.reading import text_of
-from plugins.channels.signatures import SECRETS, is_secret, is_signed, is_standard
+from plugins.channels.signatures import (
+    SECRETS,
+    has_standard_keys,
+    is_secret,
+    is_signed,
+    is_standard,
+)
 from plugins.channels.times import not_later
 
 MAX_ITEMS: Final = 1_000
@@ -103,9 +109,11 @@ class WebhookChannel(Channel):
     config_schema = SETTINGS
 
     def check(self, settings: Mapping[str, Any], names: Names) -> Iterable[str]:
-        """Return the fields, events and properties that there are not."""
+        """Return the names that there are not, and the secrets that can be none."""
         for name, source in settings["sources"].items():
             yield from (f"{name}: {each}" for each in wrong_names(source, names))
+            if not has_standard_keys(source["verify"].get("standard")):
+                yield f"{name}: verify.standard is no secret of Standard Webhooks, which is base64"
 
     def routes(self) -> list[Route]:
         return [

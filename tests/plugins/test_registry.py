@@ -238,3 +238,36 @@ def test_channels_see_what_may_be_filled(tmp_path: Path) -> None:
     assert names.fields["employees"] == "integer"
     assert "email.kind" not in names.fields
     assert names.events["form_submitted"] == {"form": "string"}
+
+
+class Fax(Noop):
+    name = "fax"
+    connection_schema = {  # noqa: RUF012 - as documented
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"password": {"type": "string"}, "port": {"type": "integer"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("password", "used"),
+    [("${FAX_PASSWORD}", "12345678"), ("${OTHER:-0123}", "0123"), ("12345678", None)],
+)
+def test_a_password_may_be_all_digits(tmp_path: Path, password: str, used: str | None) -> None:
+    """A variable is text where the plugin takes text; what YAML itself calls a number is none."""
+    config = write_config(tmp_path)
+    (config / "server.yaml").write_text(
+        "database: x.db\nconnections:\n  notify: {plugin: log}\n"
+        f"  email:\n    plugin: fax\n    port: ${{FAX_PORT}}\n    password: {password}\n",
+        "utf-8",
+    )
+    plugins = Plugins({"mine": registering(Fax())})
+    loaded = load_folder(config, {"FAX_PASSWORD": "12345678", "FAX_PORT": "25"})
+    assert loaded.definitions is not None, loaded.diagnostics
+    found = [d.message for d in plugins.check(loaded.definitions)]
+    if used is None:
+        assert 'the connection "email": "password" must match {type: string}' in found
+        return
+    assert not found
+    params = plugins.complete(loaded.definitions).server.connections["email"].params
+    assert params == {"port": 25, "password": used}

@@ -53,6 +53,12 @@ def said(folder: Path, channels: str) -> list[str]:
             "webhook: {sources: {a: {verify: {standard: x}, event: {at: t, values: {a: oder}}}}}",
             '"oder" is no event type',
         ),
+        (
+            "webhook: {sources: {a: {verify: {standard: [whsec_b2s=, 不是密钥]}}}}",
+            "a: verify.standard is no secret",
+        ),
+        ("sms_receipts: {aliyun: {secret: x, allow: [1.2.3.4, 300.1.1.1]}}", '"300.1.1.1" is no'),
+        ("sms_receipts: {tencent: {secret: x, allow: [10.0.0.0/33]}}", '"10.0.0.0/33" is no'),
         ("meta_leads: {app_secret: a, verify_token: b}", "access_token"),
         ("linkedin_leads: {client_secret: a, access_token: b, fields: {x: y}}", 'no field "y"'),
         ("hubspot: {client_secret: a, access_token: b}", "url"),
@@ -72,8 +78,12 @@ def test_wrong_settings_are_named(tmp_path: Path, channels: str, part: str) -> N
 
 def test_secrets_are_not_quoted(tmp_path: Path) -> None:
     """A message about a secret does not have it."""
-    (message,) = said(tmp_path, "email_events: {sendgrid: {public_key: 密钥密钥}}")
-    assert "密钥密钥" not in message
+    for channels in (
+        "email_events: {sendgrid: {public_key: 密钥密钥}}",
+        "webhook: {sources: {a: {verify: {standard: 密钥密钥}}}}",
+    ):
+        (message,) = said(tmp_path, channels)
+        assert "密钥密钥" not in message
 
 
 class Phone(Channel):

@@ -126,6 +126,11 @@ class ServerBuilder:
                     source=member.key_source,
                     limits=_limits(params.get("limits") or {}),
                     places=member.places(),
+                    digits={
+                        key: str(value)
+                        for key, value in params.items()
+                        if isinstance(value, int) and isinstance(member.get(key), str)
+                    },
                 )
             for name, member in part.entries("channels"):
                 channels[name] = ChannelSettings(
