@@ -140,7 +140,7 @@ def test_the_console_opens_them_too(company: TestClient) -> None:
     for stage, address in zip(stages, links, strict=False):
         assert listed(company, address.removeprefix(LIST)) == stage["reached"], address
     page = look(company, "/console/routing")
-    (pool,) = [e[1]["href"] for e in page.elements if "without=" in e[1].get("href", "")]
+    (pool,) = [e[1]["href"] for e in page.elements if "pool=" in e[1].get("href", "")]
     held = look(company, pool).elements
     leads = {e[1]["href"] for e in held if e[1].get("href", "").startswith("/console/lead/")}
     assert len(leads) == company.get("/v1/pools/public").json()["leads"] == 1
