@@ -108,7 +108,7 @@ def cases(codes: set[str]) -> list[str]:
 
 
 # What hangs together beyond one value.
-BEYOND = {"absence-backwards", "calendar-closes-before-it-opens"}
+BEYOND = {"absence-backwards", "calendar-closes-before-it-opens", "dimension-upside-down"}
 
 
 def broken_files(case: str) -> list[Path]:
