@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from tests.play import START, Play, rules
 
@@ -170,6 +171,29 @@ def test_an_sla_of_later_contacts_has_nothing_to_say_of_the_first(tmp_path: Path
     game.event("10m", "call_logged", outcome="接通")
     assert statuses(game) == {"accept": "met", "next_contact": "running"}
     assert game.lead.clocks["next_contact"].sla == "care"
+
+
+def by(game: Play, at: int, kind: str, who: str) -> None:
+    """Let somebody say something of the lead."""
+    event = Event(f"{kind}-{who}", kind, START + at, properties={"reason": "出差"}, by=who)
+    game.take(event, START + at)
+
+
+def test_nobody_answers_for_somebody_else(tmp_path: Path) -> None:
+    """Only the owner's word meets clocks; who is neither owner nor supervisor declines nothing."""
+    game = play(tmp_path, city="上海", amount=900)
+    owner = game.lead.facts["owner"]
+    other = "chen" if owner == "liu" else "liu"
+    for who in (other, "zhou.jie"):
+        by(game, HOUR // 10, "lead_accepted", who)
+        assert statuses(game) == {"notify": "running", "accept": "running"}
+    tasks = len(game.tasks)
+    by(game, HOUR // 9, "lead_declined", other)
+    assert len(game.tasks) == tasks
+    by(game, HOUR // 8, "lead_declined", "zhou.jie")
+    assert len(game.tasks) == tasks + 1
+    by(game, HOUR // 7, "lead_accepted", owner)
+    assert statuses(game) == {"notify": "met", "accept": "met"}
 
 
 STAGES = """
