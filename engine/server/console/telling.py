@@ -24,6 +24,7 @@ _LABELLED: Final = ("sla", "model", "journey", "message", "team", "pool")
 
 # Details that are names of the engine's own, and those that may be a kind of event.
 _NAMED: Final = {"does": "step", "clock": "clock"}
+_STANDINGS: Final = ("stage", "grade")
 _OF_EVENTS: Final = ("by", "reason")
 
 
@@ -88,7 +89,7 @@ def _happening(request: Request, words: Words, item: dict[str, Any]) -> Line:
     data, kind = dict(item.get("data") or {}), item["type"]
     rule = data.pop("rule", None)
     title = words.name("happening", kind)
-    if "to" in data and (kind == "stage" or "from" in data):  # the first stage is from nowhere
+    if "to" in data and (kind in _STANDINGS or "from" in data):  # the first one is from nowhere
         before, after = (
             _named(request, kind, data.pop(k, None), data.get("model")) for k in ("from", "to")
         )
@@ -144,7 +145,7 @@ def _task(request: Request, words: Words, item: dict[str, Any]) -> Line:
 def _delivery(request: Request, words: Words, item: dict[str, Any]) -> Line:
     status = item.get("status") or ""
     tones = {"delivered": "good", "blocked": "warn", "failed": "bad", "dead": "bad"}
-    title = item.get("subject") or item["type"]
+    title = item.get("subject") or called(request)("message", item["type"])
     return Line(
         item["at"],
         "delivery",
