@@ -54,7 +54,7 @@ FROM entries w WHERE w.stage = :stage AND w.at >= :since AND w.at < :until
 """
 _DEALS: Final = f"""
 SELECT e.lead, e.at, e.body ->> '$.properties.amount', a.source, a.campaign, a.created_at,
-    {turns.HOLDER.format(event="e")}, a.placed
+    {turns.holder("e")}, a.placed
 FROM events e LEFT JOIN arrivals a ON a.lead = e.lead
 WHERE {kinds.SALES} AND e.type IN (SELECT value FROM json_each(:types)) AND e.bot = 0
     AND e.at >= :since AND e.at < :until AND {_OWN.format(lead="e.lead")}
@@ -94,7 +94,7 @@ GROUP BY owner, team
 _ANSWERED: Final = f"""
 SELECT "by", count(DISTINCT iif(type = 'lead_accepted', turn, NULL)),
     count(DISTINCT iif(type = 'lead_declined', turn, NULL))
-FROM (SELECT "by", type, {kinds.TURN} AS turn FROM events x
+FROM (SELECT "by", type, {turns.answered("x")} AS turn FROM events x
     WHERE {kinds.ANSWERS} AND at >= :since AND at < :until AND "by" IS NOT NULL)
 WHERE (:owners IS NULL OR "by" IN (SELECT value FROM json_each(:owners)))
 GROUP BY "by"

@@ -83,7 +83,7 @@ _UNOWNED: Final = (
     f"x.owner IS NULL AND x.lead IN (SELECT o.id FROM leads o WHERE o.owner {_LISTED})"
 )
 _LATE: Final = "x.due < coalesce(x.completed_at, ?)"
-_SOLD_BY: Final = f"{turns.HOLDER.format(event='x')} {_LISTED}"
+_SOLD_BY: Final = f"{turns.holder('x')} {_LISTED}"
 # A touch before the sale or at it, of what it says that it comes from, else of what it is.
 _TOUCH: Final = f"""
 SELECT 1 FROM (SELECT lead, at, {kinds.CHANNEL} AS touched FROM events INDEXED BY events_touches
@@ -197,7 +197,7 @@ def _answered(filters: Filters) -> Rows:
     """Return what salespeople answered to being given leads, or did with pools."""
     answer = filters.get("answer")
     types = [f"lead_{each}" for each in ANSWERS if answer in (None, each)]
-    own = f"(x.type NOT IN ('lead_accepted', 'lead_declined') OR {kinds.TURN} IS NOT NULL)"
+    own = f"(x.type NOT IN ('lead_accepted', 'lead_declined') OR {turns.answered('x')} IS NOT NULL)"
     which = kinds.ANSWERS, f'x."by" {_LISTED}', f"x.type {_LISTED}", own
     found = _then("events", {}, "at", filters, which, filters["answered_by"], to_json(types))
     return msgspec.structs.replace(found, by_lead="events_answered")

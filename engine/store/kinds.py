@@ -20,11 +20,6 @@ def one_of(*types: str) -> str:
 CONTACTS: Final = "type IN ('call_logged', 'visit_logged')"
 SALES: Final = one_of("opportunity_won", "order_placed", "contract_signed", "payment_received")
 ANSWERS: Final = one_of("lead_accepted", "lead_declined", "lead_claimed", "lead_released")
-# The assignment that an event ``x`` of its owner answers; NULL where somebody else had the lead.
-TURN: Final = """
-(SELECT iif(s.owner = x."by", s.number, NULL) FROM assignments s
-WHERE s.lead = x.lead AND s.at <= x.at ORDER BY s.number DESC LIMIT 1)
-"""
 MESSAGES: Final = one_of(
     *("email_sent", "email_delivered", "email_opened", "email_clicked", "email_bounced"),
     *("email_complained", "email_replied", "unsubscribed", "sms_sent", "sms_delivered"),

@@ -25,12 +25,24 @@ DROP INDEX assignments_owner;
 INDEX: Final = """
 CREATE INDEX assignments_work ON assignments (owner, team, at, claimed, took, met, breached)
 """
-# Who had the lead of an event at its time: what came with a lead that was absorbed, that one's.
-HOLDER: Final = """
-(SELECT s.owner FROM assignments s WHERE s.lead IN ({event}.lead, {event}.first)
+# Of the turn in which an event happened: what came with a lead that was absorbed, in that one's.
+_DURING: Final = """
+(SELECT {what} FROM assignments s WHERE s.lead IN ({event}.lead, {event}.first)
     AND s.at <= {event}.at AND ({event}.first IS NULL OR {event}.first IN (s.lead, s.first))
     ORDER BY s.number DESC LIMIT 1)
 """
+
+
+def holder(event: str) -> str:
+    """Return the SELECT of who had the lead of ``event``, a row of the log, at its time."""
+    return _DURING.format(what="s.owner", event=event)
+
+
+def answered(event: str) -> str:
+    """Return the SELECT of the turn that ``event`` answers; NULL where somebody else had it."""
+    return _DURING.format(what=f'iif(s.owner = {event}."by", s.number, NULL)', event=event)
+
+
 _CLOCKS: Final = """
 (SELECT count(*) FROM clocks c WHERE c.lead = s.lead AND c.started_at = s.at AND c.status = '{}')
 """

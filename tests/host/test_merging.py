@@ -517,6 +517,35 @@ def test_a_merge_gives_nobody_a_lead(folder: Path) -> None:
     run(folder, use)
 
 
+def test_what_people_answered_before_a_merge_stays_theirs(folder: Path) -> None:
+    """Each owner accepted the lead that was theirs then, twice, which counts once."""
+
+    async def use(runtime: Runtime) -> None:
+        people = {**PHONE, **EAST}, {**MAIL, **EAST}
+        looks = [
+            event(f"{n}-{number}", "content_downloaded", number, lead)
+            for n, lead in enumerate(people)
+            for number in range(4)
+        ]
+        outcomes = await runtime.submit(looks)
+        older, younger = str(outcomes[0].lead), str(outcomes[4].lead)
+        owners = [of(runtime, id)["owner"] for id in (older, younger)]
+        for minute in (20, 21):
+            said = [
+                event(f"a{minute}{who}", "lead_accepted", minute, lead) | {"by": who}
+                for who, lead in zip(owners, people, strict=True)
+            ]
+            await runtime.submit(said)
+        once = [(who, 1, 0) for who in sorted(owners)]
+        assert sorted(runtime.reader.figures().answered(0, 2**53)) == once
+        await runtime.submit_event(merge_of(younger), older)
+        assert sorted(runtime.reader.figures().answered(0, 2**53)) == once
+        await runtime.submit_event(parting_of(younger), older)
+        assert sorted(runtime.reader.figures().answered(0, 2**53)) == once
+
+    run(folder, use)
+
+
 def test_the_turn_of_the_other_leads_owner_goes_on(folder: Path) -> None:
     """Of a survivor that nobody had, the other's owner goes on with one turn, not with two."""
 
