@@ -24,10 +24,10 @@ def faults(
     """
     validator = jsonschema.Draft7Validator(dict(schema))
     found = sorted(validator.iter_errors(params), key=lambda e: [str(p) for p in e.absolute_path])
-    for error in found:
-        path = tuple(error.absolute_path)
-        for below, text in _said(error):
-            yield text, _place(places, (*path, *below), source)
+    said = [(each, tuple(error.absolute_path)) for error in found for each in _said(error)]
+    # One error comes for each key that is missing, and each of them names them all.
+    for (below, text), path in dict.fromkeys(said):
+        yield text, _place(places, (*path, *below), source)
 
 
 def _place(places: Mapping[Path, Source], path: Path, source: Source) -> Source:
@@ -43,9 +43,7 @@ def _said(error: Any) -> Iterator[tuple[Path, str]]:
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         needs = ", ".join(f'"{name}"' for name in missing)
-        # One error comes for each that is missing; the first one names them all.
-        if str(error.message).startswith(repr(missing[0])):
-            yield (), f'"{where}" needs {needs}' if where else f"it needs {needs}"
+        yield (), f'"{where}" needs {needs}' if where else f"it needs {needs}"
     elif error.validator == "additionalProperties" and error.schema.get("properties"):
         known = error.schema["properties"]
         for name in [name for name in error.instance if name not in known]:

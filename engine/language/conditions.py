@@ -145,7 +145,7 @@ class ConditionParser:
         parser = ConditionParser(
             self.scope, document, self.found, data, self.events, (*self.using, data)
         )
-        return parser.parse(_dig(document.data, at), at)
+        return parser.parse(document.value(at), at)
 
     def _predicate(self, key: str, data: Any, path: Path, prefix: str) -> Condition | None:
         resolved = self.scope.resolve(prefix + key, self.events)
@@ -358,9 +358,3 @@ def _told(field: Field) -> str:
     """Say of what type a field is, and what its values are values of."""
     more = field.currency or ", ".join(field.values)
     return f"{field.type} ({more})" if more else field.type
-
-
-def _dig(data: Any, path: Path) -> Any:
-    for part in path:
-        data = data[part]
-    return data

@@ -83,7 +83,7 @@ class Rung(Struct, frozen=True, kw_only=True):
 
 NEXT: Final = "next_contact"  # the one clock that each contact starts anew
 ASSIGNMENT: Final = "assignment"
-CONTACT: Final = "contact"
+CONTACTED: Final = "contact"
 
 
 class Sla(Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class Sla(Struct, frozen=True, kw_only=True):
     def occasions(self) -> tuple[str, ...]:
         """When it is looked at: what has only `NEXT` has nothing to say before a contact."""
         names = [name for name, _ in self.clocks]
-        at_contact = (CONTACT,) if NEXT in names else ()
+        at_contact = (CONTACTED,) if NEXT in names else ()
         return at_contact if names == [NEXT] else (ASSIGNMENT, *at_contact)
 
 
@@ -351,9 +351,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Connection(Struct, frozen=True, kw_only=True):
     """A configured use of an action plugin, with its parameters as written.
 
-    ``places`` are those of the parameters' keys, by their path.
-    ``digits`` has those again that come from a variable that is all digits, as its text: they may
-    be a port or a password.
+    ``places`` are those of the parameters' keys, by their path. ``digits`` has those again that
+    come from a variable that is all digits, as its text: they may be a port or a password.
     """
 
     name: str

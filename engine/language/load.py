@@ -289,7 +289,7 @@ class _Loader:
         every = tuple(scope.catalogue.events)
         for name, (document, path) in scope.named.items():
             parser = ConditionParser(scope, document, self.found, name, every, (name,))
-            parser.parse(_dig(document.data, path), path)
+            parser.parse(document.value(path), path)
 
     def _intake(self, scope: Scope) -> Intake:
         parts = self.parts["intake"]
@@ -368,9 +368,3 @@ def _bands(data: Any) -> list[str]:
 def _names(data: Any, key: str) -> list[str]:
     items = data if isinstance(data, list) else []
     return [i[key] for i in items if isinstance(i, dict) and isinstance(i.get(key), str)]
-
-
-def _dig(data: Any, path: YamlPath) -> Any:
-    for part in path:
-        data = data[part]
-    return data

@@ -47,6 +47,13 @@ class Document:
         self.values: dict[Path, Source] = {}
         self.keys: dict[Path, Source] = {}
 
+    def value(self, path: Path) -> Any:
+        """Return the plain data at ``path``, which exists."""
+        found = self.data
+        for part in path:
+            found = found[part]
+        return found
+
     def at(self, path: Path) -> Source:
         """Return the span of the value at ``path``, or of its nearest existing ancestor."""
         while path and path not in self.values:

@@ -8,8 +8,7 @@ from typing import Final
 import msgspec
 
 from engine.language.definitions import Rung
-from engine.language.handling import ASSIGNMENT, NEXT
-from engine.language.handling import CONTACT as CONTACTED
+from engine.language.handling import ASSIGNMENT, CONTACTED, NEXT
 from engine.machines.people import notes, pausing
 from engine.machines.state import Clock, Event, Task
 from engine.machines.waits import deadline

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any, Final
 
-from engine.language.handling import ASSIGNMENT, CONTACT
+from engine.language.handling import ASSIGNMENT, CONTACTED
 from engine.language.instants import format_duration
 from engine.machines import lifecycle, why_recycle, why_score
 from engine.machines.account import (
@@ -236,7 +236,7 @@ def _not_chosen(assignment: Assignment, rule: RouteRule) -> Iterator[Obstacle]:
 # --- SLAs ------------------------------------------------------------------------------------
 
 
-_AT: Final = {ASSIGNMENT: "when a lead is assigned", CONTACT: "at a contact"}
+_AT: Final = {ASSIGNMENT: "when a lead is assigned", CONTACTED: "at a contact"}
 
 
 def _sla_effect(lead: Lead, rule: SlaRule) -> tuple[bool, str]:

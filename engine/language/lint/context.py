@@ -83,12 +83,7 @@ class Context:
     def value(self, source: Source) -> Any:
         """Return the plain data at ``source``, None if it is not one place."""
         place = self.written(source)
-        if place is None:
-            return None
-        data = place[0].data
-        for part in place[1]:
-            data = data[part]
-        return data
+        return None if place is None else place[0].value(place[1])
 
     def below(self, source: Source, *keys: str | int) -> Source:
         """Return where the value at ``keys`` under ``source`` stands, else ``source``."""

@@ -154,16 +154,10 @@ async def table(request: Request) -> Response:
 
 def _labels(request: Request) -> dict[str, dict[str, str | None]]:
     """Return what stages, teams and pools are called, by column, in the reader's language."""
-    definitions = services(request).runtime.ruleset.definitions
-    routing, language = definitions.routing, language_of(request)
-    named = {
-        "stage": {each.id: each.label for each in definitions.lifecycle.stages},
-        "team": {each.id: each.label for each in routing.teams.values()},
-        "pool": {each.id: each.label for each in routing.pools.values()},
-    }
+    known, language = services(request).runtime.ruleset.definitions.labels, language_of(request)
     return {
-        column: {id: in_language(label, language) for id, label in texts.items() if label}
-        for column, texts in named.items()
+        column: {id: in_language(label, language) for id, label in known[column].items() if label}
+        for column in ("stage", "team", "pool")
     }
 
 

@@ -63,9 +63,7 @@ def _ordered(path: Path) -> bool:
 
 
 def _twice(document: Document, path: Path, seen: list[object]) -> Iterator[Finding]:
-    value = document.data
-    for part in path:
-        value = value[part]
+    value = document.value(path)
     if isinstance(value, dict | list):
         return
     if (type(value), value) in seen:

@@ -58,9 +58,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _value(document: Document, path: Path) -> Iterator[Finding]:
-    value = document.data
-    for part in path:
-        value = value[part]
+    value = document.value(path)
     if not isinstance(value, str):
         return
     source, is_item = document.at(path), isinstance(path[-1], int)

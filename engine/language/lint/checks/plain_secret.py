@@ -66,9 +66,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _plain(document: Document, path: Path) -> bool:
-    value = document.data
-    for part in path:
-        value = value[part]
+    value = document.value(path)
     return isinstance(value, str | int) and bool(value) and not _VARIABLE.fullmatch(str(value))
 
 

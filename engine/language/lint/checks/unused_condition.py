@@ -52,7 +52,7 @@ def check(context: Context) -> Iterator[Finding]:
         for document in documents
         for path in document.values
         if path and path[-1] == "use"
-        for data in [_dig(document.data, path)]
+        for data in [document.value(path)]
         if isinstance(data, str)
     }
     for document in documents:
@@ -65,9 +65,3 @@ def check(context: Context) -> Iterator[Finding]:
                     rule=name,
                     hint=f"write use: {name} where it is meant, or remove it",
                 )
-
-
-def _dig(data: object, path: tuple[str | int, ...]) -> object:
-    for part in path:
-        data = data[part]  # type: ignore[index]
-    return data
