@@ -46,6 +46,15 @@ $(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
 	@$(INSTALL) -e '.[demo,dev]'
 	@touch $@ $(VENV)/.demo-stamp
 
+# What some tests use besides Python: a browser, an IMAP server, what PDFs are set with. Where it
+# is missing these tests say so and are skipped.
+DEBIAN := chromium dovecot-imapd fonts-noto-cjk libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0
+
+.PHONY: debian
+debian: ## on Debian and Ubuntu, as root: what tests of pages, mailboxes and PDFs use
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null
+
 # ----------------------------------------------------------------------------------- use
 
 .PHONY: demo
