@@ -110,7 +110,7 @@ def nobody_survives(pid: int) -> Iterator[None]:
     over = threading.Event()
 
     def kill() -> None:
-        while not over.wait(0.01):
+        while not over.wait(0.001):  # on a busy machine it is late anyway
             for child in children(pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
