@@ -114,7 +114,7 @@ def load(folder: Path) -> Loaded:
 
     Secrets come from the environment. Raises NoSuchFolder, PluginError.
     """
-    from engine.host.plugins import Plugins
+    from engine.host.plugin_files import plugins_of
     from engine.language.load import load_folder
 
     if not folder.is_dir():
@@ -122,7 +122,7 @@ def load(folder: Path) -> Loaded:
             f'there is no folder "{folder}"; name the one that holds scoring.yaml, '
             "or go to the folder above it"
         )
-    plugins = Plugins()
+    plugins = plugins_of(folder)
     loaded = load_folder(folder, os.environ, plugins.extensions, plugins.strategies)
     if loaded.definitions is None:
         return loaded

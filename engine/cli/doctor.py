@@ -90,7 +90,7 @@ def _findings(config: Path, db: Path | None, deep: bool, offline: bool) -> Itera
         return
     yield from _sign_in(definitions.server.serving.sign_in)
     if not offline:
-        yield from _connections(definitions.server.connections)
+        yield from _connections(config, definitions.server.connections)
 
 
 def _sign_in(settings: SignIn) -> Iterator[Finding]:
@@ -217,14 +217,14 @@ def _times(path: Path, running: bool) -> Iterator[Finding]:
         yield Finding("retention", "ok", f"last pass at {when(sweep['at'])} removed {gone}")
 
 
-def _connections(connections: Any) -> Iterator[Finding]:
+def _connections(config: Path, connections: Any) -> Iterator[Finding]:
     import asyncio
 
     from engine.host.checking import check_connections
-    from engine.host.plugins import Plugins
+    from engine.host.plugin_files import plugins_of
     from engine.store.checks import Finding
 
     now = time.time_ns() // 1_000_000
-    for checked in asyncio.run(check_connections(Plugins(), connections, now)):
+    for checked in asyncio.run(check_connections(plugins_of(config), connections, now)):
         told = f"{checked.connection} ({connections[checked.connection].plugin})"
         yield Finding("connection", checked.level, f"{told}: {checked.message}")

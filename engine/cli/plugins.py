@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.codes import DONE
-from engine.cli.common import format_option
+from engine.cli.common import config_option, format_option
 
 if TYPE_CHECKING:
     from engine.host.plugins import PluginInfo, Plugins
@@ -17,17 +18,18 @@ if TYPE_CHECKING:
 
 @click.command("plugins")
 @click.argument("name", required=False)
+@config_option
 @format_option("text", "json")
-def command(name: str | None, format: str) -> int:
+def command(name: str | None, config: Path, format: str) -> int:
     """List the plugins of this installation, or one: origin, hooks, and the settings they take.
 
-    NAME is a plugin's, a channel's or an action's.
+    NAME is a plugin's, a channel's or an action's. Those of plugins_dir are among them.
     """
     from engine.errors import LeadrulesError
-    from engine.host.plugins import Plugins
+    from engine.host.plugin_files import plugins_of
     from engine.language.nearest import did_you_mean
 
-    plugins = Plugins()
+    plugins = plugins_of(config)
     found = [info for info in plugins.describe() if name is None or name in _names(info)]
     if not found and name is not None:
         known = sorted({each for info in plugins.describe() for each in _names(info)})

@@ -61,12 +61,12 @@ def schemas_of(*configs: Path) -> dict[str, Schema]:
     """
     import msgspec
 
-    from engine.host.plugins import Plugins
+    from engine.host.plugin_files import plugins_of
     from engine.language.schemas import specialised
     from engine.language.schemas.union import together
     from engine.language.schemas.vocabulary import ActionForms
 
-    plugins = Plugins()
+    plugins = plugins_of(*configs)
     actions = {
         name: ActionForms(action.params_schema, action.connection_schema)
         for name, action in plugins.actions.items()

@@ -84,11 +84,11 @@ class DatabaseTarget:
     """A database that no server runs; what is to be sent waits for the next `serve`."""
 
     def __init__(self, config: Path, database: Path) -> None:
-        from engine.host.plugins import Plugins
+        from engine.host.plugin_files import plugins_of
         from engine.host.runtime import Runtime
 
         self._runner = asyncio.Runner()
-        self._runtime = Runtime(config, database, plugins=Plugins(), environ=os.environ)
+        self._runtime = Runtime(config, database, plugins=plugins_of(config), environ=os.environ)
         self._runtime.load()
         try:
             self._runtime.start()

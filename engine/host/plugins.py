@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -21,6 +24,9 @@ from engine.language.nearest import did_you_mean
 from engine.language.strategies import BUILT_IN
 from engine.plugin import PROJECT, Action, Channel, Enricher, Hooks, Names, Strategy
 
+TRACE_VARIABLE: Final = "LEADRULES_TRACE_PLUGINS"
+OWN: Final = "this installation"
+FILE: Final = "leadrules_file_"  # begins the module's name of a plugin that is a file
 _ACTION_METHODS: Final = {"perform": "async def perform(self, delivery, context) -> Result"}
 _ENRICHER_METHODS: Final = {"enrich": "async def enrich(self, lead) -> Mapping[str, Any]"}
 _CHANNEL_METHODS: Final = {
@@ -64,17 +70,22 @@ class Plugins:
     ) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Hooks)
+        if os.environ.get(TRACE_VARIABLE):
+            self._manager.trace.root.setwriter(partial(print, end="", file=sys.stderr))
+            self._manager.enable_tracing()
         self._actions: dict[str, Action] = {}
         self._channels: dict[str, Channel] = {}
         self._enrichers: dict[str, Enricher] = {}
         self._strategies: dict[str, Strategy] = {}
         self._extensions: dict[str, Mapping[str, Any]] = {}
         self._infos: list[PluginInfo] = []
-        builtin = builtin_plugins.builtin()
-        for name, plugin in {**builtin, **(extra or {})}.items():
-            self._add(name, plugin)
+        owners: dict[str, str] = {}
+        for owner, some in (("leadrules itself", builtin_plugins.builtin()), (OWN, extra or {})):
+            for name, plugin in some.items():
+                _own(owners, name, owner)
+                self._add(name, plugin)
         if entry_points:
-            _check_entry_points(builtin)
+            _check_entry_points(owners)
             self._load_entry_points()
         self._check_names()
         for name, plugin in self._manager.list_name_plugin():
@@ -276,17 +287,20 @@ class Plugins:
             )
 
 
-def _check_entry_points(builtin: Iterable[str]) -> None:
+def _check_entry_points(owners: dict[str, str]) -> None:
     """Raise PluginError for a name that is taken: pluggy would leave the second one out."""
-    owners = dict.fromkeys(builtin, "leadrules itself")
     for entry in metadata.entry_points(group=PROJECT):
         package = entry.dist.name if entry.dist is not None else entry.value
-        owner = owners.setdefault(entry.name, f"the package {package}")
-        if owner != f"the package {package}":
-            raise PluginError(
-                f'the package {package} brings a plugin "{entry.name}", which {owner} has already; '
-                f"rename its entry point in the group {PROJECT!r}, or uninstall it"
-            )
+        way_out = f"rename its entry point in the group {PROJECT!r}, or uninstall it"
+        _own(owners, entry.name, f"the package {package}", way_out)
+
+
+def _own(owners: dict[str, str], name: str, who: str, way_out: str = "rename it") -> None:
+    """Note whose a plugin's name is; raises PluginError where it is another's."""
+    owner = owners.setdefault(name, who)
+    if owner != who:
+        text = f'{who} brings a plugin "{name}", which {owner} has already; {way_out}'
+        raise PluginError(text)
 
 
 def names_of(catalogue: Catalogue) -> Names:
@@ -378,4 +392,4 @@ def _origin(manager: pluggy.PluginManager, plugin: object) -> str:
     for found, distribution in manager.list_plugin_distinfo():
         if found is plugin:
             return f"{module} ({distribution.project_name} {distribution.version})"
-    return str(module)
+    return str(getattr(plugin, "__file__", module) if module.startswith(FILE) else module)

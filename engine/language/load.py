@@ -208,7 +208,7 @@ class _Loader:
         scope = self._scope(catalogue, calendars)
         self.vocabulary = vocabulary_of(scope, self.parts, nameable(self.templates))
         self._check_named(scope)
-        server = ServerBuilder(self.found, self.environ).build(self.parts["server"])
+        server = ServerBuilder(self.found, self.environ, self.folder).build(self.parts["server"])
         # Names, not what was found sound: one broken thing is not also an unknown one.
         names = [n for p in self.parts["messages"] for n in _keys(p.get("messages"))]
         connections = [n for p in self.parts["server"] for n in _keys(p.get("connections"))]

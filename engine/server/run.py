@@ -16,6 +16,7 @@ import uvicorn
 
 from engine.errors import LeadrulesError
 from engine.host.clock import Clock, StreamClock, SystemClock
+from engine.host.plugin_files import plugins_of
 from engine.host.plugins import Plugins
 from engine.host.process import settle
 from engine.host.runtime import Runtime
@@ -76,7 +77,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one place where everything comes together
     error by default. ``watch`` reloads when files change. Raises LeadrulesError:
     DatabaseInUse, BadDatabase, PluginError, CannotListen.
     """
-    plugins = Plugins()
+    plugins = plugins_of(folder)
     runtime, found = load_runtime(folder, database, clock, plugins)
     if runtime is None:
         return found

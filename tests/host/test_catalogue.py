@@ -162,7 +162,7 @@ def loaded(folder: Path, catalogue: str = "", **plugins: Any) -> Loaded:
 
 def test_a_plugins_fields_and_events_are_known(tmp_path: Path) -> None:
     """They are taken at the door and completed by editors, like those of catalog.yaml."""
-    found = loaded(tmp_path, crm=CRM)
+    found = loaded(tmp_path, firm=CRM)
     assert found.diagnostics == []
     assert found.definitions is not None
     door = Door(found.definitions.catalogue, IDENTITIES)
@@ -176,7 +176,7 @@ def test_a_plugins_fields_and_events_are_known(tmp_path: Path) -> None:
 def test_a_built_in_event_may_get_more_properties(tmp_path: Path) -> None:
     """They are taken at the door beside those that it has."""
     more = {"events": {"page_viewed": {"properties": {"page": "string", "theme": "string"}}}}
-    found = loaded(tmp_path, crm=more)
+    found = loaded(tmp_path, firm=more)
     assert found.definitions is not None
     door = Door(found.definitions.catalogue, IDENTITIES)
     viewed = {"type": "page_viewed", "properties": {"page": "pricing", "theme": "dark"}}
@@ -186,13 +186,13 @@ def test_a_built_in_event_may_get_more_properties(tmp_path: Path) -> None:
 def test_a_property_keeps_its_type(tmp_path: Path) -> None:
     """Whoever gives another one to it is told so, and nothing loads."""
     other = {"events": {"page_viewed": {"properties": {"page": "integer"}}}}
-    found = loaded(tmp_path, crm=other)
+    found = loaded(tmp_path, firm=other)
     assert found.definitions is None
     assert [(d.code, d.message, d.source.file) for d in found.diagnostics] == [
         (
             "field-type",
             '"page" is a property of "page_viewed" already, of type string; its type stays',
-            "plugin crm",
+            "plugin firm",
         )
     ]
 
@@ -204,7 +204,7 @@ def test_a_plugin_that_adds_nothing_is_no_extension(tmp_path: Path) -> None:
 
 def test_the_version_knows_what_plugins_add(tmp_path: Path) -> None:
     """Another version of a plugin may give the same rules another meaning."""
-    plain, extended = loaded(tmp_path / "a"), loaded(tmp_path / "b", crm=CRM)
+    plain, extended = loaded(tmp_path / "a"), loaded(tmp_path / "b", firm=CRM)
     assert plain.definitions is not None
     assert extended.definitions is not None
     assert plain.definitions.version != extended.definitions.version
@@ -225,28 +225,28 @@ def test_the_version_knows_what_plugins_add(tmp_path: Path) -> None:
 )
 def test_a_bad_extension_names_its_plugin(tmp_path: Path, added: Any, code: str, said: str) -> None:
     """The finding stands at the line of what the plugin returned, under the plugin's name."""
-    found = loaded(tmp_path, crm=added)
+    found = loaded(tmp_path, firm=added)
     (error,) = found.diagnostics
     assert found.definitions is None
     assert error.code == code
     assert said in error.message
-    assert error.source.file == "plugin crm"
+    assert error.source.file == "plugin firm"
 
 
 def test_two_plugins_may_not_disagree(tmp_path: Path) -> None:
     """The second one is told whose field it is."""
     other = {"fields": {"crm.tier": {"type": "string"}}}
-    (error,) = loaded(tmp_path, crm=CRM, other=other).diagnostics
+    (error,) = loaded(tmp_path, firm=CRM, other=other).diagnostics
     assert error.source.file == "plugin other"
-    assert 'is a field of the plugin "crm", of type enum' in error.message
+    assert 'is a field of the plugin "firm", of type enum' in error.message
 
 
 def test_a_configuration_may_relabel_a_plugins_field(tmp_path: Path) -> None:
     """Its type stays; a configuration with another type is told whose field it is."""
     same = "fields: {crm.tier: {type: enum, values: [gold, blue, new], label: 级别}}"
-    assert loaded(tmp_path / "a", same, crm=CRM).diagnostics == []
+    assert loaded(tmp_path / "a", same, firm=CRM).diagnostics == []
     other = "fields: {crm.tier: {type: string}}"
-    (error,) = loaded(tmp_path / "b", other, crm=CRM).diagnostics
+    (error,) = loaded(tmp_path / "b", other, firm=CRM).diagnostics
     assert error.code == "field-type"
-    assert 'the plugin "crm"' in error.message
+    assert 'the plugin "firm"' in error.message
     assert error.source.file.endswith("catalog.yaml")

@@ -45,6 +45,10 @@ def structure() -> Schema:
                 "Settings of channel plugins (渠道), by the plugin's name.",
                 allOf=[ref("listens")],
             ),
+            "plugins_dir": text(
+                "The folder of plugins that are files (插件), from the configuration folder.",
+                pattern=r"^[^$]+$",
+            ),
             "retention": _retention(),
             "links": _links(),
             **serving(),

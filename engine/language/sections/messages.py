@@ -103,9 +103,10 @@ class MessagesBuilder(Builder):
 class ServerBuilder:
     """Builds the server's settings; needs no scope, for everything else needs it."""
 
-    def __init__(self, found: Any, environ: Mapping[str, str]) -> None:
+    def __init__(self, found: Any, environ: Mapping[str, str], folder: Path) -> None:
         self.found = found
         self.environ = environ
+        self.folder = folder
 
     def build(self, parts: Sequence[Part]) -> Server:
         """Return the settings; later files win."""
@@ -140,6 +141,7 @@ class ServerBuilder:
                     places=member.places(),
                 )
             self._check_zone(part.child("zone"))
+            self._check_plugins(part.child("plugins_dir"))
         return Server(
             database=settings.get("database", "leadrules.db"),
             connections=connections,
@@ -166,7 +168,7 @@ class ServerBuilder:
 
     def _serving(self, parts: Sequence[Part]) -> Serving:
         # A variable that is not set has been reported by then, and is not reported twice.
-        quiet = ServerBuilder(Diagnostics(), self.environ)
+        quiet = ServerBuilder(Diagnostics(), self.environ, self.folder)
         return ServingBuilder(self.found, quiet._fill).build(parts)
 
     def _fill(self, part: Part) -> Any:
@@ -196,6 +198,12 @@ class ServerBuilder:
                 hint=f"set it, or write ${{{name}:-default}}; {hint}",
             )
         return value or ""
+
+    def _check_plugins(self, part: Part) -> None:
+        if isinstance(part.data, str) and part.sound and not (self.folder / part.data).is_dir():
+            text = f'there is no folder "{part.data}" in {self.folder}'
+            hint = "name it from the configuration folder, such as plugins"
+            self.found.error("no-plugins", text, part.source, hint=hint)
 
     def _check_zone(self, part: Part) -> None:
         if part.data is None or is_zone(part.data):
