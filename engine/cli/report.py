@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.codes import DONE
-from engine.cli.common import config_option, database, db_option, definitions_of, out
+from engine.cli.common import config_option, database, db_option, definitions_of, language, out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +38,12 @@ _WIDEST = 1_000
 @click.option("--owner", metavar="MEMBER", help="Only leads of this salesperson.")
 @click.option("--team", metavar="TEAM", help="Only leads of this team's members.")
 @click.option("--now", metavar="TIME", help="Ask as if it were this instant.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of headings.")
+@click.option(
+    "--lang",
+    type=click.Choice(["zh", "en"]),
+    default=language,
+    help="Language of headings; by default the terminal's.",
+)
 @click.option(
     "--format",
     "format",
@@ -85,12 +90,11 @@ def _show(found: Any, name: str, format: str, lang: str) -> None:
 
 
 def _print(report: Report, lang: str) -> None:
+    from engine.reports.printing import asked
     from engine.reports.wording import said, shown
 
     console = out()
-    asked = report.parameters
-    span = f"{asked['from'] or '…'} – {asked['to'] or '…'}"
-    console.print(f"{said(report.title, lang)}  {span}  {asked['zone']}  {asked['cohort']}")
+    console.print(f"{said(report.title, lang)}  {asked(report, lang)}", highlight=False)
     for each in report.figures:
         before = "" if each.before is None else f"  ({shown(each.before, each.kind, each.unit)})"
         few = " *" if each.small else ""

@@ -39,7 +39,7 @@ h2 { break-after: avoid; } .wide { overflow: visible; }
   @bottom-right { content: counter(page) " / " counter(pages); color: #555; font-size: 8pt; } } }
 </style>
 <h1>{{ say(report.title) }}</h1>
-<p>{{ period }} · {{ report.parameters["zone"] }} · {{ cohorts[report.parameters["cohort"]] }} ·
+<p>{{ asked }} ·
 {{ made }} {{ at }}</p>
 {% if report.figures %}<dl>
 {% for f in report.figures %}<div{% if f.formula %} title="{{ say(f.formula) }}"{% endif %}>
@@ -110,10 +110,17 @@ def to_html(report: Report, language: str = "zh") -> str:
         counted=_counted,
         cell=cell,
         told=_told(report, language),
-        period=_period(report, zone, words["ever"]),
+        asked=asked(report, language),
         at=_there(report.at, zone, timedelta(0)).strftime("%Y-%m-%d %H:%M") if report.at else "",
         **words,
     )
+
+
+def asked(report: Report, language: str = "zh") -> str:
+    """Return what a report was asked: its days, in which zone, and what the period is of."""
+    words = _WORDS["en" if language == "en" else "zh"]
+    zone, cohort = report.parameters["zone"], report.parameters["cohort"]
+    return f"{_period(report, ZoneInfo(zone), words['ever'])} · {zone} · {words['cohorts'][cohort]}"
 
 
 def _period(report: Report, zone: ZoneInfo, ever: str) -> str:

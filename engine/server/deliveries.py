@@ -53,7 +53,20 @@ async def list_deliveries(request: Request) -> Json:
         limit=limit_of(query),
         cursor=query.get("cursor"),
     )
+    if not page.items and (name := query.get("connection")) is not None:
+        await _refuse_unknown(request, name, 400)
     return Json(page_of(request, page))
+
+
+async def _refuse_unknown(request: Request, name: str, problem: int) -> None:
+    """Raise Problem for a connection that is not set up and through which nothing ever went."""
+    runtime = services(request).runtime
+    known = runtime.ruleset.definitions.server.connections
+    if name not in known:
+        past = await reading(runtime.reader.deliveries, connection=name, limit=1)
+        if not past.items:
+            text = f"there is no connection {name[:80]!r}; {did_you_mean(name[:80], known)}"
+            raise Problem(problem, "unknown-connection", text)
 
 
 def _one_of(status: Any, known: tuple[str, ...], problem: int) -> str | None:
@@ -79,6 +92,7 @@ async def retry_all(request: Request) -> Json:
     if not isinstance(name, str) or not name:
         raise Problem(422, "bad-value", 'name a connection: {"connection": "email"}')
     status = _one_of(data.get("status"), AGAIN, 422)
+    await _refuse_unknown(request, name, 422)
     count = await services(request).deliverer.retry_all(name, _by(request, data), status)
     return Json({"retried": count})
 

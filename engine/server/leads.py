@@ -248,7 +248,7 @@ async def accept(request: Request) -> Json:
 async def note(request: Request) -> Json:
     """Write something down about the lead."""
     data = await object_of(request, "id", "by", "text")
-    if not data.get("text"):
+    if not str(data.get("text") or "").strip():
         raise Problem(422, "bad-value", 'a note needs a "text"')
     properties = {"text": data["text"]}
     return Json(await act(request, "note_added", data, properties, await lead_id(request)))

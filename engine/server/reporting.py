@@ -31,10 +31,15 @@ _QUERY: Final[dict[str, Schema]] = {
 
 
 async def list_reports(request: Request) -> Json:
-    """Return the reports there are."""
+    """Return the reports there are for who asks."""
     query_of(request, {})
-    known = services(request).reports
-    items = [{"report": name, "title": each.title} for name, each in known.items()]
+    is_one_of_many = principal(request).member is not None
+    known = services(request).reports.items()
+    items = [
+        {"report": name, "title": each.title}
+        for name, each in known
+        if not (is_one_of_many and each.of_all)
+    ]
     return Json({"items": items})
 
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from engine.errors import NotFound
 from engine.host.ids import new_id
+from engine.language.instants import BadTime, format_instant, parse_instant
 from engine.language.nearest import did_you_mean
 from engine.server.endpoint import (
     LIMIT,
@@ -101,14 +102,26 @@ async def snooze_task(request: Request) -> Json:
     """Put a to-do off; its owner is reminded then."""
     data = await object_of(request, "id", "by", "until")
     task = await _own_task(request)
-    if not isinstance(data.get("until"), str):
-        raise Problem(422, "bad-value", '"until" is an instant such as 2026-03-02T09:00:00+08:00')
+    until = _later(data.get("until"), services(request).runtime.clock.now())
     if task["status"] != "open":
         raise Problem(409, "refused", "the to-do is done")
-    said = {"task": task["id"], "until": data["until"]}
+    said = {"task": task["id"], "until": until}
     said |= {"title": task["title"], "owner": task["owner"]}
     await act(request, "task_snoozed", data, said, task["lead"])
     return Json(await reading(services(request).runtime.reader.task, task["id"]))
+
+
+def _later(until: Any, now: int) -> str:
+    """Return the text of an instant that is still to come; raises Problem."""
+    if not isinstance(until, str):
+        raise Problem(422, "bad-value", '"until" is an instant such as 2026-03-02T09:00:00+08:00')
+    try:
+        at = parse_instant(until)
+    except BadTime as error:
+        raise Problem(422, "bad-value", f'"until": {error}') from error
+    if at <= now:
+        raise Problem(422, "bad-value", f'"until" has passed: it is {format_instant(now)}')
+    return until
 
 
 async def _own_task(request: Request) -> dict[str, Any]:

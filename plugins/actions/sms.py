@@ -15,13 +15,15 @@ NUMBER_WAIT_MS: Final = 3_600_000  # a limit of one number
 CHINA: Final = "+86"
 _MAINLAND: Final = re.compile("1[0-9]{10}")
 
+# The provider puts the brackets around it.
+SIGN_NAME: Final[Mapping[str, Any]] = {"type": "string", "pattern": "^[^【】]+$"}
 # A step's or message's `with`. What a template needs differs between providers: names or places.
 PARAMS: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {
         "template": {"type": ["string", "integer"]},
         "params": {"type": ["object", "array"]},
-        "sign": {"type": "string", "minLength": 1},
+        "sign": SIGN_NAME,
     },
 }
 

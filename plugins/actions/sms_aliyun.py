@@ -36,7 +36,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "properties": {
         "access_key_id": {"type": "string", "minLength": 1},
         "access_key_secret": {"type": "string", "minLength": 1},
-        "sign_name": {"type": "string", "minLength": 1},
+        "sign_name": sms.SIGN_NAME,
         **callers.SETTINGS,
     },
 }

@@ -37,7 +37,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
         "secret_key": {"type": "string", "minLength": 1},
         # Numbers, too: a variable that is all digits becomes one.
         "sdk_app_id": {"type": ["string", "integer"]},
-        "sign_name": {"type": "string", "minLength": 1},
+        "sign_name": sms.SIGN_NAME,
         "region": {"type": "string", "pattern": "^[a-z]+-[a-z0-9-]+$"},
         **callers.SETTINGS,
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,15 +88,21 @@ def test_status_shows_the_rules_and_the_queue(leadrules: Command, server: tuple[
 
 
 def test_report_reads_the_database_beside_the_server(
-    leadrules: Command, server: tuple[str, Path], sheet: Path
+    leadrules: Command, server: tuple[str, Path], sheet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The funnel on paper has the figures of the API."""
+    """The funnel on paper has the figures of the API, and the terminal's language."""
     url, database = server
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     leadrules("import", sheet, "--url", url)
     ran = leadrules("report", "funnel", "--db", database)
     assert ran.code == 0
     assert "新线索" in ran.out
     assert "官网表单" in ran.out
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    asked = leadrules("report", "sources", "--db", database, "--config", CONFIG).out
+    assert "Sources" in asked
+    assert re.search(r"\d{4}-\d\d-01 – \d{4}-\d\d-\d\d · Asia/Shanghai · leads made in it", asked)
+    monkeypatch.delenv("LC_ALL")
     printed = json.loads(leadrules("report", "funnel", "--db", database, "--format", "json").out)
     assert printed == httpx.get(f"{url}v1/reports/funnel").json()
     assert printed["stages"][0]["reached"] == printed["leads"] >= 1
@@ -108,6 +115,7 @@ def test_a_narrow_terminal_cuts_no_figure(
     url, database = server
     leadrules("import", sheet, "--url", url)
     monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     period = ("--period", "last_30_days", "--compare", "previous")
     ran = leadrules("report", "sources", "--db", database, "--config", CONFIG, *period)
     assert ran.code == 0

@@ -113,6 +113,16 @@ def test_misspelt_status(client: TestClient) -> None:
     assert "expired" in error["message"]
 
 
+def test_misspelt_connection(client: TestClient) -> None:
+    """Looking and trying again name the nearest connection, instead of finding nothing."""
+    for answer, status in (
+        (client.get("/v1/deliveries?connection=notyfi"), 400),
+        (client.post("/v1/deliveries/retry", json={"connection": "notyfi"}), 422),
+    ):
+        assert 'did you mean "notify"' in error_of(answer, status)["message"]
+    assert client.get("/v1/deliveries?connection=email").json()["items"] == []
+
+
 def test_connections_can_be_watched(client: TestClient) -> None:
     """Status and metrics say how each connection stands, also one that never had to do."""
     failed(client, 1)

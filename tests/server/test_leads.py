@@ -192,6 +192,7 @@ def test_repeated_click(client: TestClient, lead: str) -> None:
         ("stage", {"to": "lost", "resaon": "x"}, 422, "unknown-key"),
         ("note", {}, 422, "bad-value"),
         ("note", {"text": 5}, 422, "bad-value"),
+        ("note", {"text": " \u3000\n"}, 422, "bad-value"),
         ("note", [], 422, "bad-value"),
         ("tags", {}, 422, "bad-value"),
         ("tags", {"add": "重点客户"}, 422, "bad-value"),

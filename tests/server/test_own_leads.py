@@ -307,6 +307,8 @@ def test_reports_are_of_ones_own_leads(company: Company) -> None:
     for name in OF_ALL:
         look(company.client, f"/console/reports/{name}", 403, **SALES)
         assert company.client.get(f"/console/reports/{name}.csv", headers=SALES).status_code == 403
+    listed = company.client.get("/v1/reports", headers=SALES).json()["items"]
+    assert {each["report"] for each in listed} == offered
     api = company.client.get("/v1/reports/sources?period=all&format=csv", headers=SALES)
     sheet = company.client.get("/console/reports/sources.csv?period=all", headers=SALES)
     assert sheet.text == api.text

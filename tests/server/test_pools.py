@@ -308,6 +308,9 @@ def test_to_dos_of_ones_own(client: TestClient) -> None:
     assert client.post(f"{path}/snooze", json=later, headers=bearer("sun.qiang")).status_code == 404
     put_off = client.post(f"{path}/snooze", json=later, headers=bearer("li.na")).json()
     assert put_off["due"] == "2036-03-05T02:00:00Z"
+    for wrong in ("2020-03-05T10:00:00+08:00", "2036-03-05", "tomorrow", None, 5):
+        answer = client.post(f"{path}/snooze", json={"until": wrong}, headers=bearer("li.na"))
+        assert error_of(answer, 422)["code"] == "bad-value", wrong
     assert client.post("/v1/tasks", json=told, headers=bearer("sun.qiang")).status_code == 404
     for_another = {**told, "owner": "zhang.wei"}
     assert client.post("/v1/tasks", json=for_another, headers=bearer("li.na")).status_code == 403

@@ -47,7 +47,8 @@ from engine.language.reader import Document, Path
 
 SEVERITY = "error"
 _SECRET = re.compile(
-    r"(?:^|_)(?:password|passwd|secret|token|apikey|api_key|access_key|private_key|credential)s?$",
+    r"(?:^|[_-])(?:password|passwd|secret|token|apikey|credential|authorization|"
+    r"(?:api|access|private|secret|signing|aes|write)[_-]key)s?$|^keys?$",
     re.IGNORECASE,
 )
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
@@ -57,12 +58,18 @@ def check(context: Context) -> Iterator[Finding]:
     """Find keys named like secrets with a value that is no variable."""
     for document in context.of_kind("server"):
         for path, source in document.values.items():
-            if path and _SECRET.search(str(path[-1])) and _plain(document, path):
+            name = _name(path)
+            if _SECRET.search(name) and _plain(document, path):
                 yield Finding(
-                    message=f"{path[-1]} stands here for everybody to read",
+                    message=f"{name} stands here for everybody to read",
                     source=source,
                     hint=f"write ${{{_variable(path)}}} and set it in the environment",
                 )
+
+
+def _name(path: Path) -> str:
+    """Return the key that leads to a value, or to the list that it stands in."""
+    return next((each for each in reversed(path) if isinstance(each, str)), "")
 
 
 def _plain(document: Document, path: Path) -> bool:
