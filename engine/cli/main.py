@@ -43,6 +43,7 @@ VERBS: Final = {
     "unmerge": "engine.cli.unmerge",
     "export": "engine.cli.export",
     "replay": "engine.cli.replay",
+    "backtest": "engine.cli.backtest",
     "backup": "engine.cli.backup",
     "doctor": "engine.cli.doctor",
     "report": "engine.cli.report",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.machines.state import Delivery, Task
-from engine.workbench.world import Moment
+from engine.workbench.clockwork import Moment
 
 Item = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from engine.machines.state import Decision, Happening
 from engine.network.rules import Rule, StageRule
 from engine.network.ruleset import Ruleset
-from engine.workbench.world import Moment
+from engine.workbench.clockwork import Moment
 
 # Kinds whose bare ids mean a rule in tests; a bare id that none of them has means one of the rest.
 _FIRST = ("rule", "journey", "route")

@@ -10,11 +10,11 @@ from engine.network.condition import Compiled
 from engine.network.rules import Rule
 from engine.network.ruleset import Ruleset
 from engine.workbench.cases import FactCheck, FiredCheck
+from engine.workbench.clockwork import Moment
 from engine.workbench.firing import Firing, automatic
 from engine.workbench.points import rests
 from engine.workbench.runner import Asked
 from engine.workbench.traces import HEARD_AS
-from engine.workbench.world import Moment
 
 _ANSWERS = ("owner", "team", "pool")
 

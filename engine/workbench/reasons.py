@@ -18,10 +18,10 @@ from engine.machines.state import Assignment, Lead, LedgerLine
 from engine.machines.why import account
 from engine.network.naming import find_rule
 from engine.network.ruleset import Ruleset
+from engine.workbench.clockwork import Moment
 from engine.workbench.deeds import Item, deeds
 from engine.workbench.firing import Firing
 from engine.workbench.values import offset
-from engine.workbench.world import Moment
 
 _MOST_RULES: Final = 2  # explained under one mismatch
 _MOST_EVENTS: Final = 3  # shown of each, the newest

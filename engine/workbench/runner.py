@@ -11,13 +11,14 @@ from engine.language.diagnostic import Source
 from engine.machines.state import Lead
 from engine.network.ruleset import Ruleset
 from engine.workbench.cases import Case, Expectation, FactCheck, FiredCheck, Given, ListCheck
+from engine.workbench.clockwork import Moment
 from engine.workbench.deeds import Item, deeds
 from engine.workbench.firing import Firing
 from engine.workbench.matching import align
 from engine.workbench.reasons import NOTHING, Inquiry, Why
 from engine.workbench.times import since_start
 from engine.workbench.values import offset
-from engine.workbench.world import Moment, View, World
+from engine.workbench.world import View, World
 
 
 class Mismatch(msgspec.Struct, frozen=True):

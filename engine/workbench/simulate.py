@@ -12,7 +12,8 @@ from engine.language.instants import DAY
 from engine.machines.merging import MERGED
 from engine.machines.state import Delivery, Event, Happening, Lead, Task
 from engine.network.ruleset import Ruleset
-from engine.workbench.world import Moment, World
+from engine.workbench.clockwork import Moment
+from engine.workbench.world import World
 
 # Happenings that say where a lead is in its journeys; the others are told as they are.
 _JOURNEY: Final = {

@@ -10,9 +10,10 @@ from engine.machines.state import Happening, Lead
 from engine.network.condition import ConditionCompiler, canonical
 from engine.network.rules import JourneyRule, StepRule
 from engine.network.ruleset import Ruleset
+from engine.workbench.clockwork import Moment
 from engine.workbench.firing import Firing
 from engine.workbench.points import alternative, any_items, fires
-from engine.workbench.world import Moment, View
+from engine.workbench.world import View
 
 # Happenings that rules hear as events of the engine's own, and under which name.
 HEARD_AS: Final = {

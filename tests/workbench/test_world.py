@@ -9,7 +9,8 @@ import pytest
 from engine.language.instants import DAY, HOUR
 from engine.machines.state import Event, Lead
 from engine.network.ruleset import Ruleset
-from engine.workbench.world import NoProgress, World
+from engine.workbench.clockwork import NoProgress
+from engine.workbench.world import World
 
 START = 1_772_413_200_000  # 2026-03-02T09:00:00+08:00
 SCORING = """
@@ -96,9 +97,9 @@ def test_a_deadline_that_does_not_pass_is_an_error(rules: Callable[..., Ruleset]
 
     class Stuck(World):
         def post(self, event: Event, lead: str) -> None:
-            self.leads[lead] = stuck
+            self.put(stuck)
 
     stubborn = Stuck(world.ruleset, START)
-    stubborn.leads["stuck"] = stuck
+    stubborn.put(stuck)
     with pytest.raises(NoProgress, match="stuck"):
         stubborn.advance(START + DAY)
