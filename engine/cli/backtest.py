@@ -68,7 +68,7 @@ def command(events: Path, against: str, expect: Path | None, config: Path, forma
         limits = [] if expect is None else _limits(expect, rulesets, config)
         if limits is None:
             return CANNOT
-        made = compare(*_both(old, config, history))
+        made = compare(*play_both(old, config, history))
     failed = failures(limits, made)
     _print(made, failed, len(limits), format)
     return FINDINGS if failed else DONE
@@ -101,7 +101,7 @@ def _spooled(events: Path) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def _both(old: Path, new: Path, history: Path) -> list[Played]:
+def play_both(old: Path, new: Path, history: Path) -> list[Played]:
     """Play both at the same time, each in a process of its own."""
     with (
         err().status("playing the past by both rules"),
