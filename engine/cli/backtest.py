@@ -128,14 +128,15 @@ def _print(made: Backtest, failed: list[Failure], limits: int, format: str) -> N
 
     import msgspec
 
-    from engine.workbench.backtest_report import as_markdown, as_text
+    from engine.workbench.comparing import backtest_head, markdown, of_backtest, text
 
     if format == "json":
         told: dict[str, Any] = msgspec.to_builtins(made)
         told["expected"] = {"limits": limits, "failed": [_told(each) for each in failed]}
         click.echo(json.dumps(told, ensure_ascii=False))
         return
-    for line in (as_markdown if format == "markdown" else as_text)(made, failed, limits):
+    shown = markdown if format == "markdown" else text
+    for line in shown(backtest_head(made), of_backtest(made, failed, limits)):
         click.echo(line)
 
 

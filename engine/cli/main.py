@@ -44,6 +44,7 @@ VERBS: Final = {
     "export": "engine.cli.export",
     "replay": "engine.cli.replay",
     "backtest": "engine.cli.backtest",
+    "plan": "engine.cli.plan",
     "backup": "engine.cli.backup",
     "doctor": "engine.cli.doctor",
     "report": "engine.cli.report",

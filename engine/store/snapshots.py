@@ -68,6 +68,17 @@ def snapshot(connection: sqlite3.Connection, lead: str) -> Snapshot | None:
     return None if row is None else Snapshot(row[0], row[1], rows.lead_state(row[2]))
 
 
+def states(path: Path) -> Iterator[Lead]:
+    """Yield every lead as it is stored, also while a server writes. Raises BadDatabase."""
+    connection, last = connect_reader(path), ""
+    try:
+        while found := connection.execute(_PAGE, (last, _CHUNK)).fetchall():
+            yield from (rows.lead_state(row["state"]) for row in found)
+            last = found[-1]["id"]
+    finally:
+        connection.close()
+
+
 def stories(path: Path, only: str | None = None) -> Iterator[Story]:
     """Yield every lead, or ``only`` one, with its log; also while a server writes.
 

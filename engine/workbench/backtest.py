@@ -42,6 +42,12 @@ class Played(msgspec.Struct):
     tasks: int = 0
     leads: dict[str, tuple[Name, Name, Name]] = {}
 
+    @classmethod
+    def of(cls, ruleset: Ruleset) -> Played:
+        """Return one of which nothing has been played yet."""
+        rules, routes = ruleset.rules.values(), ruleset.definitions.routing.rules
+        return cls(ruleset.version, [r.id for r in rules], [r.id for r in routes])
+
 
 class Change(msgspec.Struct, frozen=True):
     """A figure by the old and by the new rules; None where those have no such thing."""
@@ -92,7 +98,7 @@ class Backtest(msgspec.Struct, frozen=True):
     tasks: Change
 
 
-class _Playing(Clockwork):
+class Playing(Clockwork):
     """Leads played over their past; nothing is kept of a moment but what is counted."""
 
     def __init__(self, ruleset: Ruleset, start: int) -> None:
@@ -123,15 +129,21 @@ class _Playing(Clockwork):
                 day[each.message or each.connection] += 1
         self.tasks += len(decision.tasks)
 
+    def sum_up(self, played: Played) -> None:
+        """Write down what was counted up to now."""
+        played.until, played.tasks = self.now, self.tasks
+        played.fired, played.points = dict(self.fired), self.points
+        played.routed, played.entered = dict(self.routed), dict(self.entered)
+        played.sends = {day: dict(counts) for day, counts in self.sends.items()}
+
 
 def play(ruleset: Ruleset, past: Iterable[Happened]) -> Played:
     """Return what a ruleset makes of a past, from an empty beginning to its last event."""
-    world: _Playing | None = None
-    rules, routes = ruleset.rules.values(), ruleset.definitions.routing.rules
-    played = Played(ruleset.version, [r.id for r in rules], [r.id for r in routes])
+    world: Playing | None = None
+    played = Played.of(ruleset)
     for each in past:
         if world is None:
-            world, played.since = _Playing(ruleset, each.now), each.now
+            world, played.since = Playing(ruleset, each.now), each.now
         if each.lead not in world.leads:
             world.begin(each.lead, min(each.event.at, each.now))
         if each.now > world.now:
@@ -139,16 +151,13 @@ def play(ruleset: Ruleset, past: Iterable[Happened]) -> Played:
         world.post(each.event, each.lead)
         played.events += 1
     if world is not None:
-        played.until, played.tasks = world.now, world.tasks
-        played.fired, played.points = dict(world.fired), world.points
-        played.routed = dict(world.routed)
-        played.entered = dict(world.entered)
-        played.sends = {day: dict(counts) for day, counts in world.sends.items()}
-        played.leads = {id: _standing(lead) for id, lead in world.leads.items()}
+        world.sum_up(played)
+        played.leads = {id: standing(lead) for id, lead in world.leads.items()}
     return played
 
 
-def _standing(lead: Lead) -> tuple[Name, Name, Name]:
+def standing(lead: Lead) -> tuple[Name, Name, Name]:
+    """Return a lead's grade, stage and owner."""
     get = lead.facts.get
     return get("grade"), get("stage"), get("owner")
 
@@ -204,15 +213,21 @@ def _busiest(played: Played) -> int:
 
 def _moved(old: Played, new: Played, place: int) -> Standing:
     counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+    for played, count in zip((old, new), counts, strict=True):
+        count.update(standing[place] or "" for standing in played.leads.values())
+    pairs = ((id, old.leads[id][place], new.leads[id][place]) for id in new.leads)
+    names = sorted({*counts[0], *counts[1]})
+    return Standing([Change(n, counts[0][n], counts[1][n]) for n in names], moves_of(pairs))
+
+
+def moves_of(standings: Iterable[tuple[str, Name, Name]]) -> list[Move]:
+    """Return the moves among (lead, old, new), those of most leads first."""
     moves: Counter[tuple[Name, Name]] = Counter()
     examples: dict[tuple[Name, Name], list[str]] = {}
-    for id, standing in new.leads.items():
-        pair = old.leads[id][place], standing[place]
-        for count, name in zip(counts, pair, strict=True):
-            count[name or ""] += 1
+    for id, *pair in standings:
         if pair[0] != pair[1]:
-            moves[pair] += 1
-            if moves[pair] <= _EXAMPLES:
-                examples.setdefault(pair, []).append(id)
-    found = [Move(*pair, leads, examples[pair]) for pair, leads in moves.most_common()]
-    return Standing(_changes(*counts), found)
+            move = (pair[0], pair[1])
+            moves[move] += 1
+            if moves[move] <= _EXAMPLES:
+                examples.setdefault(move, []).append(id)
+    return [Move(*move, leads, examples[move]) for move, leads in moves.most_common()]
