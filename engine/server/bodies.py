@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.datastructures import Headers
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Receive
 
@@ -23,6 +25,12 @@ _NESTED: Final = (dict, list)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 _FLAT: Final = 5
 _BOM: Final = b"\xef\xbb\xbf"
+_BYTES: Final = "latin-1"  # in which a text has one character for each byte
+_CHARSET: Final = "_charset_"  # an input that browsers fill in with the encoding of the page
+_GB: Final = re.compile(r"gb(k|[-_]?2312|[-_]?18030)$")
+_REFERENCE: Final = re.compile(r"&#[0-9]{2,7};")
+
+_Raw = list[tuple[str, str]]
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
@@ -143,26 +151,70 @@ def _place(body: bytes, position: int) -> tuple[int, int]:
 
 
 async def decode_form(body: bytes, headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Return a form post's fields in order, without files; raises Problem 400."""
+    """Return a form post's fields in order, without files, in whichever encoding its page was.
+
+    Raises Problem 400: ``bad-form``, or ``bad-encoding`` for what is neither UTF-8 nor GB 18030.
+    """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    async def stream() -> Any:
-        yield body
-
     try:
         if kind == "multipart/form-data":
-            parser = MultiPartParser(
-                headers, stream(), max_files=20, max_fields=MAX_FORM_FIELDS
-            )  # fmt: skip
-            form = await parser.parse()
+            raw = await _multipart(body, headers)
         else:
-            form = await FormParser(headers, stream()).parse()
+            raw = _urlencoded(body)
     except MultiPartException as error:
         raise Problem(400, "bad-form", f"the form can't be read: {error.message}") from None
     except (KeyError, ValueError) as error:
         raise Problem(400, "bad-form", f"the form can't be read: {error}") from None
-    fields = tuple((name, value) for name, value in form.multi_items() if isinstance(value, str))
+    if len(raw) > MAX_FORM_FIELDS:
+        raise _too_many_fields()
+    return _in_unicode(raw, headers)
+
+
+def _too_many_fields() -> Problem:
+    return Problem(400, "bad-form", f"a form has at most {MAX_FORM_FIELDS} fields")
+
+
+def _urlencoded(body: bytes) -> _Raw:
+    if body.count(b"&") >= MAX_FORM_FIELDS:
+        raise _too_many_fields()
+    return parse_qsl(body.decode(_BYTES), keep_blank_values=True, encoding=_BYTES)
+
+
+async def _multipart(body: bytes, headers: Headers) -> _Raw:
+    async def stream() -> Any:
+        yield body
+
+    # The last charset is the one that counts.
+    told = Headers({"content-type": f"{headers['content-type']}; charset={_BYTES}"})
+    parser = MultiPartParser(told, stream(), max_files=20, max_fields=MAX_FORM_FIELDS)
+    form = await parser.parse()
+    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     await form.close()
-    if len(fields) > MAX_FORM_FIELDS:
-        raise Problem(400, "bad-form", f"a form has at most {MAX_FORM_FIELDS} fields")
     return fields
+
+
+def _in_unicode(raw: _Raw, headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Return the fields as text: browsers send them as their page is written, most without a word.
+
+    A page in GBK says it in ``_charset_``, or nowhere; what is not UTF-8 is taken to be GB 18030.
+    """
+    said = [value for name, value in raw if name == _CHARSET]
+    said.append(headers.get("content-type", "").lower().partition("charset=")[2])
+    chinese = any(_GB.match(each.strip(' "').lower()) for each in said)
+    fields = [field for field in raw if field[0] != _CHARSET]
+    for encoding in ("gb18030", "utf-8") if chinese else ("utf-8", "gb18030"):
+        try:
+            found = tuple((_text(n, encoding), _text(v, encoding)) for n, v in fields)
+        except UnicodeDecodeError:
+            continue
+        # What GBK has no place for, such as 😀, browsers write as a reference.
+        return found if encoding == "utf-8" else tuple((n, _whole(v)) for n, v in found)
+    raise Problem(400, "bad-encoding", "the form is neither UTF-8 nor GB 18030; send UTF-8")
+
+
+def _text(raw: str, encoding: str) -> str:
+    return raw.encode(_BYTES).decode(encoding)
+
+
+def _whole(text: str) -> str:
+    return _REFERENCE.sub(lambda found: html.unescape(found[0]), text)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
@@ -203,3 +204,44 @@ def test_nested_json_is_refused_and_harmless(client: TestClient) -> None:
     """Values of a JSON form that are no texts or numbers are refused by the door."""
     answer = client.post(URL, json={"email": {"x": 1}, "name": ["a"], "phone": True})
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("said", ["nothing", "content-type", "_charset_", "multipart"])
+def test_a_page_in_gb_18030(client: TestClient, said: str) -> None:
+    """A page that is written in GBK or GB 18030 posts in it: the lead's name is what was typed."""
+    typed = {"name": "王芳", "company": "镕新阀门厂", "need": "报价 😀", "phone": "13800138000"}
+    kind = "application/x-www-form-urlencoded"
+    body = urlencode({name: text.encode("gb18030") for name, text in typed.items()}).encode()
+    if said == "content-type":
+        kind += "; charset=GB18030"
+    elif said == "_charset_":
+        body += b"&_charset_=gb18030"
+    elif said == "multipart":
+        kind = "multipart/form-data; boundary=x"
+        part = '--x\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+        parts = "".join(part.format(*each) for each in typed.items())
+        body = f"{parts}--x--\r\n".encode("gb18030")
+    answer = client.post(URL, content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["ignored"]) == (202, [])
+    fields = lead(client, typed.pop("phone"))["fields"]
+    assert {name: fields[name] for name in typed} == typed
+
+
+def test_what_gbk_cannot_write(client: TestClient) -> None:
+    """From a page in GBK browsers send 😀 as a reference; in UTF-8 the same is what was typed."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    gbk = urlencode(
+        {"phone": "13800138000", "name": "路", "need": "好的 &#128512;"}, encoding="gbk"
+    )
+    client.post(URL, content=f"{gbk}&_charset_=gbk", headers=kind)
+    client.post(URL, data={"phone": "13800138001", "name": "王芳", "need": "&#128512;"})
+    told = lead(client, "13800138000")["fields"]
+    assert (told["name"], told["need"]) == ("路", "好的 😀")
+    assert lead(client, "13800138001")["fields"]["need"] == "&#128512;"
+
+
+def test_a_form_in_no_encoding_is_refused(client: TestClient) -> None:
+    """What can't be read is not stored with holes in it."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    answer = client.post(URL, content=b"phone=13800138000&name=%ff%ff", headers=kind)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad-encoding")
