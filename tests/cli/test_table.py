@@ -350,6 +350,8 @@ def test_cells_get_the_type_of_their_field(tmp_path: Path) -> None:
         ("2026.3.1 9:05", "2026-03-01T09:05"), ("46082", "2026-03-01T00:00"),
         ("46082.375", "2026-03-01T09:00"), ("20260301", "2026-03-01T00:00"),
         ("2026年3月1日 下午3点05分", "2026-03-01T15:05"), ("2026-03-01 上午9:05:30", "2026-03-01T09:05:30"),
+        ("2026年3月1日 下午3点", "2026-03-01T15:00"), ("2026年3月1日9时", "2026-03-01T09:00"),
+        ("2026/3/1 上午12:05", "2026-03-01T00:05"), ("2026年3月1日凌晨12点", "2026-03-01T00:00"),
         ("2026-03-01 中午12:30", "2026-03-01T12:30"), ("2026-03-01 中午1:30", "2026-03-01T13:30"),
         ("２０２６－３－１", "2026-03-01T00:00"), ("2026-03-01T09:00:00Z", "2026-03-01T09:00+00:00"),
     ],
@@ -357,6 +359,12 @@ def test_cells_get_the_type_of_their_field(tmp_path: Path) -> None:
 def test_dates_as_people_write_them(text: str, instant: str) -> None:
     """Slashes, dots, Chinese, halves of the day, full width, and the numbers of a workbook."""
     assert moment(text) == datetime.datetime.fromisoformat(instant)
+
+
+def test_midnight_in_the_evening_is_refused() -> None:
+    """晚上12点 is the end of the day to some and its beginning to others."""
+    with pytest.raises(ValueError, match="is not a date such as"):
+        moment("2026年3月1日 晚上12点")
 
 
 def test_an_ambiguous_date_is_refused_until_its_form_is_told() -> None:

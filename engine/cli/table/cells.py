@@ -15,6 +15,8 @@ _FALSE: Final = frozenset({"否", "无", "false", "no", "n", "0", "×", "不同�
 _EXPONENT: Final = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _TIMES: Final = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d")
 _HALF: Final = re.compile(r"(上午|凌晨|早上|下午|晚上|中午)\s*([0-9]{1,2})")
+_FULL_HOUR: Final = re.compile(r"( [0-9]{1,2}):$")
+_MORNING: Final = ("上午", "凌晨", "早上")
 _SERIAL: Final = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 _EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's day 0; the caller adds the zone
 _LIST: Final = re.compile(r"[;；,，、|\n]\s*")
@@ -79,7 +81,8 @@ def moment(text: str, dates: str | None = None) -> datetime:
     plain = _HALF.sub(_on_24_hours, plain)
     plain = re.sub(r"[年月/.]", "-", plain).replace("日", " ")
     plain = re.sub(r"[时点]", ":", plain).replace("分", ":").replace("秒", "")
-    plain = " ".join(plain.split()).rstrip(":")
+    plain = " ".join(plain.split())
+    plain = _FULL_HOUR.sub(r"\1:00", plain).rstrip(":")
     for pattern in _TIMES:
         try:
             return datetime.strptime(plain, pattern)  # noqa: DTZ007 - the caller adds the zone
@@ -94,6 +97,11 @@ def moment(text: str, dates: str | None = None) -> datetime:
 
 
 def _on_24_hours(found: re.Match[str]) -> str:
-    hour = int(found[2])
-    later = found[1] in ("下午", "晚上", "中午") and hour < 12
-    return f" {hour + 12 if later and not (found[1] == '中午' and hour > 10) else hour}"
+    """Return the hour of the day; 晚上12点 may be either midnight, so it is left as it stands."""
+    half, hour = found[1], int(found[2])
+    if half in _MORNING:
+        return f" {0 if hour == 12 else hour}"
+    if half == "晚上" and hour == 12:
+        return found[0]
+    later = hour < 12 and not (half == "中午" and hour > 10)
+    return f" {hour + 12 if later else hour}"
