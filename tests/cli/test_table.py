@@ -343,6 +343,12 @@ def test_cells_get_the_type_of_their_field(tmp_path: Path) -> None:
     assert found["properties"] == {"text": "导入 leads.csv 第 2 行"}
 
 
+@pytest.mark.parametrize("cell", ["director", "总监", "Director"])
+def test_a_value_is_known_by_its_label(tmp_path: Path, cell: str) -> None:
+    """A column is found by its label, and so is a value in it: both are what people read."""
+    assert event(tmp_path, f"手机,职级\n13800138000,{cell}\n")["lead"]["title_level"] == "director"
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.language.catalogue import Field
+from engine.language.label import texts_of
 
 _TRUE: Final = frozenset({"是", "有", "true", "yes", "y", "1", "√", "同意"})
 _FALSE: Final = frozenset({"否", "无", "false", "no", "n", "0", "×", "不同意"})
@@ -32,6 +33,8 @@ def value(field: Field, text: str, zone: ZoneInfo, dates: str | None = None) -> 
         return _number(field, text)
     if field.type == "boolean":
         return _boolean(text)
+    if field.type == "enum":
+        return _named(field, text)
     if field.type == "list":
         return [part for part in _LIST.split(text) if part]
     if field.type == "date":
@@ -59,6 +62,14 @@ def _number(field: Field, text: str) -> int | float:
     if field.type == "integer":
         raise ValueError(f"{text!r} is not a whole number")
     return number
+
+
+def _named(field: Field, text: str) -> str:
+    """Return the value that people call so, in whichever language; the cell where none is."""
+    if text in field.values:
+        return text
+    called = (name for name, label in field.called.items() if text in texts_of(label))
+    return next(called, text)
 
 
 def _boolean(text: str) -> bool:
