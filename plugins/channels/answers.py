@@ -95,19 +95,25 @@ class Said(Protocol):
 class Answers(msgspec.Struct):
     """A form's answers by every name that a question has: its key and what people read.
 
-    ``guessed`` is by lead field: what the kind of a question tells, such as an e-mail input.
+    ``guessed`` is by lead field: what the kind of a question tells, such as an e-mail input;
+    ``read`` is by name: the question as people read it.
     """
 
     named: dict[str, Any] = {}
     guessed: dict[str, Any] = {}
+    read: dict[str, str] = {}
 
     def add(self, value: Any, *names: Any, field: str | None = None) -> None:
-        """Note an answer; the first one to a name counts, empty ones never."""
+        """Note an answer; the first one to a name counts, empty ones never.
+
+        Of ``names`` the last one that there is stands on the form.
+        """
         if value is None or value in ("", []) or len(self.named) >= MAX_ANSWERS:
             return
-        for name in names:
-            if isinstance(name, str) and name.strip():
-                self.named.setdefault(name.strip(), value)
+        called = [name.strip() for name in names if isinstance(name, str) and name.strip()]
+        for name in called:
+            self.named.setdefault(name, value)
+            self.read.setdefault(name, called[-1])
         if field is not None:
             self.guessed.setdefault(field, value)
 
@@ -119,6 +125,10 @@ class Answers(msgspec.Struct):
         """Yield the answers, then what the questions' kinds tell."""
         yield from self.named.items()
         yield from self.guessed.items()
+
+    def words(self, name: str, /) -> str:
+        """Return the question as people read it."""
+        return self.read.get(name.strip(), name)
 
 
 class How(msgspec.Struct, frozen=True):
@@ -163,7 +173,8 @@ def event_of(said: Said, how: How, names: Names, channel: str) -> dict[str, Any]
         if field is not None:
             made.put_field(field, {}, answer)
     for theirs, topic in how.consent.items():
-        made.put_consent(topic, said.get(theirs), f"{channel}:{how.name or theirs}", theirs)
+        words = said.words(theirs) if isinstance(said, Answers) else theirs
+        made.put_consent(topic, said.get(theirs), f"{channel}:{how.name or theirs}", words)
     for part, text in how.source.items():
         made.lead.setdefault(f"source.{part}", text)
     if how.name is not None and "form" in names.events.get(how.event, {}):

@@ -137,7 +137,7 @@ def _answers(found: Mapping[str, Any]) -> Answers:
     for each in map(mapped, listed(Tree(found).get("formResponse.answers"))):
         id = text_of(each.get("questionId"))
         question = asked.get(id, {})
-        names = (question.get("predefinedField"), question.get("name"), id)
+        names = (question.get("predefinedField"), id, question.get("name"))
         answers.add(_value(mapped(each.get("answerDetails")), question), *names)
     for hidden in map(mapped, listed(form.get("hiddenFields"))):
         answers.add(hidden.get("value"), hidden.get("name"))

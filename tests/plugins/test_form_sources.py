@@ -56,6 +56,7 @@ TYPEFORM: dict[str, Any] = {
                 {"id": "f3", "ref": "plan_ref", "type": "multiple_choice", "title": "产品"},
                 {"id": "f4", "ref": "level_ref", "type": "dropdown", "title": "职级"},
                 {"id": "f5", "ref": "size_ref", "type": "number", "title": "员工数"},
+                {"id": "f6", "ref": "terms_ref", "type": "legal", "title": "我同意接收产品资讯"},
             ],
         },
         "answers": [
@@ -200,6 +201,13 @@ def test_typeform(client: TestClient) -> None:
     assert event["at"].startswith("2026-03-02T01:17:02")
     assert event["properties"]["form"] == "询价表"
     assert event["properties"]["message"] == "请尽快\n联系"
+
+
+def test_consent_keeps_the_words_that_were_read(client: TestClient) -> None:
+    """What proves consent is the sentence beside the box, not its name in the settings."""
+    assert typeform(client).status_code == 200
+    consents = client.get("/v1/leads/wang@acme.cn").json()["consents"]
+    assert consents["marketing"]["text"] == "我同意接收产品资讯"
 
 
 def test_tally(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
