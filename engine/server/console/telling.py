@@ -12,18 +12,27 @@ from engine.server.console.words import Words
 from engine.server.endpoint import services
 
 # Details that the line's own words say already, or that are for machines.
-_UNSAID: Final = frozenset(
+UNSAID: Final = frozenset(
     (
         *("delivery", "audience", "ruleset", "version", "event", "task"),
         *("tried", "considered", "lead", "request"),
     )
 )
 _LONG: Final = 300
-# Details that are ids of what may have a label.
-_LABELLED: Final = ("sla", "model", "journey", "message", "team", "pool")
+# Details that are ids of what may have a label, and what it is.
+_LABELLED: Final = {
+    **{key: key for key in ("sla", "model", "journey", "message", "team", "pool")},
+    "rule": "route",
+}
 
 # Details that are names of the engine's own, and those that may be a kind of event.
-_NAMED: Final = {"does": "step", "clock": "clock"}
+_NAMED: Final = {
+    "does": "step",
+    "clock": "clock",
+    "rung": "rung",
+    "how": "split",
+    "priority": "priority",
+}
 _STANDINGS: Final = ("stage", "grade")
 _OF_EVENTS: Final = ("by", "reason")
 
@@ -120,7 +129,7 @@ def _in_words(request: Request, data: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(value, str):
             return value
         if key in _LABELLED:
-            return _with_id(request, key, value)
+            return _with_id(request, _LABELLED[key], value)
         if key in _OF_EVENTS and value in events:
             return event_name(request, words, value)
         return words.name(_NAMED[key], value) if key in _NAMED else value
@@ -169,6 +178,6 @@ def _details(request: Request, data: dict[str, Any]) -> str:
     parts = [
         f"{words.name('detail', name)}: {formats.within(words.why(formats.value(value)[:_LONG]))}"
         for name, value in _in_words(request, data).items()
-        if value not in (None, "", [], {}) and name not in _UNSAID
+        if value not in (None, "", [], {}) and name not in UNSAID
     ]
     return " · ".join(parts)

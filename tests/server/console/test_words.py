@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from engine.language.sections.catalog import builtin
 from engine.server.console.menu import MENU
 from engine.server.console.reasons import chinese
+from engine.server.console.telling import UNSAID
 from engine.server.console.words import LANGUAGES, catalogues
 
-ROOM = Path(__file__).parents[3] / "engine" / "server" / "console"
+ENGINE = Path(__file__).parents[3] / "engine"
+ROOM = ENGINE / "server" / "console"
 WORDS = catalogues()
 SAID = re.compile(r"""(?<![\w.])(?:t|say|words\.say)\(\s*"([a-z_.\-]+)"\s*[,)]""")
 BUILT = re.compile(r"""(?<![\w.])t\(\s*"([a-z_]+\.)" ~""")
@@ -45,6 +49,34 @@ def test_every_key_is_in_the_catalogues(file: Path) -> None:
     assert {key for key in SAID.findall(text) if key not in known} == set()
     for prefix in BUILT.findall(text):
         assert any(key.startswith(prefix) for key in known), prefix
+
+
+def happenings() -> dict[str, set[str]]:
+    """Return each kind of happening that the engine writes down, with its details' names."""
+    found: dict[str, set[str]] = {}
+    for file in (*ENGINE.glob("machines/**/*.py"), *ENGINE.glob("host/**/*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            named = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            kinds = {"happen": node.args[:1], "Happening": node.args[1:2]}.get(named, [])
+            for kind in kinds:
+                if isinstance(kind, ast.Constant):
+                    details = (each.arg for each in node.keywords if each.arg)
+                    found.setdefault(str(kind.value), set()).update(details)
+    return found
+
+
+def test_everything_that_happens_has_words() -> None:
+    """A timeline tells what the engine did in words, not by the engine's names."""
+    known = WORDS["zh"].texts
+    kinds = happenings()
+    assert len(kinds) > 25
+    assert [kind for kind in kinds if f"happening.{kind}" not in known] == []
+    details = {name for each in kinds.values() for name in each} - UNSAID
+    events = builtin().events.values()
+    properties = {name for each in events for name in each.properties} - UNSAID
+    assert sorted(n for n in details | properties if f"detail.{n}" not in known) == []
 
 
 def test_the_menu_has_words() -> None:
