@@ -5,6 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
+# What a reason may begin with; what stands behind it is a reason itself.
+_LED: Final = tuple(
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r"the lead stays where it is: ", ""),
+        (r"at (.+?) it was not entered: ", r"\1 没有进入："),
+        (r"its address bounced: ", "地址退信："),
+        (r"SLA (\S+): ", r"时限规则 \1："),
+        (r"recycle (\S+): ", r"收回规则 \1："),
+    )
+)
 # In the order in which they are tried; what none of them knows stays as it is.
 _CHINESE: Final = tuple(
     (re.compile(pattern), text)
@@ -46,7 +57,8 @@ _CHINESE: Final = tuple(
         (r"the lead has no owner to tell", "线索没有负责人，没有人可通知"),
         (r"the salesperson '(.+)' has no e-mail address in routing.yaml", r"\1 没有邮箱"),
         (r"the lead has no (\S+)", r"线索没有 \1"),
-        (r"its address bounced: (.+)", r"地址退信：\1"),
+        (r"hard", "地址无效"),
+        (r"soft, (\d+) times", r"暂时退信 \1 次"),
         (r"complained about (\S+)", r"投诉过 \1"),
         (r"stale: its moment was (.+)", r"已过时：本应在 \1 发出"),
         (r"stale: (.+)", r"已过时：\1"),
@@ -67,13 +79,12 @@ _CHINESE: Final = tuple(
             "建了第一个账号后本机也要登录，所以它必须是管理员",
         ),
         # Why a person's deed is not done to a lead.
-        (r"the lead stays where it is: (\S+) requires a reason", r"改到阶段 \1 要写原因"),
-        (r"the lead stays where it is: the lead is already in stage (.+)", r"已经在阶段 \1"),
-        (
-            r"the lead stays where it is: (\S+) is entered from (.+), not (\S+)",
-            r"阶段 \1 只能从 \2 进入，线索现在在 \3",
-        ),
-        (r"the lead stays where it is: (\S+) is final", r"阶段 \1 已是终点"),
+        (r"(\S+) requires a reason", r"改到阶段 \1 要写原因"),
+        (r"the lead is already in stage (.+)", r"已经在阶段 \1"),
+        (r"(\S+) is entered from (.+), not (\S+)", r"阶段 \1 只能从 \2 进入，线索现在在 \3"),
+        (r"(\S+) is final", r"阶段 \1 已是终点"),
+        (r"there is no stage (\S+)", r"没有阶段 \1"),
+        (r"there is no grade (\S+)", r"没有等级 \1"),
         (r'"to" must be a stage of lifecycle.yaml', "请选择新阶段"),
         (r'say "owner", or "pool", one of them', "请选择负责人或公海，二选一"),
         (r'say why: "reason" is a text that others will read', "请写原因"),
@@ -101,10 +112,8 @@ _CHINESE: Final = tuple(
         (r"none of (.+) has come", r"没有发生过 \1"),
         (r"the only event did not count: .+", "仅有的一次事件不算数：属性不符合"),
         (r"none of the latest (\d+) events counted: .+", r"最近 \1 次事件都不算数"),
-        (
-            r"its condition has held since (.+); it acts .+",
-            r"条件自 \1 起一直成立；只在变为成立时触发",
-        ),
+        (r"its condition has held since (.+)", r"条件自 \1 起一直成立"),
+        (r"it acts when that comes true, once", "只在变为成立的那一刻触发一次"),
         (r"rises_to and falls_below happen at one instant", "越过界线只在一瞬间"),
         (r"the number must cross the mark anew", "数值须重新越过"),
         (r"the lead was in it before, and reentry is never", "以前进入过，不允许再次进入"),
@@ -114,9 +123,48 @@ _CHINESE: Final = tuple(
         (r"what history changed is judged .+", "历史数据的影响在下一次实时事件时判断"),
         (r"its deadline of (.+) has come", r"期限 \1 已到"),
         (r"a running server wakes the lead for it", "服务器运行时会处理"),
+        (r"already in it", "已经在里面"),
+        (r"was in it before and reentry is never", "以前进入过，不允许再次进入"),
+        (r"was in it too recently", "离开不久，还不能再进入"),
+        (r"its exit condition holds", "退出条件成立"),
+        (r"(\S+) of the same group goes first", r"同组的 \1 优先"),
+        # Why a journey was left, or went another way.
         (r"completed", "走完全程"),
         (r"exit: condition", "满足退出条件"),
+        (r"exit: (\S+)", r"发生 \1，退出"),
         (r"goal: condition", "达成目标"),
+        (r"goal: (\S+)", r"发生 \1，达成目标"),
+        (r"gave way to (\S+)", r"让位给同组的 \1"),
+        (r"went on to (\S+)", r"转入 \1"),
+        (r"stopped: (\d+) steps without a wait", r"停下：连走 \1 步没有等待"),
+        (r"step (\S+) is gone", r"步骤 \1 已不存在"),
+        (r"the journey is gone", "旅程已不存在"),
+        (r"it was changed", "旅程改版"),
+        (r"restarted: the journey was changed", "旅程改版，重新开始"),
+        (r"the definition it entered is not known any more", "进入时的版本已找不到"),
+        (r"there is no such thing in the configuration any more", "配置里已经没有它"),
+        (r"(\S+) is past", r"\1 已过去"),
+        (r"(\S+) does not come again", r"\1 不会再来"),
+        (r"(\S+) is beyond the calendar", r"\1 超出日历"),
+        (r"no such day comes within five years", "五年内没有这样的日子"),
+        (r"bot", "扫描程序"),
+        (r"rules did not settle after (\d+) rounds", r"规则 \1 轮后仍没有稳定"),
+        # Why a lead changes hands.
+        (r"journey (\S+)", r"旅程 \1 送去分配"),
+        (r"not followed up in time", "没有按时跟进"),
+        (r"nobody followed up", "没有人跟进"),
+        (r"its condition came true", "条件成立"),
+        (r"assigned anew", "重新分配"),
+        (r"the lead is at its end", "线索已结束"),
+        (r"by turn, for the strategy named nobody who is free", "策略没有选出空闲的人，改为轮流"),
+        (r"by turn, for the strategy raised (.+)", r"策略出错（\1），改为轮流"),
+        # Why two leads are one, or stay two.
+        (r"event (\S+) names both by (.+)", r"事件 \1 同时带有两者的 \2"),
+        (r"a person has separated them", "有人把它们分开过"),
+        (r"nobody is merged: merge\.when is empty", "设置为从不自动合并"),
+        (r"each has an? (\S+) of its own", r"各有各的 \1"),
+        (r"a browser that both use does not prove .+", "只是浏览器相同，不能认定是同一人"),
+        (r"(.+) alone does not prove that they are one", r"仅凭 \1 不能认定是同一人"),
         (r"new lead", "新线索"),
         # Whether an experiment is decided.
         (r"(\S+) has (\d+) leads of (\d+)", r"\1 有 \2 条线索，需要 \3 条"),
@@ -134,6 +182,10 @@ def chinese(reason: str) -> str:
 
 
 def _one(reason: str) -> str:
+    for start, text in _LED:
+        led = start.match(reason)
+        if led:
+            return led.expand(text) + _one(reason[led.end() :])
     for pattern, text in _CHINESE:
         found = pattern.fullmatch(reason)
         if found:

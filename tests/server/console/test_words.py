@@ -110,6 +110,26 @@ def test_templates_write_no_words(file: Path) -> None:
             "li.na 已满：在手 3 条，上限 3 条；刚进入公海 public，还在保护期",
         ),
         ("客户出国了", "客户出国了"),
+        ("SLA follow-up: not followed up in time", "时限规则 follow-up：没有按时跟进"),
+        ("journey sales-ready", "旅程 sales-ready 送去分配"),
+        ("recycle idle: nobody followed up", "收回规则 idle：没有人跟进"),
+        (
+            "at 2026-03-02T01:00:00Z it was not entered: was in it before and reentry is never",
+            "2026-03-02T01:00:00Z 没有进入：以前进入过，不允许再次进入",
+        ),
+        (
+            "its condition has held since 2026-03-02T01:00:00Z; it acts when that comes true, once",
+            "条件自 2026-03-02T01:00:00Z 起一直成立；只在变为成立的那一刻触发一次",
+        ),
+        ("the lead stays where it is: lost requires a reason", "改到阶段 lost 要写原因"),
+        ("lost requires a reason", "改到阶段 lost 要写原因"),
+        ("its address bounced: soft, 3 times", "地址退信：暂时退信 3 次"),
+        ("goal: order_placed", "发生 order_placed，达成目标"),
+        (
+            "event segment:al names both by phone, email",
+            "事件 segment:al 同时带有两者的 phone, email",
+        ),
+        ("each has a phone of its own", "各有各的 phone"),
     ],
 )
 def test_reasons_are_told_in_chinese(reason: str, said: str) -> None:
