@@ -40,6 +40,8 @@ def _read(request: Request, id: str, cursor: str | None) -> dict[str, Any]:
     runtime = services(request).runtime
     reader, ruleset = runtime.reader, runtime.ruleset
     record = reader.lead(id) or {}
+    if record.get("stage") in ruleset.definitions.lifecycle.ends:
+        record = {**record, "pool": None}  # the last one it lay in, from which nobody claims it now
     why = explain_lead(reader, ruleset, id)
     line = reader.timeline(id, limit=_LINES, cursor=cursor)
     words = words_of(request)

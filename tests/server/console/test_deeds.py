@@ -63,6 +63,16 @@ def test_a_note_is_written(office: TestClient) -> None:
     assert "备注已保存" not in look(office, LEAD).text
 
 
+def test_a_lead_at_its_end_is_in_no_pool(office: TestClient) -> None:
+    """Lists and counts leave such a lead out of its pool, and so does its own page."""
+    assert "在公海池" in look(office, "/console/lead/w2@acme.cn", **BEARER).text
+    body = {"to": "lost", "reason": "价格"}
+    office.post("/v1/leads/w2@acme.cn/stage", json=body, headers=BEARER)
+    page = look(office, "/console/lead/w2@acme.cn", **BEARER)
+    assert "没有负责人" in page.text
+    assert "在公海池" not in page.text
+
+
 def test_the_stage_is_moved_or_why_not(office: TestClient) -> None:
     """Only moves that the lifecycle allows are offered; an older page's is refused with why."""
     enter(office, "sales")
