@@ -104,9 +104,11 @@ def _find(reader: Reader, ruleset: Ruleset, lead: Lead, question: Question) -> _
     begin = {id: snapshot.lead for id, snapshot in starts.items()}
     replayed = replay(ruleset, lead.id, log, question.at, reader.teams(), begin)
     if replayed is None:
+        # Not when it was made: a late event makes a lead of the past, and nobody knew of it then.
+        came = min((entry.decided_at for entry in log), default=lead.created_at)
         raise BadTime(
             f"the lead was not there yet at {format_instant(question.at)}; "
-            f"it came at {format_instant(lead.created_at)}"
+            f"its first event came in at {format_instant(came)}"
         )
     others = sum(e.ruleset != ruleset.version for e in log if e.decided_at <= question.at)
     told = {"at": when(question.at), "other_rules": others}

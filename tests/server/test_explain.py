@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -104,3 +104,14 @@ def test_bad_questions(
     error = error_of(client.get(f"{EXPLAIN}?{query}"), status)
     assert error["code"] == code
     assert word in error["message"]
+
+
+def test_a_late_lead_was_not_there_before_it_came(client: TestClient) -> None:
+    """A late event makes a lead of the past, of which nobody knew before: the answer says when."""
+    event = {"id": "late", "type": "form_submitted", "at": "2026-03-02T09:00:00+08:00"}
+    client.post("/v1/events", json={**event, "lead": {"email": "late@acme.cn"}})
+    answer = client.get("/v1/leads/late@acme.cn/explain?at=2026-04-01T00:00:00Z")
+    message = error_of(answer, 400)["message"]
+    assert "was not there yet at 2026-04-01" in message
+    came = datetime.fromisoformat(message.rpartition(" ")[2])
+    assert abs(came - datetime.now(UTC)) < timedelta(minutes=5)
