@@ -24,7 +24,7 @@ from engine.reports import (
     stages,
     weekly,
 )
-from engine.reports.asking import Question, ask
+from engine.reports.asking import PARAMETERS, BadQuestion, Question, ask
 from engine.reports.comparing import compared
 from engine.reports.context import Context
 from engine.reports.funnel import Funnel, funnel, on_paper
@@ -68,6 +68,8 @@ class Named(msgspec.Struct, frozen=True):
     @property
     def fixed(self) -> tuple[str, ...]:
         """The parameters that it does not let one choose."""
+        if self.build is None:
+            return PARAMETERS
         if self.of_no_period:
             return ("period", "cohort", "compare", "team", "owner")
         return ("cohort",) if self.by_event else ()
@@ -85,6 +87,7 @@ class Named(msgspec.Struct, frozen=True):
         given = dict(query or {})
         form, language = given.pop("format", "json"), given.pop("lang", "zh")
         if self.build is None:
+            self._check_free(given)
             counted = funnel(reader.stage_entries(), ruleset.definitions.lifecycle, language)
             if form == "json":
                 return counted
@@ -98,6 +101,14 @@ class Named(msgspec.Struct, frozen=True):
             return made
         page = to_html(made, language)
         return to_pdf(page) if form == "pdf" else page
+
+    def _check_free(self, query: Mapping[str, str]) -> None:
+        """Raise BadQuestion where the figures of all leads there are were asked of some."""
+        for name in query:
+            raise BadQuestion(
+                f'"{name[:80]}" is no parameter of {self.name}, which counts all leads there are; '
+                "the report stages has the funnel of a period, a team or an owner"
+            )
 
     def _question(
         self, ruleset: Ruleset, query: Mapping[str, str], now: int, own: frozenset[str] | None

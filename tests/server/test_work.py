@@ -56,6 +56,15 @@ def test_funnel(client: TestClient) -> None:
     assert (stages["assigned"]["reached"], stages["assigned"]["now"]) == (1, 1)
 
 
+@pytest.mark.parametrize("query", ["period=last_week", "owner=li.na", "compare=previous"])
+def test_the_funnel_takes_no_period(client: TestClient, query: str) -> None:
+    """It counts all leads there are: asked for some of them, it says which report does that."""
+    error = error_of(client.get(f"/v1/reports/funnel?{query}"), 400)
+    assert error["code"] == "bad-parameter"
+    assert "stages" in error["message"]
+    assert client.get("/v1/reports/funnel?format=csv&lang=en").status_code == 200
+
+
 def test_no_such_report(client: TestClient) -> None:
     """A misspelt report is a 404 that names the nearest one."""
     error = error_of(client.get("/v1/reports/funel"), 404)

@@ -120,6 +120,8 @@ async def file(request: Request) -> Response:
 
 def _asked(request: Request, wanted: Report) -> dict[str, str]:
     """Return what the page's address asks of a report; the last year where it has no usual time."""
+    if set(_PARAMETERS) <= {*wanted.fixed}:
+        return {}
     asked = {k: v for k, v in request.query_params.items() if v and k in _PARAMETERS}
     if not wanted.usual and not asked.keys() & {"period", "from", "to"}:
         asked["period"] = _PERIOD
