@@ -33,7 +33,8 @@ def command(name: str | None, config: Path, format: str) -> int:
     found = [info for info in plugins.describe() if name is None or name in _names(info)]
     if not found and name is not None:
         known = sorted({each for info in plugins.describe() for each in _names(info)})
-        raise LeadrulesError(f'there is no plugin "{name}"; {did_you_mean(name, known)}')
+        hint = did_you_mean(name, known, all_at="`leadrules plugins` lists them")
+        raise LeadrulesError(f'there is no plugin "{name}"; {hint}')
     for info in found:
         told = _told(info, plugins)
         if format == "json":

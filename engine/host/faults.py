@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -12,6 +12,14 @@ from engine.language.nearest import did_you_mean
 
 _MOST: Final = 20
 _LONGEST_NAME: Final = 60
+_JSON: Final[Mapping[type, str]] = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 class Hints:
@@ -70,5 +78,5 @@ def printable(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value of any kind as short printable text in double quotes."""
-    return f'"{printable(value if isinstance(value, str) else type(value).__name__)}"'
+    """Return a text as short printable text in double quotes, for the rest what JSON calls it."""
+    return f'"{printable(value)}"' if isinstance(value, str) else _JSON.get(type(value), "a value")

@@ -12,12 +12,17 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:
-    """Say what the user may have meant: the nearest name, or the list when it is short."""
+def did_you_mean(
+    name: str, known: Iterable[str], limit: int = 16, all_at: str = "see the catalogue"
+) -> str:
+    """Say what the user may have meant: the nearest name, or the list when it is short.
+
+    ``all_at`` says where a longer one can be read.
+    """
     names = sorted(set(known))
     best = nearest(name, names)
     if best is not None:
         return f'did you mean "{best}"?'
     if names and len(names) <= limit:
         return "known here: " + ", ".join(names)
-    return f"there are {len(names)} known names; see the catalogue" if names else "none is declared"
+    return f"there are {len(names)} known names; {all_at}" if names else "none is declared"

@@ -57,7 +57,7 @@ def find_rule(ruleset: Ruleset, name: str) -> Named:
         each for each in every if name in (each.id, f"{each.kind}:{each.id}")
     ]
     if not found:
-        hint = did_you_mean(name, [each.id for each in every])
+        hint = did_you_mean(name, [each.id for each in every], all_at="the rules' files have them")
         raise NotFound(f'there is no rule, stage, route, SLA or journey "{name[:200]}"; {hint}')
     if len(found) > 1:
         names = ", ".join(each.name for each in found)

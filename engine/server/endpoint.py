@@ -125,7 +125,7 @@ def query_of(request: Request, endpoint_query: Mapping[str, Schema]) -> dict[str
     """Return the query's parameters; a misspelt one is refused, not silently without effect."""
     for name in request.query_params:
         if name not in endpoint_query:
-            hint = did_you_mean(name, endpoint_query)
+            hint = did_you_mean(name, endpoint_query, all_at="/openapi.json lists them")
             message = f'"{name[:80]}" is no parameter of this route; {hint}'
             raise Problem(400, "unknown-parameter", message)
     return dict(request.query_params)

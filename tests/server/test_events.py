@@ -211,3 +211,21 @@ def test_stopped(client: TestClient, tmp_path: Path) -> None:
     answer = client.post("/v1/events", json=form())
     assert error_of(answer, 503)["code"] == "stopped"
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (None, "not null"),
+        ([[]], "not a list"),
+        ({"type": 5}, "a number is not a known event type"),
+        ({"type": "page_viewed", "lead": "w@acme.cn"}, 'lead is an object, not "w@acme.cn"'),
+    ],
+)
+def test_what_is_no_event_is_called_as_json_calls_it(
+    client: TestClient, event: Any, said: str
+) -> None:
+    """Senders in any language read the answer: it says null and a list, not NoneType."""
+    answer = client.post("/v1/events", content=json.dumps(event))
+    assert answer.status_code == 422
+    assert said in answer.text.replace('\\"', '"')
