@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from engine.errors import Forbidden, LeadrulesError, NotFound, Refused
 
@@ -82,8 +83,18 @@ def on_http_error(request: Request, error: Exception) -> Response:
     if status == 404:
         message = f"there is nothing at {request.url.path[:200]!r}; /openapi.json lists all routes"
     elif status == 405:
-        allowed = (headers or {}).get("Allow", "")
+        allowed = ", ".join(sorted(_methods(request)))
+        headers = {"Allow": allowed}
         message = f"{request.method} is not possible here; allowed: {allowed}"
     else:
         message = str(getattr(error, "detail", "bad request"))
     return Problem(status, code, message, headers=headers).response()
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of an address; Starlette names those of the first route there only."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found

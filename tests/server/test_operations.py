@@ -217,7 +217,10 @@ def test_unknown_routes_and_methods(client: TestClient) -> None:
     assert error_of(client.get("/v2/leads"), 404)["code"] == "not-found"
     answer = client.delete("/v1/events")
     assert error_of(answer, 405)["code"] == "method-not-allowed"
-    assert "POST" in answer.headers["allow"]
+    assert answer.headers["allow"] == "POST"
+    several = client.put("/v1/tasks")
+    assert several.headers["allow"] == "GET, HEAD, POST"
+    assert "allowed: GET, HEAD, POST" in error_of(several, 405)["message"]
     assert client.head("/-/healthy").status_code == 200
 
 
