@@ -71,8 +71,9 @@ def _settings(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _routes(plugins: Plugins, channel: str) -> list[str]:
     return [
-        f"{method} /channels/{channel}{route.path}"
+        f"{method} {path}"
         for route in plugins.channels[channel].routes()
+        for path in (f"/channels/{channel}{route.path}", *route.also)
         for method in route.methods
     ]
 

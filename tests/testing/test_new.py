@@ -68,6 +68,7 @@ def test_plugins_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert settings["host"]
     assert not settings["port"]
     assert "POST /channels/form/{form}" in told["form"]["channels"]["form"]["routes"]
+    assert "POST /v1/track" in told["segment"]["channels"]["segment"]["routes"]
 
 
 def test_one_plugin_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
