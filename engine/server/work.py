@@ -92,10 +92,21 @@ async def give_task(request: Request) -> Json:
     owner = data.get("owner")
     if principal(request).member is not None and owner is not None and owner not in mates(request):
         raise Problem(403, "forbidden", "to-dos are for oneself, or for those whom one supervises")
+    _check_person(request, owner)
     data["id"] = data.get("id") or new_id(runtime.clock.now())
     said = {name: data.get(name) for name in ("title", "owner", "due", "priority")}
     result = await act(request, "task_given", data, said, id)
     return Json(await reading(runtime.reader.task, f"{result['lead']}:task:{data['id']}"))
+
+
+def _check_person(request: Request, owner: Any) -> None:
+    """Raise Problem for somebody whom routing.yaml does not have: nobody would see the to-do."""
+    teams = services(request).runtime.ruleset.teams.values()
+    people = {member.id for team in teams for member in team.members}
+    people |= {team.supervisor for team in teams if team.supervisor}
+    if isinstance(owner, str) and owner and owner not in people:
+        hint = did_you_mean(owner[:80], people)
+        raise Problem(422, "unknown-member", f"{owner[:80]!r} is in no team and leads none; {hint}")
 
 
 async def snooze_task(request: Request) -> Json:

@@ -46,6 +46,15 @@ def test_outbox(client: TestClient) -> None:
     assert len(client.get("/v1/deliveries").json()["items"]) == 2
 
 
+def test_a_todo_is_for_somebody_who_is_there(client: TestClient) -> None:
+    """Nobody would see what was given to a misspelt name; a supervisor may be in no team."""
+    client.post("/v1/events", json=form())
+    todo = {"lead": "w1@acme.cn", "title": "寄样品", "owner": "li.nna"}
+    error = error_of(client.post("/v1/tasks", json=todo), 422)
+    assert (error["code"], 'did you mean "li.na"' in error["message"]) == ("unknown-member", True)
+    assert client.post("/v1/tasks", json={**todo, "owner": "li.na"}).status_code == 200
+
+
 def test_funnel(client: TestClient) -> None:
     """The report counts each lead in every stage it has reached."""
     client.post("/v1/events", json=[form(1, company="阀门厂"), form(2)])
