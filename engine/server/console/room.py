@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import jinja2
 import msgspec
@@ -201,7 +201,7 @@ def sign_in_page(
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """Return an error as a page; without a session it is the sign-in."""
     if problem.status == 401:
-        answer = sign_in_page(request, 401, here(request))
+        answer = sign_in_page(request, 401, _looked_at(request))
         # Not Basic: the browser would put its own window over the page.
         answer.headers["www-authenticate"] = "Bearer"
         return answer
@@ -210,6 +210,16 @@ def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     for name, value in problem.headers.items():
         answer.headers[name] = value
     return answer
+
+
+def _looked_at(request: Request) -> str:
+    """Return the page to come back to after signing in: of a form the one that it stands on."""
+    if request.method in {"GET", "HEAD"}:
+        return here(request)
+    stood = urlsplit(request.headers.get("referer", ""))
+    if stood.netloc != request.headers.get("host") or not stood.path.startswith("/console/"):
+        return "/console/"
+    return f"{stood.path}?{stood.query}" if stood.query else stood.path
 
 
 def wants_page(path: str, headers: Mapping[str, str]) -> bool:

@@ -274,6 +274,43 @@ def test_a_salespersons_reports(chromium: Any, office: Office) -> None:  # noqa:
     visit.context.close()
 
 
+def test_what_was_typed_outlives_the_session(chromium: Any, office: Office) -> None:  # noqa: F811
+    """Whose session ends while they write signs in, is on the same page, and has not lost a word."""
+    path = office.lead(60, company="金泰阀门60")
+    visit = enter(chromium, office, "ops")
+    page = visit.open(path)
+    page.click("details.menu:has(form[action$='/note']) > summary")
+    page.fill("form[action$='/note'] textarea", "客户要三套报价")
+    visit.context.clear_cookies()
+    page.click("form[action$='/note'] button")
+    page.fill("input[name=token]", SECRETS["ops"])
+    page.click("button.main")
+    page.wait_for_selector("#timeline")
+    assert page.url == f"{office.site}{path}"
+    assert page.input_value("form[action$='/note'] textarea") == "客户要三套报价"
+    press(page, "form[action$='/note'] button", "备注已保存")
+    assert page.input_value("form[action$='/note'] textarea") == ""
+    visit.context.close()
+
+
+def test_a_refused_form_keeps_what_was_typed(chromium: Any, office: Office) -> None:  # noqa: F811
+    """What is refused stands in its form again, to be put right; only the password does not."""
+    visit = enter(chromium, office, "admin")
+    page = visit.open("/console/people")
+    account = "form[action='/console/users']"
+    page.click(f"details:has({account}) > summary")
+    page.fill(f"{account} [name=name]", "li na")
+    page.fill(f"{account} [name=password]", "correct horse battery")
+    page.select_option(f"{account} [name=role]", "ops")
+    press(page, f"{account} button", "账号名 li na 只能用")
+    assert page.input_value(f"{account} [name=name]") == "li na"
+    assert page.input_value(f"{account} [name=role]") == "ops"
+    assert page.input_value(f"{account} [name=password]") == ""
+    page.reload()
+    assert page.input_value(f"{account} [name=name]") == ""
+    visit.context.close()
+
+
 def test_language_theme_and_the_way_out(chromium: Any, office: Office) -> None:  # noqa: F811
     """The switches turn the page's language and colours round; signing out ends the session."""
     visit = enter(chromium, office, "read")

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from engine.reports.index import REPORTS
 from engine.server.auth import Access, digest_of
 from engine.server.sign_in.sessions import COOKIE
-from tests.server.console.visiting import HTML, look, send
+from tests.server.console.visiting import HTML, Page, look, send
 from tests.server.test_roles import SECRETS, tokens_yaml
 from tests.serving import form, served, write_config
 
@@ -68,6 +68,26 @@ def test_signing_in_never_leads_away(guarded: TestClient, back: str) -> None:
     """Wherever a link said to go afterwards, the browser stays in the console."""
     answer = send(guarded, look(guarded, "/console/", 401), "/sign-in", token=ADMIN, back=back)
     assert answer.headers["location"] == "/console/"
+
+
+@pytest.mark.parametrize(
+    ("stood", "back"),
+    [
+        ("{here}/console/leads?stage=new", "/console/leads?stage=new"),
+        ("{here}/v1/leads", "/console/"),
+        ("https://evil.example/console/leads", "/console/"),
+        ("", "/console/"),
+    ],
+)
+def test_a_form_without_a_session_leads_back_to_its_page(
+    guarded: TestClient, stood: str, back: str
+) -> None:
+    """Who signs in after pressing a button is on the page of the button, not at its address."""
+    headers = {**HTML, "Referer": stood.format(here=str(guarded.base_url).rstrip("/"))}
+    answer = guarded.post("/console/lead/w1@acme.cn/note", data={"text": "x"}, headers=headers)
+    assert answer.status_code == 401
+    sent = send(guarded, Page(answer.text), "/sign-in", token=ADMIN)
+    assert sent.headers["location"] == back
 
 
 def test_a_session_opens_pages_only(guarded: TestClient) -> None:

@@ -30,7 +30,40 @@ function countDown() {
   }
 }
 
+// What people typed into a form that came to nothing, because it was refused or the session had
+// ended, stands in it again. The tab keeps it until its next page; passwords it never keeps.
+const TYPED = "leadrules.typed";
+const UNKEPT = new Set(["hidden", "password", "submit", "button", "file"]);
+const inputsOf = (form) => [...form.elements].filter((each) => each.name && !UNKEPT.has(each.type));
+const isTicked = (input) => input.type === "checkbox" || input.type === "radio";
+
+function keepTyped(event) {
+  const form = event.target;
+  const typed = inputsOf(form).map((each) => [each.name, isTicked(each) ? each.checked : each.value]);
+  if (form.getAttribute("method") !== "post" || !typed.length) return;
+  sessionStorage.setItem(TYPED, JSON.stringify({ action: form.getAttribute("action"), typed }));
+}
+
+function giveBackTyped() {
+  const kept = JSON.parse(sessionStorage.getItem(TYPED) || "null");
+  sessionStorage.removeItem(TYPED);
+  // Pages say what was done, and the one behind the sign-in says nothing.
+  if (!kept || document.querySelector("main > .note.good")) return;
+  const form = [...document.forms].find((each) => each.getAttribute("action") === kept.action);
+  for (const input of form ? inputsOf(form) : []) {
+    const at = kept.typed.findIndex(([name]) => name === input.name);
+    if (at < 0) continue;
+    const [[, value]] = kept.typed.splice(at, 1);
+    if (isTicked(input)) input.checked = value;
+    else input.value = value;
+  }
+  for (let menu = form && form.closest("details"); menu; menu = menu.parentElement.closest("details")) {
+    menu.open = true;
+  }
+}
+
 function ready() {
+  giveBackTyped();
   document.body.dataset.skew = String(Number(document.body.dataset.now || Date.now()) - Date.now());
   listen();
   countDown();
@@ -57,6 +90,8 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-print]")) window.print();
 });
+
+document.addEventListener("submit", keepTyped);
 
 document.addEventListener("change", (event) => {
   const { form, dataset, value, checked } = event.target;
