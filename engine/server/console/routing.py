@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.host.faults import Faults, Hints
+from engine.host.fields import LeadFields
+from engine.host.plugins import names_of
+from engine.language.catalogue import Field
 from engine.language.definitions import Member, Team
 from engine.machines.state import Assignment, Lead
 from engine.machines.state import Request as Asked
@@ -18,6 +24,8 @@ from engine.store.rows import to_json
 
 _NUMBERS: Final = frozenset(("integer", "number", "money"))
 _CURRENT: Final = "route"
+_BOOLEANS: Final = {"是": True, "true": True, "yes": True, "否": False, "false": False, "no": False}
+_PARTS: Final = re.compile(r"[,，、;；]")
 
 
 async def routing(request: Request) -> Response:
@@ -30,7 +38,9 @@ def _read(request: Request) -> dict[str, Any]:
     ruleset, reader = runtime.ruleset, runtime.reader
     fields = _fields(request)
     given = {name: v for name in fields if (v := request.query_params.get(name, "").strip())}
-    answer = _what_if(request, given) if given or "try" in request.query_params else None
+    facts, unfit = _facts(request, given)
+    asks = not unfit and (given or "try" in request.query_params)
+    answer = _what_if(request, facts) if asks else None
     hits = {id: n for (kind, id), n in runtime.telemetry.hits.items() if kind == _CURRENT}
     books = reader.teams().books
     ends = ruleset.definitions.lifecycle.ends
@@ -54,6 +64,7 @@ def _read(request: Request) -> dict[str, Any]:
         "fields": [(name, ruleset.catalogue.fields.get(name)) for name in fields],
         "choices": _choices(request),
         "given": given,
+        "unfit": unfit,
         "answer": answer,
         "tried": {each["rule"]: each["outcome"] for each in answer.tried} if answer else {},
     }
@@ -82,28 +93,62 @@ def _choices(request: Request) -> dict[str, list[str]]:
     }
 
 
-def _what_if(request: Request, given: dict[str, str]) -> Assignment:
+def _what_if(request: Request, facts: dict[str, Any]) -> Assignment:
     """Return what routing says of a lead with these facts; nothing is stored."""
     runtime = services(request).runtime
     now = runtime.clock.now()
-    facts = dict(_fact(request, name, text) for name, text in given.items())
     lead = Lead(id="what-if", created_at=now, updated_at=now, facts=facts)
     asked = Asked(key="what-if", kind="assign", at=now)
     return assign(runtime.ruleset, runtime.reader.teams(), lead, asked, now)[1]
 
 
-def _fact(request: Request, name: str, text: str) -> tuple[str, Any]:
-    field = services(request).runtime.ruleset.catalogue.fields.get(name)
-    fact = name if field is None and "." not in name else f"lead.{name}"
-    if name.startswith("score."):
-        fact = name
-    if fact.startswith("score.") or (field is not None and field.type in _NUMBERS):
-        try:
-            number = float(text.replace(",", ""))
-        except ValueError:
-            return fact, text
-        return fact, int(number) if number.is_integer() else number
-    return fact, text
+def _facts(request: Request, given: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the facts that a lead with these fields would have, and the names that do not fit.
+
+    They are what the door makes of them: 苏州市 is 苏州, and in 华东.
+    """
+    catalogue = services(request).runtime.ruleset.catalogue
+    said: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    unfit = []
+    for name, text in given.items():
+        field = catalogue.fields.get(name)
+        if field is None or field.derived:
+            number = _number(text) if name.startswith("score.") else text
+            facts[name if field is None and "." not in name else _path(name)] = number
+            if name.startswith("score.") and isinstance(number, str):
+                unfit.append(name)
+        else:
+            said[name] = _typed(field, text)
+            if not names_of(catalogue).fits(name, said[name]):
+                unfit.append(name)
+    if unfit:
+        return {}, unfit
+    read = LeadFields(catalogue.fields, ()).read(said, Faults(Hints()))
+    return {**{f"lead.{name}": value for name, value in read.facts.items()}, **facts}, []
+
+
+def _path(name: str) -> str:
+    return name if name.startswith("score.") else f"lead.{name}"
+
+
+def _typed(field: Field, text: str) -> Any:
+    """Return what is typed as its field takes it; the text itself where it does not."""
+    if field.type in _NUMBERS:
+        return _number(text)
+    if field.type == "boolean":
+        return _BOOLEANS.get(text.casefold(), text)
+    return [part.strip() for part in _PARTS.split(text)] if field.type == "list" else text
+
+
+def _number(text: str) -> int | float | str:
+    plain = unicodedata.normalize("NFKC", text).replace(",", "").strip(" ¥元")
+    factor = 10_000 if plain.endswith("万") else 1
+    try:
+        number = float(plain.removesuffix("万")) * factor
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
 
 
 def _team(team: Team, book: Any, now: int) -> dict[str, Any]:

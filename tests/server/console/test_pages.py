@@ -187,6 +187,41 @@ def test_what_if(company: TestClient) -> None:
     assert len(company.get("/v1/leads").json()["items"]) == before
 
 
+WHAT_IF = """
+teams:
+  east: {members: [{id: li.na, name: 李娜, cities: [苏州]}]}
+  big: {members: [{id: wu.min, name: 吴敏}]}
+rules:
+  - {id: large, when: {lead.amount: {gt: 500000}}, assign: {team: big, strategy: round_robin}}
+  - {id: vip, when: {tags: {includes: VIP}}, assign: {team: big, strategy: round_robin}}
+  - {id: place, when: {lead.city: {exists: true}}, assign: {team: east, strategy: territory, by: lead.city}}
+  - {id: rest, assign: {pool: public}}
+pools: {public: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("city=苏州市", "会分配给 李娜"),
+        ("amount=60万", "会分配给 吴敏"),
+        ("amount=￥600,000 元", "会分配给 吴敏"),
+        ("amount=50万&city=苏州", "会分配给 李娜"),
+        ("tags=展会、VIP", "会分配给 吴敏"),
+        ("amount=很多", "“很多”不合适"),
+        ("amount=nan", "“nan”不合适"),
+    ],
+)
+def test_what_if_reads_as_the_door_does(tmp_path: Path, query: str, said: str) -> None:
+    """The answer is what such a lead would get if it came: 苏州市 is 苏州, 60万 is a number."""
+    config = write_config(tmp_path / "config", routing=WHAT_IF)
+    with served(config, tmp_path / "leads.db") as client:
+        page = look(client, f"/console/routing?{query}&try=1")
+    assert said in page.text
+    typed = query.partition("=")[2].partition("&")[0]
+    assert typed in {given.get("value") for tag, given in page.elements if tag == "input"}
+
+
 def test_rules_that_never_fired(company: TestClient) -> None:
     """A rule that has fired shows its hits, one that never did says so, each with its place."""
     page = look(company, "/console/rules")
