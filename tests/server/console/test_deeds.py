@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from starlette.testclient import TestClient
@@ -133,6 +134,24 @@ def test_a_task_is_done(office: TestClient) -> None:
     send(office, day, "/snooze", until="2031-03-02T09:00")
     send(office, look(office, "/console/day"), "/complete")
     assert "回访" not in look(office, "/console/day").text
+
+
+@pytest.mark.parametrize("role", ["read", "sales", "ops"])
+def test_no_link_leads_to_a_refusal(office: TestClient, role: str) -> None:
+    """Where somebody may not look, no page of theirs has a link to it."""
+    enter(office, role)
+    start = "/console/day" if role == "sales" else "/console/"
+    pages, todo = set[str](), [start, LEAD]
+    while todo:
+        path = todo.pop()
+        pages.add(path)
+        answer = office.get(path, headers=HTML)
+        assert answer.status_code != 403, path
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            links = (g["href"] for tag, g in Page(answer.text).elements if tag == "a")
+            inside = {urljoin(path, each).partition("#")[0] for each in links}
+            todo += {p for p in inside if p.startswith("/console/")} - pages - {*todo}
+    assert len(pages) > 10
 
 
 MANY = {
