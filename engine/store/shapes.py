@@ -110,7 +110,9 @@ _WITH_CLOCKS: Final = frozenset({"sla_started", "sla_resumed"})  # whose ``due``
 def timeline_item(row: sqlite3.Row) -> Item:
     """Return one line of a timeline: the keys that all have, and its own details."""
     details: Item = rows.from_json(row["details"])
-    if row["kind"] == "task":
+    if row["kind"] == "event":
+        details = {"lead": {}, "properties": {}, **details}  # the log leaves out what is empty
+    elif row["kind"] == "task":
         details["due"] = when(details["due"])
     elif row["type"] in _WITH_CLOCKS:
         data = details["data"]

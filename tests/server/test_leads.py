@@ -346,3 +346,14 @@ def test_a_list_may_be_empty_or_long(client: TestClient, name: str) -> None:
         if name in ("had", "had_mail"):
             query |= {"journey": "welcome", "variant": "甲"}
         assert client.get("/v1/leads", params=query).status_code == status, len(given)
+
+
+def test_every_event_of_a_timeline_has_the_same_keys(client: TestClient) -> None:
+    """An event that says nothing of its lead or has no properties says so by empty maps."""
+    client.post("/v1/events", json=form())
+    client.post("/v1/leads/w1@acme.cn/accept", json={})
+    client.post("/v1/events", json={"type": "chat_started", "lead": {"email": "w1@acme.cn"}})
+    items = client.get("/v1/leads/w1@acme.cn/timeline?limit=200").json()["items"]
+    events = {item["type"]: item for item in items if item["kind"] == "event"}
+    assert events["chat_started"]["properties"] == {}
+    assert [e["type"] for e in events.values() if not {"lead", "properties"} <= e.keys()] == []
