@@ -43,6 +43,15 @@ _STATES: Final = {
     "on_track": Label({"zh": "进展正常", "en": "on track"}),
     "behind": Label({"zh": "落后", "en": "behind"}),
 }
+# What an event counts as, of a sale's way, that names no source (`engine.store.kinds.TOUCHES`).
+TOUCHED: Final = {
+    "email": Label({"zh": "邮件", "en": "E-mail"}),
+    "sms": Label({"zh": "短信", "en": "SMS"}),
+    "wecom": Label({"zh": "企业微信", "en": "WeCom"}),
+    "webinar": Label({"zh": "研讨会", "en": "Webinar"}),
+    "event": Label({"zh": "活动", "en": "Event"}),
+    "chat": Label({"zh": "在线咨询", "en": "Chat"}),
+}
 Names = Mapping[str, Mapping[str, str]]
 
 
@@ -102,7 +111,7 @@ def _known(definitions: Definitions, language: str) -> dict[str, dict[str, str]]
         "routes": told["route"],
         "slas": told["sla"],
         "message": told["message"],
-        "channel": fields["source.channel"].called,
+        "channel": {**TOUCHED, **fields["source.channel"].called},
         "measure": _MEASURES,
         "state": _STATES,
         "kind": {**fields["source.kind"].called, **_KINDS},

@@ -10,8 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.reports.index import REPORTS
+from engine.reports.naming import TOUCHED
 from engine.server.console.reports import plot
 from engine.server.console.words import catalogues
+from engine.store.kinds import TOUCHES
 from tests.server.console.visiting import Page, look
 from tests.serving import form, served, wait_for, write_config
 
@@ -98,3 +100,15 @@ def test_a_chart_has_one_scale() -> None:
     ]
     drawn = plot({"x": ["2026-03-02", "2026-03-09"], "lines": lines}, catalogues()["zh"])
     assert drawn["series"] == [{"label": "平均销售周期（天）", "values": [3.0, None]}]
+
+
+def test_touches_have_names(client: TestClient) -> None:
+    """What brought a sale is named in the reader's language, also where it is no source."""
+    assert set(TOUCHES.values()) <= TOUCHED.keys()
+    lead = {"email": "w1@acme.cn"}
+    sold = {"type": "opportunity_won", "lead": lead, "properties": {"amount": 100}}
+    client.post("/v1/events", json=[{"type": "chat_started", "lead": lead}, sold])
+    for language, name in (("zh", "在线咨询"), ("en", "Chat")):
+        page = look(client, "/console/reports/attribution", **{"Accept-Language": language})
+        assert name in page.text
+        assert name in client.get(f"/v1/reports/attribution?format=csv&lang={language}").text
