@@ -72,7 +72,7 @@ def _event(request: Request, words: Words, item: dict[str, Any]) -> Line:
         "event",
         event_name(request, words, item["type"]),
         _details(request, details),
-        words.say("line.channel", channel=item.get("channel") or "–"),
+        words.say("line.channel", channel=words.name("channel", item.get("channel"))),
         words.say("line.bot") if item.get("bot") else tag,
         by=item.get("by"),
     )

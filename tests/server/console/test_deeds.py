@@ -60,6 +60,7 @@ def test_a_note_is_written(office: TestClient) -> None:
     again = look(office, answer.headers["location"])
     assert "备注已保存" in again.text
     assert "客户周五再联系 <b>" in again.text
+    assert "来自 人工操作" in again.text
     assert timeline(office, "note_added")["by"] == "li.na"
     assert "备注已保存" not in look(office, LEAD).text
 
