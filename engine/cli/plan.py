@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     help="The rules of today: a folder, or a commit that has the folder in --config.",
 )
 @click.option(
+    "--server",
+    is_flag=True,
+    help="Instead of --against: the rules that a server with this database loaded last.",
+)
+@click.option(
     "--until",
     default="30d",
     show_default=True,
@@ -52,12 +57,12 @@ if TYPE_CHECKING:
 )
 def command(
     against: str,
-    until: str,
+    server: bool,
     exit_code: bool,
-    now: str | None,
     config: Path,
     db: Path | None,
     format: str,
+    **times: str | None,
 ) -> int:
     """Show what the rules in --config will do to the leads of today.
 
@@ -65,15 +70,15 @@ def command(
     and what will be sent meanwhile. Reads the database, also while a server runs on it; nothing
     is stored or sent.
     """
-    from engine.cli.revisions import as_of
+    from engine.cli.revisions import as_of, in_use
     from engine.language.instants import parse_duration
     from engine.workbench.plan import plan
 
-    at = instant(now)
-    end = at + parse_duration(until)
-    with as_of(against, config) as old:
+    at = instant(times["now"])
+    end = at + parse_duration(times["until"] or "")
+    path = database(definitions_of(config), db)
+    with in_use(path, config) if server else as_of(against, config) as old:
         definitions_of(old)  # what is wrong is said before anything is looked at
-        path = database(definitions_of(config), db)
         made = plan(*_both(old, config, path, at, end))
     _print(made, format)
     return FINDINGS if exit_code and made.changes else DONE

@@ -1,8 +1,9 @@
-"""A configuration as it was: of another folder, or of a commit of the repository it stands in."""
+"""A configuration as it was: of a folder, of a commit, or as the server had it last."""
 
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -37,6 +38,34 @@ def as_of(named: str, config: Path) -> Iterator[Path]:
             tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
             tar.extractall(scratch)
         yield Path(scratch) / place
+
+
+@contextmanager
+def in_use(database: Path, config: Path) -> Iterator[Path]:
+    """Give the folder of the rules that a server with this database loaded last, while used.
+
+    The database keeps their YAML; lists and templates are those of ``config``.
+    """
+    from engine.language.load import KINDS
+    from engine.store.reading import Reader
+
+    reader = Reader(database)
+    try:
+        kept = reader.configurations()
+        texts = reader.configuration(kept[0].version) if kept else None
+    finally:
+        reader.close()
+    if texts is None:
+        raise NoSuchRevision(f"no server has loaded rules with {str(database)!r} yet")
+    with tempfile.TemporaryDirectory(prefix="leadrules-") as scratch:
+        folder = Path(shutil.copytree(config, Path(scratch) / config.name))
+        for kind in KINDS:
+            for file in (folder / f"{kind}.yaml", *(folder / kind).glob("*.yaml")):
+                file.unlink(missing_ok=True)
+        for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        yield folder
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -147,3 +147,20 @@ def test_what_is_not_there(leadrules: Command, database: Path, edited: Path) -> 
         assert ran.code == 2, more
         assert said in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_against_what_the_server_runs(
+    leadrules: Command, server: tuple[str, Path], database: Path, edited: Path
+) -> None:
+    """A server's database knows the rules that it loaded last; one that no server ran does not."""
+    change(edited, "scoring.yaml", "{grade: A, from: 80}", "{grade: A, from: 60}")
+    ran = leadrules("plan", "--server", "--config", edited, "--db", server[1])
+    assert ran.code == 0, ran.err
+    same = leadrules("plan", "--server", "--config", CONFIG, "--db", server[1], "--format", "json")
+    made = json.loads(same.out)["made"]
+    assert made["old"] == made["new"]
+    assert f"rules {made['old'][:12]} (old)" in ran.out
+    assert f"{made['old'][:12]} (new)" not in ran.out
+    ran = leadrules("plan", "--server", "--config", edited, "--db", database)
+    assert ran.code == 2
+    assert "no server has loaded rules" in ran.err
