@@ -153,7 +153,7 @@ def test_against_what_the_server_runs(
     leadrules: Command, server: tuple[str, Path], database: Path, edited: Path
 ) -> None:
     """A server's database knows the rules that it loaded last; one that no server ran does not."""
-    change(edited, "scoring.yaml", "{grade: A, from: 80}", "{grade: A, from: 60}")
+    change(edited, "scoring.yaml", "{grade: A, from: 80}", "{grade: A, from: 95}")
     ran = leadrules("plan", "--server", "--config", edited, "--db", server[1])
     assert ran.code == 0, ran.err
     same = leadrules("plan", "--server", "--config", CONFIG, "--db", server[1], "--format", "json")
