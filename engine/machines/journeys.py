@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Final
 
 import msgspec
 
@@ -11,41 +13,57 @@ from engine.machines.state import Enrolment, Event
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Check, JourneyRule, StepRule
 
+ENTRY: Final = "enter:"  # before a journey's id: when the clock may make its condition true
 MAX_STEPS = 100  # in one go; a loop without a wait stops here, visibly
 
 
-def journeys_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
-    """Let an occurrence end, move and start journeys, in that order."""
+def end_and_move(work: Work, occurrence: Event | Occurrence | None, changed: set[str]) -> None:
+    """Let an occurrence and changed facts end journeys, then move those that are left."""
     for rule in _active(work):
-        definition = rule.definition
-        if occurrence.type in definition.exit_events and _fits(work, rule.exit_where):
-            leave(work, rule.id, f"exit: {occurrence.type}")
-        elif occurrence.type in definition.goal_events and _fits(work, rule.goal_where):
-            leave(work, rule.id, f"goal: {occurrence.type}")
-        else:
+        if occurrence is not None:
+            _end_by_event(work, rule, occurrence)
+        if not changed.isdisjoint(rule.end_reads):
+            check_end(work, rule)
+    for rule in _active(work):
+        if occurrence is not None:
             _hear(work, rule, occurrence)
-    for rule in work.ruleset.event_journeys.woken(occurrence.type, occurrence.properties):
-        if not _fits(work, rule.where):
-            continue
-        if rule.when is not None and not rule.when.holds(work):
-            continue
-        enter(work, rule)
+        if not changed.isdisjoint(rule.dates):
+            _look_at_date(work, rule, changed)
+
+
+def _end_by_event(work: Work, rule: JourneyRule, occurrence: Event | Occurrence) -> None:
+    definition = rule.definition
+    if occurrence.type in definition.exit_events and _fits(work, rule.exit_where):
+        leave(work, rule.id, f"exit: {occurrence.type}")
+    elif occurrence.type in definition.goal_events and _fits(work, rule.goal_where):
+        leave(work, rule.id, f"goal: {occurrence.type}")
+
+
+def start(work: Work, occurrence: Event | Occurrence | None, changed: set[str]) -> None:
+    """Let an occurrence and changed facts start journeys."""
+    found: list[JourneyRule] = []
+    if occurrence is not None:
+        found += work.ruleset.event_journeys.woken(occurrence.type, occurrence.properties)
+    found += work.ruleset.state_journeys.woken(changed, work)
+    for rule in _in_turn(found):
+        if not rule.definition.events:
+            judge(work, rule)
+        elif _fits(work, rule.where) and (rule.when is None or rule.when.holds(work)):
+            enter(work, rule)
+
+
+def _in_turn(found: Sequence[JourneyRule]) -> Sequence[JourneyRule]:
+    """Return journeys as they begin at one instant: of a group the most important one first."""
+    groups: dict[str | None, list[JourneyRule]] = {}
+    for rule in found:
+        groups.setdefault(rule.definition.group, []).append(rule)
+    turns = {group: iter(sorted(each, key=attrgetter("order"))) for group, each in groups.items()}
+    return [rule if (g := rule.definition.group) is None else next(turns[g]) for rule in found]
 
 
 def _fits(work: Work, where: Check | None) -> bool:
     """Whether the event at hand has the properties asked for."""
     return where is None or where(work)
-
-
-def journeys_for_facts(work: Work, changed: set[str]) -> None:
-    """Let changed facts end and start journeys."""
-    for rule in _active(work):
-        if not changed.isdisjoint(rule.end_reads):
-            check_end(work, rule)
-        if not changed.isdisjoint(rule.dates):
-            _look_at_date(work, rule, changed)
-    for rule in work.ruleset.state_journeys.woken(changed, work):
-        judge(work, rule)
 
 
 def check_end(work: Work, rule: JourneyRule) -> None:
@@ -65,9 +83,19 @@ def check_end(work: Work, rule: JourneyRule) -> None:
     work.arm(end_timer(rule.id), min((d for d in dues if d is not None), default=None))
 
 
+def entry_due(work: Work, id: str) -> None:
+    """The clock may have made a condition true, and at the same instant those of others."""
+    due = [name for name, at in work.lead.timers.items() if at <= work.now]
+    ids = [id, *(n.removeprefix(ENTRY) for n in due if n.startswith(ENTRY))]
+    rules = work.ruleset.journeys
+    for rule in _in_turn([rules[each] for each in ids if each in rules]):
+        work.arm(f"{ENTRY}{rule.id}", None)
+        judge(work, rule)
+
+
 def judge(work: Work, rule: JourneyRule) -> None:
     """Enter a journey whose condition came true."""
-    if rule.when is not None and work.came_true(f"enter:{rule.id}", rule.when):
+    if rule.when is not None and work.came_true(f"{ENTRY}{rule.id}", rule.when):
         enter(work, rule)
 
 

@@ -194,8 +194,8 @@ def _deadline(work: Work, name: str) -> None:
         scoring.judge(work, ruleset.rules[rest])
     elif kind == "stage" and rest in ruleset.stages:
         lifecycle.judge(work, ruleset.stages[rest])
-    elif kind == "enter" and rest in ruleset.journeys:
-        journeys.judge(work, ruleset.journeys[rest])
+    elif kind == "enter":
+        journeys.entry_due(work, rest)
     elif kind == "journey":
         journeys.timer_due(work, rest)
     elif kind == "end":
@@ -344,9 +344,8 @@ def _move(
     if occurrence is not None:
         lifecycle.stages_for_occurrence(work, occurrence)
     carry |= _advance(work, seen)
-    if occurrence is not None:
-        journeys.journeys_for_occurrence(work, occurrence)
-    journeys.journeys_for_facts(work, seen)
+    journeys.end_and_move(work, occurrence, seen)
+    journeys.start(work, occurrence, seen)
     recycling.for_facts(work, seen)
     pausing.for_facts(work, seen)
     carry |= work.changed

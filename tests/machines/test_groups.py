@@ -124,3 +124,64 @@ def test_enter_obeys_reentry(tmp_path: Path) -> None:
     refused = [h for h in game.happened("journey_not_entered") if h.get("by") == "新手"]
     assert refused[-1]["reason"] == "was in it before and reentry is never"
     assert game.lead.journeys["新手"].reason == "completed"
+
+
+def fields_and_form(first: int, second: int) -> str:
+    """Two journeys of a group: one by a form, one by a field that the same form brings."""
+    return f"""
+journeys:
+  - id: 新手
+    group: 培育
+    priority: {first}
+    enter: {{event: form_submitted}}
+    steps: [{{id: a, set: {{tags: {{add: [新手]}}}}}}, {{id: b, wait: 9d}}]
+  - id: 决策
+    group: 培育
+    priority: {second}
+    enter: {{when: {{lead.city: 上海}}}}
+    steps: [{{id: a, set: {{tags: {{add: [决策]}}}}}}, {{id: b, wait: 9d}}]
+"""
+
+
+def test_an_event_and_a_field_it_brings_are_one_instant(tmp_path: Path) -> None:
+    """The less important journey has not done a step before the other one takes its place."""
+    game = Play(rules(tmp_path, journeys=fields_and_form(0, 5)))
+    game.event("0d", "form_submitted", {**EMAIL, "city": "上海"})
+    assert (inside(game), game.lead.facts["lead.tags"]) == (["决策"], ["决策"])
+    assert game.happened("journey_not_entered") == [
+        {"journey": "新手", "reason": "决策 of the same group goes first"}
+    ]
+
+
+def test_an_event_that_is_more_important_than_a_field_goes_first(tmp_path: Path) -> None:
+    """The other way round, too."""
+    game = Play(rules(tmp_path, journeys=fields_and_form(5, 0)))
+    game.event("0d", "form_submitted", {**EMAIL, "city": "上海"})
+    assert (inside(game), game.lead.facts["lead.tags"]) == (["新手"], ["新手"])
+
+
+def test_silences_that_end_together_are_one_instant(tmp_path: Path) -> None:
+    """What the clock makes true at one millisecond begins by importance, not by name."""
+    silent = fields_and_form(0, 5).replace(
+        "event: form_submitted", "when: {absent: {event: chat_started, for: 3d}}"
+    )
+    silent = silent.replace("lead.city: 上海", "absent: {event: page_viewed, for: 3d}")
+    game = Play(rules(tmp_path, journeys=silent.replace("新手", "a-first")))
+    game.event("0d", "chat_started")
+    game.event("0d", "page_viewed")
+    game.clock("4d")
+    assert inside(game) == ["决策"]
+    assert "a-first" not in game.lead.journeys
+
+
+def test_a_journey_that_ends_at_the_same_instant_is_no_rival(tmp_path: Path) -> None:
+    """Its exit comes to hold by what the event brings: the place is free for the other one."""
+    game = play(
+        tmp_path,
+        "    group: 培育\n    exit: {when: {lead.city: 上海}}",
+        "    group: 培育",
+    )
+    game.event("0d", "form_submitted", EMAIL)
+    game.event("1d", "trial_requested", {**EMAIL, "city": "上海"})
+    assert inside(game) == ["决策"]
+    assert game.lead.journeys["新手"].reason == "exit: condition"

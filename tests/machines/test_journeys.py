@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.play import START, Play, rules
+from tests.play import START, Play, rules, scoring
 
 HOUR = 3_600_000
 PLAIN = """
@@ -236,3 +236,22 @@ def test_history_starts_no_journey(tmp_path: Path) -> None:
     game.event("0d", "form_submitted", EMAIL, history=True)
     assert game.deliveries == []
     assert game.lead.journeys == {}
+
+
+def test_what_an_event_ends_does_not_go_on_by_it(tmp_path: Path) -> None:
+    """An exit that holds with what the event brings comes before the step that waits for it."""
+    text = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {when: {score.total: {gte: 10}}}
+    steps:
+      - {id: w, wait: {event: page_viewed, within: 9d}, then: mark, else: end}
+      - {id: mark, set: {tags: {add: [去]}}}
+"""
+    points = scoring("{id: p, dimension: fit, event: page_viewed, points: 10, repeat: each}")
+    game = Play(rules(tmp_path, journeys=text, scoring=points))
+    game.event("0d", "form_submitted", {"email": "a@b.cn"})
+    game.event("1d", "page_viewed")
+    assert game.lead.journeys["care"].reason == "exit: condition"
+    assert "lead.tags" not in game.lead.facts
