@@ -85,7 +85,7 @@ def _begin(draft: Draft, direct: Direct) -> None:
     assert direct.fresh is not None
     stage, by = draft.ruleset.initial_stage, draft.event.by
     draft.copy_facts().update(direct.fresh)
-    draft.before = dict.fromkeys(direct.fresh)
+    draft.before = dict.fromkeys((*direct.fresh, *draft.ruleset.unprompted))
     draft.lead.stages = {stage: draft.now}
     told = {"to": stage, "reason": "new lead", **({"by": by} if by is not None else {})}
     draft.decision.happenings.append(Happening(draft.now, "stage", told))

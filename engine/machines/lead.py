@@ -158,6 +158,9 @@ def _begin(work: Work) -> None:
     lifecycle.start(work)
     for name in work.ruleset.scores:
         work.set_fact(name, 0)
+    for name in work.ruleset.unprompted:
+        work.before.setdefault(name, None)
+        work.changed.add(name)
 
 
 def _recall(work: Work) -> None:

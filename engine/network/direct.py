@@ -73,7 +73,7 @@ def direct(ruleset: Ruleset) -> Direct | None:
         ),
         silences={rule.timer: rule for rule in states if rule.silence is not None},
         fresh=fresh if OF_NEW_LEADS.isdisjoint(heard) else None,
-        moving=Turns(ruleset.moving_conditions(), {}, ruleset.dates),
+        moving=Turns(ruleset.moving_conditions(), {}, ruleset.dates, ruleset.unprompted),
         fields={
             field.name: f"lead.{field.name}"
             for field in ruleset.definitions.catalogue.fields.values()

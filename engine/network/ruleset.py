@@ -27,6 +27,7 @@ from engine.network.rules import (
 )
 from engine.network.screening import Screen
 from engine.network.turns import Turns
+from engine.network.unprompted import unprompted
 from engine.network.wake import EventIndex, FactIndex, Watch
 from engine.network.windows import Take, Window
 
@@ -82,7 +83,8 @@ class Ruleset:
         self.listened = self.event_rules.types | self.moving_types
         self.moving_facts = self._moving_facts()
         self.watched = self.state_rules.names | self.moving_facts
-        self.reactions = self._reactions()
+        self.unprompted = unprompted(self.moving_conditions())
+        self.reactions = {k: self._reaction(k) for k in {*self.windows_of, *self.listened}}
         self.turns = self._turns()
         self.direct = direct(self)
 
@@ -197,9 +199,6 @@ class Ruleset:
             names |= journey.end_reads | journey.dates
         return frozenset(names)
 
-    def _reactions(self) -> dict[str, Reaction]:
-        return {kind: self._reaction(kind) for kind in {*self.windows_of, *self.listened}}
-
     def _reaction(self, kind: str) -> Reaction:
         feeds = tuple(map(self._feed, self.windows_of.get(kind, ())))
         enters = kind in self.event_stages.types or kind in self.event_journeys.types
@@ -227,7 +226,7 @@ class Ruleset:
         if "score_changed" in self.listened or "score_changed" in self.windows_of:
             loud.update(fact for fact, _ in self.graded)
         floors = {fact: [grade.floor for grade in model.grades] for fact, model in self.graded}
-        return Turns(conditions, floors, (fact for fact in loud if fact))
+        return Turns(conditions, floors, (fact for fact in loud if fact), self.unprompted)
 
     def moving_conditions(self) -> Sequence[Compiled]:
         """Return what facts alone may turn after scoring: stages, journeys, recycling, pauses."""

@@ -19,7 +19,8 @@ class Turns:
     A fact that conditions only compare with constant numbers has ``bounds``: while it stays
     between two of them, all those conditions stay as they were. A fact that is read in
     another way, or beside time or windows, is ``loud``: each change of it has to be looked at.
-    A missing fact is below every bound, save where being there makes a test hold.
+    A missing fact is below every bound, save where being there makes a test hold, or where it
+    is among the ``missed`` that a new lead is asked about.
     """
 
     def __init__(
@@ -27,9 +28,10 @@ class Turns:
         conditions: Iterable[Compiled],
         bounds: Mapping[str, Iterable[float]],
         loud: Iterable[str],
+        missed: Iterable[str] = (),
     ) -> None:
         numbers = {name: set(found) for name, found in bounds.items()}
-        marked, present = set(loud), set[str]()
+        marked, present = set(loud), set(missed)
         for condition in conditions:
             read = [(test, _bounds(test)) for test in _leaves(condition)]
             if any(found is None for _, found in read):
