@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from engine.host.door import Door, Visit
 from engine.host.outcome import Outcome
 from engine.language.diagnostic import Diagnostics
@@ -19,6 +21,19 @@ _OWN: Final = ("at", "event", "arrives", "lead", "properties", "channel", "histo
 # rule scores it; `lead_created` is the engine's own.
 _PROFILE: Final = {"at": "0d", "event": "note_added"}
 _NAMELESS: Final = "test-lead"
+
+
+class _Timed(msgspec.Struct, frozen=True):
+    """An event as it is written, with its own time and its arrival, in ms since the start."""
+
+    at: int
+    arrives: int
+    data: dict[str, Any]
+    path: Path
+
+
+def _arrival(timed: _Timed) -> tuple[int, int]:
+    return timed.arrives, timed.at
 
 
 class EventReader:
@@ -40,25 +55,29 @@ class EventReader:
     ) -> tuple[Given, ...]:
         """Return the events at ``path``, in order of arrival; ``of`` is where ``lead`` stands.
 
-        The first one at the start brings the lead's fields, the others its identities.
+        The first to arrive, which does so at the start, brings the lead's fields, the others its
+        identities.
         """
         self.start = start
         if not any(kind in lead for kind in self.kinds):
             lead = {**lead, self.kinds[-1]: _NAMELESS}
-        timed = [(self._offset(e, "at", (*path, i)), e, (*path, i)) for i, e in enumerate(data)]
-        timed.sort(key=lambda t: t[0])
-        if not timed or timed[0][0] > 0:
-            timed.insert(0, (0, dict(_PROFILE), path))
+        timed = [self._timed(each, (*path, index)) for index, each in enumerate(data)]
+        timed.sort(key=_arrival)
+        if not timed or _arrival(timed[0]) > (0, 0):
+            timed.insert(0, _Timed(0, 0, dict(_PROFILE), path))
         who = {kind: lead[kind] for kind in self.kinds if kind in lead}
         given = [
-            self._given(index, start + at, each, place, lead if index == 0 else who, of)
-            for index, (at, each, place) in enumerate(timed)
+            self._given(index, each, lead if index == 0 else who, of)
+            for index, each in enumerate(timed)
         ]
-        return tuple(sorted((g for g in given if g is not None), key=lambda g: g.arrives))
+        return tuple(each for each in given if each is not None)
 
-    def _given(
-        self, index: int, at: int, data: dict[str, Any], path: Path, lead: dict[str, Any], of: Path
-    ) -> Given | None:
+    def _timed(self, data: dict[str, Any], path: Path) -> _Timed:
+        at = self._offset(data, "at", path)
+        return _Timed(at, max(at, self._offset(data, "arrives", path)), data, path)
+
+    def _given(self, index: int, timed: _Timed, lead: dict[str, Any], of: Path) -> Given | None:
+        at, data, path = self.start + timed.at, timed.data, timed.path
         own = data.get("lead", {})
         raw: dict[str, Any] = {
             "id": f"event-{index + 1}",
@@ -72,8 +91,7 @@ class EventReader:
         if isinstance(read, Outcome):
             self._refused(read, path, own, of)
             return None
-        late = self._offset(data, "arrives", path) - self._offset(data, "at", path)
-        return Given(read.event, at + max(late, 0))
+        return Given(read.event, self.start + timed.arrives)
 
     def _refused(self, outcome: Outcome, path: Path, own: Any, of: Path) -> None:
         """Show each fault at the key that holds the value, here or in the case's lead."""

@@ -67,6 +67,22 @@ cases:
     assert case.events[1].arrives == parse_instant(START) + 5 * HOUR
 
 
+def test_a_lead_exists_before_its_first_event_arrives(default_rules: Ruleset) -> None:
+    """One that happened at the start and is known later leaves the lead nothing but its fields."""
+    text = f"""
+start: {START}
+lead: {{industry: 制造业}}
+cases:
+  - name: late
+    events: [{{at: 0d, arrives: 5h, event: page_viewed, page: pricing}}]
+    expect: [{{at: 4h, score.implicit: 0, lead.industry: 制造业}}, {{at: 5h, score.implicit: 15}}]
+"""
+    (case,), found = read(text, default_rules)
+    assert not found
+    assert [given.event.type for given in case.events] == ["note_added", "page_viewed"]
+    assert run_case(default_rules, case).passed
+
+
 def test_a_table_makes_one_case_of_each_row(default_rules: Ruleset) -> None:
     """Values keep their type when they stand alone, and are written into text otherwise."""
     text = f"""
