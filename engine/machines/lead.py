@@ -29,6 +29,8 @@ from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset
 
 NONE: Final = Reaction()
+# What the clock brings at one millisecond: scores go before stages, these before journeys.
+_STRATA: Final = (scoring.EXPIRY, "rule", "stage")
 MAX_ROUNDS: Final = 100  # rules that never settle stop here and say so
 
 
@@ -171,12 +173,12 @@ def _recall(work: Work) -> None:
 
 
 def _meet_deadlines(work: Work) -> None:
-    """Run everything that is due, in order of its instant, as if it ran in time.
+    """Run everything that is due, in order of its instant and stratum, as if it ran in time.
 
     This ends, for whatever a deadline sets in its turn lies later than it.
     """
     while work.lead.timers:
-        due, name = min((due, name) for name, due in work.lead.timers.items())
+        due, _, name = min((due, _stratum(name), name) for name, due in work.lead.timers.items())
         if due > work.present:
             break
         work.now = work.moment = due
@@ -186,6 +188,12 @@ def _meet_deadlines(work: Work) -> None:
             _settle(work, None, NONE)
     work.now = work.present
     work.properties = work.event.properties
+
+
+def _stratum(name: str) -> int:
+    """Return the place of a deadline among those of its millisecond: as the strata are."""
+    kind = name.partition(":")[0]
+    return _STRATA.index(kind) if kind in _STRATA else len(_STRATA)
 
 
 def _deadline(work: Work, name: str) -> None:

@@ -255,3 +255,30 @@ journeys:
     game.event("1d", "page_viewed")
     assert game.lead.journeys["care"].reason == "exit: condition"
     assert "lead.tags" not in game.lead.facts
+
+
+def test_the_clock_changes_scores_before_journeys_look(tmp_path: Path) -> None:
+    """A silence that costs the grade and leads into a journey ends at one instant for both."""
+    text = """
+journeys:
+  - id: for-a
+    enter: {when: {absent: {event: any, for: 3d}, grade: A}}
+    steps: [{id: w, wait: 9d}]
+  - id: care
+    enter: {event: form_submitted}
+    steps:
+      - {id: w, wait: 3d}
+      - {id: b, branch: [{when: {grade: A}, next: hot}, {next: cool}]}
+      - {id: hot, set: {tags: {add: [hot]}}, next: end}
+      - {id: cool, set: {tags: {add: [cool]}}}
+"""
+    points = scoring(
+        "{id: form, dimension: fit, event: form_submitted, points: 80, repeat: each}",
+        "{id: idle, dimension: fit, when: {absent: {event: any, for: 3d}}, points: -10, repeat: each}",
+    )
+    game = Play(rules(tmp_path, journeys=text, scoring=points.replace("max: 60", "max: 100")))
+    game.event("0d", "form_submitted", {"email": "a@b.cn"})
+    game.clock("3d")
+    assert (game.score, game.lead.facts["grade"]) == (70, "C")
+    assert "for-a" not in game.lead.journeys
+    assert game.lead.facts["lead.tags"] == ["cool"]
