@@ -137,6 +137,16 @@ class Definitions(Struct, frozen=True, kw_only=True):
         return next((m for m in self.models if m.id == "default"), self.models[0])
 
     @property
+    def orders(self) -> dict[str, tuple[str, ...]]:
+        """What stages, grades and ordered fields may be, by fact, lowest first."""
+        fields = self.catalogue.fields.values()
+        found = {f"lead.{field.name}": field.values for field in fields if field.ordered}
+        found["stage"] = tuple(each.id for each in self.lifecycle.stages)
+        for model in self.models:
+            found[f"grade.{model.id}"] = tuple(each.grade for each in reversed(model.grades))
+        return {**found, "grade": found[f"grade.{self.default_model.id}"]}
+
+    @property
     def labels(self) -> dict[str, dict[str, Text | None]]:
         """What people call a thing whose id alone is kept with leads, by its kind and id."""
         routing = self.routing

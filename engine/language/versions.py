@@ -6,16 +6,18 @@ A lead goes on in the version that it entered, so definitions outlive the files 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from engine.language.handling import Journey
-from engine.language.rules import FieldRef, Span, Struct
+from engine.language.rules import FieldRef, Span, Struct, Test
 
 _VERSION_LENGTH: Final = 16  # hex digits: 64 bits
 # What may be edited without making another version of a journey.
-_NO_MEANING: Final = ("label", "source", "version", "on_change", "window")
+# The order of stages, grades and enums is not the journey's own.
+_NO_MEANING: Final = ("label", "source", "version", "on_change", "window", "ranks")
 
 
 def stamped(journey: Journey) -> Journey:
@@ -30,6 +32,31 @@ def _meaning(value: Any) -> Any:
         kept = ((k, v) for k, v in value.items() if k not in _NO_MEANING)
         return {k: v if k == "with_" else _meaning(v) for k, v in kept}
     return [_meaning(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def reordered(journey: Journey, orders: Mapping[str, tuple[str, ...]]) -> Journey:
+    """Return the journey with values ordered as they are now, by fact, lowest first.
+
+    A stage that was added since has its place then; one that is gone keeps its old neighbours.
+    """
+    found: Journey = _reordered(journey, orders)
+    return found
+
+
+def _reordered(value: Any, orders: Mapping[str, tuple[str, ...]]) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_reordered(each, orders) for each in value)
+    if not isinstance(value, Struct):
+        return value
+    if isinstance(value, Test):
+        ranks = orders.get(value.fact) if value.ranks else None
+        if not ranks or not (isinstance(value.operand, FieldRef) or value.operand in ranks):
+            return value
+        return msgspec.structs.replace(value, ranks=ranks)
+    fields = {name: getattr(value, name) for name in value.__struct_fields__}
+    return msgspec.structs.replace(
+        value, **{name: _reordered(each, orders) for name, each in fields.items()}
+    )
 
 
 def encode(journey: Journey) -> bytes:

@@ -120,9 +120,9 @@ def _ranked(compare: Callable[[int, int], bool]) -> Callable[[str, str, Test], C
 
         def holds(c: Any) -> bool:
             value, wanted = read(c), other(c)
-            if value is None or wanted is None:
-                return False
-            return compare(ranks[value], ranks[wanted])
+            place, bound = ranks.get(value), ranks.get(wanted)
+            # A stage or grade that the rules do not have any more is nowhere in their order.
+            return place is not None and bound is not None and compare(place, bound)
 
         return holds
 

@@ -245,3 +245,32 @@ def test_whole_weights_and_compared_fields_come_back_from_disk(tmp_path: Path) -
         assert versions.stamped(again).version == each.version
         found.add(each.version)
     assert len(found) == 1
+
+
+STAGES = "stages: [{id: new}, {id: mql}, %s{id: won, event: opportunity_won, final: true}, {id: lost, final: true}]"
+
+
+def test_a_stage_that_is_added_has_its_place_in_old_journeys(tmp_path: Path) -> None:
+    """The order of stages is not the journey's own: neither edit nor error."""
+    text = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {when: {stage: {at_least: won}}}
+    steps: [{id: w, wait: 90d}]
+"""
+    game = Play(rules(tmp_path / "old", lifecycle=STAGES % "", journeys=text))
+    game.event("0d", "form_submitted", EMAIL)
+    entered = game.ruleset.definitions.journeys
+    edited = rules(
+        tmp_path / "new", lifecycle=STAGES % "{id: demo}, ", journeys=text.replace("90d", "91d")
+    )
+    game.ruleset = Ruleset(edited.definitions, entered)
+    game.event("1d", "stage_changed", to="demo")
+    assert game.lead.facts["journey.care"] == "w"
+    game.event("2d", "opportunity_won")
+    assert game.lead.journeys["care"].reason == "exit: condition"
+    same = rules(
+        tmp_path / "same", lifecycle=STAGES % "{id: demo}, ", journeys=text
+    ).definitions.journeys
+    assert [each.version for each in same] == [each.version for each in entered]
