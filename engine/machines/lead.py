@@ -17,6 +17,7 @@ from engine.machines import (
     lifecycle,
     profile,
     refusals,
+    rejudging,
     scoring,
     withdrawing,
 )
@@ -118,7 +119,7 @@ def decide_at_length(
         _begin(work)
     elif lead.ruleset != ruleset.version:
         profile.set_aside(work)
-        scoring.adopt(work)
+        rejudging.adopt(work)
         recycling.adopt(work)
         pausing.adopt(work)
     if work.news:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import frexp
 from typing import Any, Final
 
-from engine.language.definitions import Dimension
+from engine.language.definitions import Dimension, Model
 from engine.machines.state import Event, LedgerLine, Number
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Rule
@@ -226,31 +226,6 @@ def _halve(work: Work, grant: Grant, due: int) -> None:
         work.lead.grants = [*work.lead.grants, [due, key, tidy(points - gone), *number]]
 
 
-def adopt(work: Work) -> None:
-    """Judge a lead anew under another ruleset; what vanished rules gave is withdrawn."""
-    for key, points in list(work.lead.holds.items()):
-        if not _declared(work, key):
-            work.forget("holds", key)
-            take_back(work, key.removeprefix("cap:"), points, "removed")
-    for name in [t for t in work.lead.timers if t.startswith("rule:")]:
-        if name.removeprefix("rule:") not in work.ruleset.rules:
-            work.arm(name, None)
-    judge_all(work, work.ruleset.held_rules.possible(work))
-    for name, model in work.ruleset.models.items():  # limits may be others now
-        for dimension in model.dimensions:
-            _cap(work, name, dimension, f"score.{name}.{dimension.id}")
-    # Bands may have moved; named without `before`, so that no edge fires for it.
-    work.changed.update(f"score.{model}.total" for model in work.ruleset.models)
-
-
-def _declared(work: Work, key: str) -> bool:
-    if not key.startswith("cap:"):
-        return key in work.ruleset.rules
-    model, dimension = key.removeprefix("cap:").split(".")
-    declared = work.ruleset.models.get(model)
-    return declared is not None and any(d.id == dimension for d in declared.dimensions)
-
-
 def take_back(work: Work, key: str, points: Number, reason: str) -> None:
     """Take back points that a rule or cap gave, also where that is gone meanwhile."""
     rule = work.ruleset.rules.get(key)
@@ -262,7 +237,7 @@ def take_back(work: Work, key: str, points: Number, reason: str) -> None:
     declared = work.ruleset.models.get(model)
     for limits in declared.dimensions if declared is not None else ():
         if limits.id == dimension:
-            _cap(work, model, limits, f"score.{model}.{dimension}")
+            cap(work, model, limits, f"score.{model}.{dimension}")
 
 
 def _may_repeat(work: Work, rule: Rule, at_most: int, at: int) -> bool:
@@ -304,7 +279,7 @@ def _line(work: Work, rule: Rule, points: Number, reason: str = "") -> None:
     line = ledger_line(work.ruleset, rule, points, work.now, work.event.id, reason)
     work.add_line(line, rule.fact, rule.total)
     if rule.limits is not None:
-        _cap(work, rule.model, rule.limits, rule.fact)
+        cap(work, rule.model, rule.limits, rule.fact)
 
 
 def ledger_line(
@@ -316,7 +291,7 @@ def ledger_line(
     )
 
 
-def _cap(work: Work, model: str, dimension: Dimension, fact: str) -> None:
+def cap(work: Work, model: str, dimension: Dimension, fact: str) -> None:
     """Keep a dimension between its floor and cap by a line of its own."""
     key = f"cap:{model}.{dimension.id}"
     held = work.lead.holds.get(key, 0)
@@ -345,14 +320,19 @@ def regrade(work: Work, changed: set[str]) -> None:
     for fact, model in work.ruleset.graded:
         if fact not in changed:
             continue
-        total = work.facts.get(fact, 0)
         if fact in work.before and "score_changed" in work.ruleset.reactions:
+            total = work.facts.get(fact, 0)
             work.occur("score_changed", model=model.id, **{"from": work.before[fact], "to": total})
-        name = work.ruleset.grade(model.id, total)
-        old = work.facts.get(f"grade.{model.id}")
-        if name != old:
-            work.set_fact(f"grade.{model.id}", name)
-            _show_grade(work, model.id, old, name)
+        grade(work, fact, model)
+
+
+def grade(work: Work, fact: str, model: Model) -> None:
+    """Find the grade of a model's total."""
+    name = work.ruleset.grade(model.id, work.facts.get(fact, 0))
+    old = work.facts.get(f"grade.{model.id}")
+    if name != old:
+        work.set_fact(f"grade.{model.id}", name)
+        _show_grade(work, model.id, old, name)
 
 
 def _show_grade(work: Work, model: str, old: str | None, new: str | None) -> None:
@@ -364,15 +344,20 @@ def _show_grade(work: Work, model: str, old: str | None, new: str | None) -> Non
         work.set_fact("grade", new)
 
 
-def override_grade(work: Work, grade: str, reason: str | None) -> None:
+def grades(work: Work) -> list[str]:
+    """Return the grades that a person may choose from."""
+    return [each.grade for each in work.ruleset.models[work.ruleset.default_model].grades]
+
+
+def override_grade(work: Work, chosen: str, reason: str | None) -> None:
     """Let a person's grade stand instead of the computed one, which stays visible.
 
     A grade that the model does not have is refused, with those it has.
     """
-    known = [each.grade for each in work.ruleset.models[work.ruleset.default_model].grades]
-    if grade not in known:
-        work.happen("grade_refused", to=grade, reason=f"there is no grade {grade}", allowed=known)
+    known = grades(work)
+    if chosen not in known:
+        work.happen("grade_refused", to=chosen, reason=f"there is no grade {chosen}", allowed=known)
         return
-    work.set_fact("override.grade", grade)
-    work.set_fact("grade", grade)
-    work.happen("grade_override", to=grade, reason=reason, by=work.event.by)
+    work.set_fact("override.grade", chosen)
+    work.set_fact("grade", chosen)
+    work.happen("grade_override", to=chosen, reason=reason, by=work.event.by)
