@@ -24,6 +24,7 @@ from engine.language.rules import All, AnyOf, Condition, FieldRef, Not, Test
 from engine.language.scope import ANY, Resolved, Scope
 
 AGGREGATES: Final = ("count", "sum", "max", "last")
+_WORDS: Final = {"or": "any", "and": "all"}
 _JOINING: Final = ("all", "any", "not", "use")
 _OF_LEADS: Final = (*AGGREGATES, "absent", "time")  # what only a condition about a lead may have
 # What the operators take whose operand is not of the field's type.
@@ -65,9 +66,10 @@ class ConditionParser:
     def parse(self, data: Any, path: Path, prefix: str = "") -> Condition | None:
         """Return the condition at ``path``; ``prefix`` is ``event.`` inside a ``where``."""
         if not isinstance(data, dict):
-            self.error(
-                "condition", path, f"a condition is a map, not {data!r}", "write FIELD: value"
-            )
+            what, hint = repr(data), "write FIELD: value"
+            if isinstance(data, list):
+                what, hint = "a list", "write any: [{...}, {...}], or all: [{...}, {...}]"
+            self.error("condition", path, f"a condition is a map, not {what}", hint)
             return None
         if not data:
             self.error(
@@ -176,8 +178,7 @@ class ConditionParser:
         known = [*known, *_JOINING, *(() if prefix else _OF_LEADS)]
         what = f"property of {' or '.join(self.events)}" if prefix else "field"
         hint = did_you_mean(key, known)
-        if key == "lead.consent":
-            hint = "consent is asked for by topic, such as lead.consent.marketing: given"
+        hint = self._otherwise(key, prefix) or hint
         self.found.error(
             "unknown-property" if prefix else "unknown-field",
             f'"{key}" is not a known {what}; {hint}',
@@ -185,6 +186,19 @@ class ConditionParser:
             rule=self.rule,
             hint=hint,
         )
+
+    def _otherwise(self, key: str, prefix: str) -> str | None:
+        """Say how to write what is no field and is often taken for one."""
+        if key.lower() in _WORDS:
+            word = _WORDS[key.lower()]
+            return f"write {word}: [{{...}}, {{...}}]"
+        if key == "lead.consent":
+            return "consent is asked for by topic, such as lead.consent.marketing: given"
+        if key.startswith("event.") and not self.events:
+            return "properties of an event are known only where the rule names an event"
+        if not prefix and key in self.scope.catalogue.events:
+            return f"it is an event; write such as count: {{event: {key}, within: 30d, gte: 1}}"
+        return None
 
     def _test(self, resolved: Resolved, op: str, operand: Any, path: Path) -> Condition | None:
         field = resolved.field
@@ -215,6 +229,10 @@ class ConditionParser:
     def _operand(self, op: str, resolved: Resolved, operand: Any, path: Path) -> Any:
         if isinstance(operand, dict):
             return self._reference(op, resolved, operand, path)
+        if operand is None:
+            hint = f"write a value, or {resolved.fact}: {{exists: false}} for a lead without one"
+            self.error("operand", path, f"{resolved.fact} {op}: there is no value", hint)
+            return None
         try:
             return check_operand(op, resolved.field, operand)
         except BadValue as error:

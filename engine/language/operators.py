@@ -38,6 +38,7 @@ _MEANT: Final[dict[str, tuple[str, ...]]] = {
     ),
     **dict.fromkeys(("regex", "regexp", "pattern"), ("matches",)),
 }
+_MIDNIGHT: Final = "T00:00:00+08:00"  # what a day lacks to be an instant
 MANY: Final = frozenset({"in", "not_in", "contains_any", "includes_any", "includes_all"})
 # Operators that compare with a piece of a text.
 PIECES: Final = frozenset({"starts_with", "ends_with", "contains", "contains_any"})
@@ -108,9 +109,9 @@ def _duration(op: str, operand: Any) -> int:
 def _moment(operand: Any) -> int:
     text = str(operand)
     try:
-        return parse_instant(f"{text}T00:00:00+08:00" if len(text) == 10 else text)
+        return parse_instant(f"{text}{_MIDNIGHT}" if len(text) == 10 else text)
     except BadTime as error:
-        raise BadValue(str(error)) from None
+        raise BadValue(str(error).replace(_MIDNIGHT, "")) from None
 
 
 def _pattern(operand: Any) -> str:
