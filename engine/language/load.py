@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +15,12 @@ from engine.language.catalogue import Catalogue
 from engine.language.conditions import ConditionParser
 from engine.language.cycles import check_cycles
 from engine.language.data import shipped
+from engine.language.declared import bands, joined, keys, members, names, strangers, written
 from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic, Diagnostics, Source
 from engine.language.intake import Intake
 from engine.language.lists import lines, read_text
-from engine.language.nearest import did_you_mean, nearest
+from engine.language.nearest import nearest
 from engine.language.reader import Document, read_document
 from engine.language.reader import Path as YamlPath
 from engine.language.schema import check_structure
@@ -32,7 +33,7 @@ from engine.language.sections.intake import IntakeBuilder, list_names
 from engine.language.sections.journeys import JourneysBuilder
 from engine.language.sections.lifecycle import LifecycleBuilder
 from engine.language.sections.messages import MessagesBuilder, ServerBuilder
-from engine.language.sections.part import Part
+from engine.language.sections.part import Part, refuse_twice
 from engine.language.sections.reports import ReportsBuilder
 from engine.language.sections.routing import RoutingBuilder
 from engine.language.sections.scoring import ScoringBuilder
@@ -55,6 +56,15 @@ KINDS: Final = (
     ),
 )
 REQUIRED: Final = ("scoring", "journeys", "routing")
+# What has a name of its own in its kind of file, and what we call it.
+_NAMED: Final = (
+    ("catalog", "fields", "field"),
+    ("intake", "lists", "list"),
+    ("routing", "teams", "team"),
+    ("routing", "pools", "pool"),
+    ("messages", "messages", "message"),
+    ("messages", "topics", "topic"),
+)
 # Files that stand beside the rules and are no part of them.
 _ASIDE: Final = ("tests", "templates", "files")
 
@@ -150,15 +160,11 @@ class _Loader:
 
     def _refuse_strangers(self) -> None:
         """A misspelt file name must not be a file that is silently not read."""
-        for path in sorted(self.folder.iterdir()):
-            name = path.name
-            folder = path.is_dir() and name not in (*KINDS, *_ASIDE) and any(path.glob("*.yaml"))
-            file = path.is_file() and path.suffix in (".yaml", ".yml")
-            if folder or (file and name not in [f"{k}.yaml" for k in KINDS]):
-                hint = did_you_mean(path.stem, KINDS)
-                place = Source(str(path), 1, 1, 1, 1)
-                text = f'"{name}" is not read by leadrules; {hint}'
-                self.found.error("unknown-file", text, place, hint=hint)
+        for path, hint in strangers(self.folder, KINDS, _ASIDE):
+            place = Source(str(path), 1, 1, 1, 1)
+            name = path.relative_to(self.folder).as_posix()
+            text = f'"{name}" is not read by leadrules; {hint}'
+            self.found.error("unknown-file", text, place, hint=hint)
 
     def _read(self, kind: str, file: Path) -> None:
         try:
@@ -208,10 +214,11 @@ class _Loader:
         scope = self._scope(catalogue, calendars)
         self.vocabulary = vocabulary_of(scope, self.parts, nameable(self.templates))
         self._check_named(scope)
+        self._refuse_twice()
         server = ServerBuilder(self.found, self.environ, self.folder).build(self.parts["server"])
         # Names, not what was found sound: one broken thing is not also an unknown one.
-        names = [n for p in self.parts["messages"] for n in _keys(p.get("messages"))]
-        connections = [n for p in self.parts["server"] for n in _keys(p.get("connections"))]
+        messages_named = [n for p in self.parts["messages"] for n in keys(p.get("messages"))]
+        connections = [n for p in self.parts["server"] for n in keys(p.get("connections"))]
         messages = MessagesBuilder(scope, self.found, self.folder).build(
             self.parts["messages"], server.connections, connections, self.templates
         )
@@ -222,7 +229,7 @@ class _Loader:
         router.strategies = self.strategies
         routing = router.build(self.parts["routing"])
         journeys = JourneysBuilder(scope, self.found).build(
-            self.parts["journeys"], names, connections
+            self.parts["journeys"], messages_named, connections
         )
         intake = self._intake(scope)
         reporting = ReportsBuilder(
@@ -252,15 +259,15 @@ class _Loader:
         )
 
     def _scope(self, catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Scope:
-        declared = (n for p in self.parts["calendars"] for n in _keys(p.get("calendars")))
-        models = [m for p in self.parts["scoring"] for m in _pairs(p.get("models"))]
+        declared = (n for p in self.parts["calendars"] for n in keys(p.get("calendars")))
+        models = written(p.get("models") for p in self.parts["scoring"])
         return Scope(
             catalogue=catalogue,
-            models={name: _keys(data.get("dimensions")) for name, data in models},
-            grades={name: _bands(data.get("grades")) for name, data in models},
-            stages=tuple(s for p in self.parts["lifecycle"] for s in _names(p.get("stages"), "id")),
+            models={name: keys(joined(each, "dimensions")) for name, each in models.items()},
+            grades={name: bands(joined(each, "grades")) for name, each in models.items()},
+            stages=tuple(s for p in self.parts["lifecycle"] for s in names(p.get("stages"), "id")),
             journeys=frozenset(
-                j for p in self.parts["journeys"] for j in _names(p.get("journeys"), "id")
+                j for p in self.parts["journeys"] for j in names(p.get("journeys"), "id")
             ),
             named=dict(self._named()),
             calendars=frozenset((*calendars, *declared)),
@@ -275,7 +282,7 @@ class _Loader:
         sorts["condition"] = ("conditions", [p for parts in self.parts.values() for p in parts])
         for sort, (key, parts) in sorts.items():
             for part in parts:
-                for name in _keys(part.get(key)):
+                for name in keys(part.get(key)):
                     if not part.child(key).child(name).sound:
                         yield sort, name
 
@@ -283,6 +290,16 @@ class _Loader:
         for part in (p for parts in self.parts.values() for p in parts):
             for name, member in part.entries("conditions"):
                 yield name, (member.document, member.path)
+
+    def _refuse_twice(self) -> None:
+        """A name that stands in two files is no more meant than one that stands twice in one.
+
+        Settings of server.yaml aside, of which a later file may say others.
+        """
+        every = [part for parts in self.parts.values() for part in parts]
+        refuse_twice(self.found, members(every, "conditions"), "condition")
+        for kind, key, what in _NAMED:
+            refuse_twice(self.found, members(self.parts[kind], key), what)
 
     def _check_named(self, scope: Scope) -> None:
         """Named conditions are checked where they stand, also those that nobody uses yet."""
@@ -344,27 +361,3 @@ def _count(definitions: Definitions) -> int:
     routing = definitions.routing
     scoring = sum(len(m.rules) for m in definitions.models)
     return scoring + len(routing.rules) + len(routing.slas) + len(definitions.journeys)
-
-
-def _pairs(data: Any) -> list[tuple[str, dict[str, Any]]]:
-    if not isinstance(data, dict):
-        return []
-    return [(name, value) for name, value in data.items() if isinstance(value, dict)]
-
-
-def _keys(data: Any) -> Sequence[str]:
-    return list(data) if isinstance(data, dict) else []
-
-
-def _bands(data: Any) -> list[str]:
-    """Return the grades of a model, best first, however they are written."""
-    items = data if isinstance(data, list) else []
-    bands = [i for i in items if isinstance(i, dict) and isinstance(i.get("grade"), str)]
-    floors = [b.get("from") if isinstance(b.get("from"), int | float) else 0 for b in bands]
-    order = sorted(range(len(bands)), key=lambda i: -(floors[i] or 0))
-    return [bands[i]["grade"] for i in order]
-
-
-def _names(data: Any, key: str) -> list[str]:
-    items = data if isinstance(data, list) else []
-    return [i[key] for i in items if isinstance(i, dict) and isinstance(i.get(key), str)]

@@ -65,6 +65,62 @@ def test_a_kind_may_be_a_folder_of_files(config: Path) -> None:
     assert ids == ["more", *(j.id for j in base.journeys)]
 
 
+def test_a_model_may_be_written_in_several_files(config: Path) -> None:
+    """Its dimensions, rules and grades are those of all of them."""
+    (config / "scoring").mkdir()
+    (config / "scoring" / "talks.yaml").write_text(
+        "models: {default: {dimensions: {talks: {max: 9}}, rules: ["
+        "{id: talk, dimension: talks, event: chat_started, points: 3, repeat: each}]}}\n",
+        "utf-8",
+    )
+    before = load_folder(BASE).definitions
+    loaded = load_folder(config).definitions
+    assert before is not None
+    assert loaded is not None
+    [one], [model] = before.models, loaded.models
+    assert [d.id for d in model.dimensions] == [*(d.id for d in one.dimensions), "talks"]
+    assert [r.id for r in model.rules] == [*(r.id for r in one.rules), "talk"]
+    assert [g.grade for g in model.grades] == [g.grade for g in one.grades]
+
+
+TWICE = {
+    "messages": "messages: {hello: {action: mail, text: 您好}}",
+    "topics": "topics: {hello: {label: 您好}}",
+    "teams": "rules: [{id: RULE, assign: {pool: public}}]\nteams: {hello: {members: [{id: a}]}}",
+    "pools": "rules: [{id: RULE, assign: {pool: hello}}]\npools: {hello: {}}",
+    "fields": "fields: {hello: {type: string}}",
+    "conditions": "conditions: {hello: {lead.city: 上海}}",
+}
+FILES = {"topics": "messages", "teams": "routing", "pools": "routing", "fields": "catalog"}
+
+
+@pytest.mark.parametrize("key", TWICE)
+def test_a_name_in_two_files_is_refused_as_in_one(config: Path, key: str) -> None:
+    """Nobody has to guess which of the two counts."""
+    folder = config / FILES.get(key, "messages")
+    folder.mkdir()
+    for number in (1, 2):
+        text = TWICE[key].replace("RULE", f"r{number}")
+        (folder / f"{number}.yaml").write_text(f"{text}\n", "utf-8")
+    loaded = load_folder(config)
+    found = [d for d in loaded.diagnostics if d.code == "duplicate-id"]
+    assert [Path(d.source.file).name for d in found] == ["2.yaml"]
+    assert 'hello" stands here twice; first at' in found[0].message
+
+
+def test_a_file_that_looks_as_if_it_were_read_is_named(config: Path) -> None:
+    """In folders, too: .yml, a folder in a folder, and tests."""
+    for name in ("journeys/more.yml", "journeys/old/more.yaml", "tests/a.test.yml"):
+        (config / name).parent.mkdir(parents=True, exist_ok=True)
+        (config / name).write_text("journeys: []\n", "utf-8")
+    loaded = load_folder(config)
+    assert said(loaded, config) == [
+        ("journeys/more.yml:1:1", "unknown-file", "call it more.yaml"),
+        ("journeys/old/more.yaml:1:1", "unknown-file", "move it into journeys/"),
+        ("tests/a.test.yml:1:1", "unknown-file", "call it a.test.yaml"),
+    ]
+
+
 def test_what_is_not_read_is_named_with_the_nearest_name(config: Path) -> None:
     """A misspelt file or folder is not silently left out; other files are nobody's business."""
     (config / "scoring.yml").write_text("models: {}\n", "utf-8")

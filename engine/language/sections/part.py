@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from engine.language.conditions import ConditionParser
@@ -171,6 +171,21 @@ class Builder:
                     "give one of the two another id",
                 )
             seen.setdefault(name, part)
+
+    def once(self, parts: Iterable[tuple[str, Part]], what: str) -> None:
+        """Refuse names that stand in two files, as one file refuses a key that stands twice."""
+        refuse_twice(self.found, parts, what)
+
+
+def refuse_twice(found: Diagnostics, parts: Iterable[tuple[str, Part]], what: str) -> None:
+    """Write an error for every name that stands twice."""
+    seen: dict[str, Source] = {}
+    for name, part in parts:
+        first = seen.setdefault(name, part.key_source)
+        if first != part.key_source:
+            text = f'the {what} "{name}" stands here twice; first at {first}'
+            hint = "give one of the two another name, or remove it"
+            found.error("duplicate-id", text, part.key_source, rule=name, hint=hint)
 
 
 def ids(items: Any) -> list[str]:

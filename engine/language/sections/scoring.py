@@ -18,28 +18,30 @@ class ScoringBuilder(Builder):
     """Builds scoring models."""
 
     def build(self, parts: Sequence[Part]) -> tuple[Model, ...]:
-        """Return the models of all files."""
-        return tuple(
-            self._model(name, part)
-            for whole in parts
-            for name, part in whole.entries("models", inner=_INNER)
-        )
+        """Return the models of all files; one may be written in several."""
+        found: dict[str, list[Part]] = {}
+        for whole in parts:
+            for name, part in whole.entries("models", inner=_INNER):
+                found.setdefault(name, []).append(part)
+        return tuple(self._model(name, each) for name, each in found.items())
 
-    def _model(self, name: str, part: Part) -> Model:
-        dimensions = tuple(self._dimension(n, p) for n, p in part.entries("dimensions"))
-        rules = list(part.items("rules"))
+    def _model(self, name: str, parts: Sequence[Part]) -> Model:
+        written = [each for part in parts for each in part.entries("dimensions")]
+        self.once(written, "dimension")
+        dimensions = tuple(self._dimension(n, p) for n, p in written)
+        rules = [rule for part in parts for rule in part.items("rules")]
         self.unique(rules, "rule")
         # Names, not what was found sound: one broken dimension is not also an unknown one.
-        weights = dict.fromkeys(part.get("dimensions", {}), 1.0)
+        weights = {n: 1.0 for part in parts for n in part.get("dimensions", {})}
         weights |= {d.id: d.weight for d in dimensions}
         return Model(
             id=name,
             dimensions=dimensions,
             rules=tuple(r for r in (self._rule(name, weights, p) for p in rules) if r is not None),
-            grades=self._grades(part),
-            thresholds={n: p.data for n, p in part.entries("thresholds")},
-            source=part.key_source,
-            label=part.label(),
+            grades=self._grades([each for part in parts for each in part.items("grades")]),
+            thresholds={n: p.data for part in parts for n, p in part.entries("thresholds")},
+            source=parts[0].key_source,
+            label=next((label for part in parts if (label := part.label()) is not None), None),
         )
 
     def _dimension(self, name: str, part: Part) -> Dimension:
@@ -152,9 +154,8 @@ class ScoringBuilder(Builder):
             return None
         return Repeat(at_most=1 if value == "once" else None)
 
-    def _grades(self, part: Part) -> tuple[Grade, ...]:
+    def _grades(self, parts: Sequence[Part]) -> tuple[Grade, ...]:
         """Return the bands, highest first; they are half-open: [from, next)."""
-        parts = list(part.items("grades"))
         grades = [
             Grade(grade=p.data["grade"], floor=p.data["from"], source=p.source, label=p.label())
             for p in parts
