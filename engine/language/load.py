@@ -56,6 +56,13 @@ KINDS: Final = (
     ),
 )
 REQUIRED: Final = ("scoring", "journeys", "routing")
+# What must stand in one file of a kind at least, where there is one.
+_HEART: Final = {
+    "scoring": "models",
+    "lifecycle": "stages",
+    "routing": "rules",
+    "journeys": "journeys",
+}
 # What has a name of its own in its kind of file, and what we call it.
 _NAMED: Final = (
     ("catalog", "fields", "field"),
@@ -206,6 +213,14 @@ class _Loader:
                 place = Source(str(self.folder / f"{kind}.yaml"), 1, 1, 1, 1)
                 hint = f"add {kind}.yaml; the default configuration shows one"
                 self.found.error("missing-file", f"{kind}.yaml must exist", place, hint=hint)
+                self.unread.add(kind)
+
+        for kind, key in _HEART.items():
+            parts = self.parts[kind]
+            if parts and kind not in self.unread and not any(key in p.data for p in parts):
+                self.found.error(
+                    "missing-key", f"{key}: is missing here", parts[0].source, hint=f"add {key}:"
+                )
                 self.unread.add(kind)
 
     def _build(self) -> Definitions | None:

@@ -83,6 +83,24 @@ def test_a_model_may_be_written_in_several_files(config: Path) -> None:
     assert [g.grade for g in model.grades] == [g.grade for g in one.grades]
 
 
+def test_what_a_kind_needs_may_stand_in_any_of_its_files(config: Path) -> None:
+    """Teams in one file, rules in another, conditions in a third; without rules one is told."""
+    folder = config / "routing"
+    folder.mkdir()
+    (config / "routing.yaml").unlink()
+    (folder / "teams.yaml").write_text("teams: {east: {members: [{id: li.na}]}}\n", "utf-8")
+    (folder / "pools.yaml").write_text("pools: {public: {label: 公海池}}\n", "utf-8")
+    assert ("routing/pools.yaml:1:1", "missing-key", "add rules:") in said(
+        load_folder(config), config
+    )
+    rules = "rules: [{id: all, assign: {team: east}}, {id: rest, assign: {pool: public}}]\n"
+    (folder / "rules.yaml").write_text(rules, "utf-8")
+    loaded = load_folder(config)
+    assert loaded.diagnostics == []
+    assert loaded.definitions is not None
+    assert list(loaded.definitions.routing.teams) == ["east"]
+
+
 TWICE = {
     "messages": "messages: {hello: {action: mail, text: 您好}}",
     "topics": "topics: {hello: {label: 您好}}",

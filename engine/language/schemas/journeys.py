@@ -28,7 +28,6 @@ def structure() -> Schema:
     return {
         "title": "Nurturing journeys",
         "properties": {"journeys": listing(_journey(), "Journeys (旅程).")},
-        "required": ["journeys"],
     }
 
 

@@ -23,7 +23,6 @@ def structure() -> Schema:
                 _stage(), "The stages (阶段) in order; a lead begins in the first.", 1
             )
         },
-        "required": ["stages"],
     }
 
 

@@ -40,7 +40,6 @@ def structure() -> Schema:
             "pools": mapping(nullable(_pool()), "Public pools (公海池), by name."),
             "notify": _notices("How people are told (通知方式); a member's own keys go before."),
         },
-        "required": ["rules"],
     }
 
 

@@ -22,7 +22,6 @@ def structure() -> Schema:
     return {
         "title": "Scoring models",
         "properties": {"models": mapping(_model(), "Scoring models (评分模型), by name.", 1)},
-        "required": ["models"],
     }
 
 
