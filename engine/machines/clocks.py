@@ -120,6 +120,7 @@ def timer_due(work: Work, sla: str, part: str) -> None:
     work.arm(_timer(sla, part), None)
     rule = next((s for s in work.ruleset.slas if s.definition.id == sla), None)
     if rule is None:
+        _lapse(work, part)
         return
     if _is_over(work):
         stop(work, "the lead is at its end")
@@ -132,6 +133,14 @@ def timer_due(work: Work, sla: str, part: str) -> None:
         return
     if int(part) < len(rule.definition.rungs):
         _climb(work, rule, rule.definition.rungs[int(part)])
+
+
+def _lapse(work: Work, name: str) -> None:
+    """Stop a clock that comes due when its SLA is in the rules no more."""
+    clock = work.lead.clocks.get(name)
+    if clock is not None and clock.status in _GOING:
+        _end(work, name, "stopped")
+        work.happen("sla_stopped", clocks=[name], reason="the SLA is gone")
 
 
 def pause_due(work: Work, sla: str) -> None:

@@ -111,3 +111,22 @@ def test_a_grade_of_a_person_that_is_gone_gives_way_to_the_computed_one(tmp_path
     assert "care" in game.lead.journeys
     [told] = game.happened("value_set_aside")
     assert told["reason"] == "there is no grade S any more"
+
+
+def test_the_clock_of_an_sla_that_is_gone_stops_when_it_is_due(tmp_path: Path) -> None:
+    """With the reason on the timeline; no clock runs that nobody looks at."""
+    text = """
+teams: {east: {members: [{id: li.na}]}}
+rules: [{id: east, assign: {team: east}}, {id: rest, assign: {pool: public}}]
+sla: [{id: %s, accept: 1h, on_breach: [{after: 2h, do: remind}]}]
+pools: {public: {}}
+"""
+    game = Play(rules(tmp_path / "old", routing=text % "first", journeys="journeys: []"))
+    game.event("0d", "lead_assigned", EMAIL, owner="li.na")
+    game.ruleset = rules(tmp_path / "new", routing=text % "other", journeys="journeys: []")
+    game.clock("59m")
+    assert game.lead.clocks["accept"].status == "running"
+    game.clock("2h")
+    assert game.lead.clocks["accept"].status == "stopped"
+    assert game.happened("sla_stopped") == [{"clocks": ["accept"], "reason": "the SLA is gone"}]
+    assert not [name for name in game.lead.timers if name.startswith("sla:")]
