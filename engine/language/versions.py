@@ -6,13 +6,16 @@ A lead goes on in the version that it entered, so definitions outlive the files 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from engine.language.handling import Journey
 from engine.language.rules import FieldRef, Span, Struct, Test
+
+if TYPE_CHECKING:
+    from engine.language.definitions import Definitions
 
 _VERSION_LENGTH: Final = 16  # hex digits: 64 bits
 # What may be edited without making another version of a journey.
@@ -34,13 +37,30 @@ def _meaning(value: Any) -> Any:
     return [_meaning(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def reordered(journey: Journey, orders: Mapping[str, tuple[str, ...]]) -> Journey:
-    """Return the journey with values ordered as they are now, by fact, lowest first.
+def runnable(journeys: Iterable[Journey], definitions: Definitions) -> Iterator[Journey]:
+    """Yield those journeys of before that present leads can be in, with values as ordered now.
 
     A stage that was added since has its place then; one that is gone keeps its old neighbours.
+    A journey that asks for numbers in a field that is text by now cannot go on.
     """
-    found: Journey = _reordered(journey, orders)
-    return found
+    orders = definitions.orders
+    fields = definitions.catalogue.fields.values()
+    families = {f"lead.{field.name}": field.family for field in fields}
+    for journey in journeys:
+        if all(families.get(test.fact, test.family) == test.family for test in _tests(journey)):
+            reordered: Journey = _reordered(journey, orders)
+            yield reordered
+
+
+def _tests(value: Any) -> Iterator[Test]:
+    if isinstance(value, Test):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _tests(each)
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from _tests(getattr(value, name))
 
 
 def _reordered(value: Any, orders: Mapping[str, tuple[str, ...]]) -> Any:

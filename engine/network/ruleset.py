@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from engine.language.catalogue import Catalogue
 from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Sla, Step
-from engine.language.versions import reordered
+from engine.language.versions import runnable
 from engine.network.condition import Compiled, ConditionCompiler
 from engine.network.direct import direct
 from engine.network.pivot import is_pivot
@@ -178,10 +178,9 @@ class Ruleset:
         journeys = [_journey(rank, j, compiler) for rank, j in enumerate(important)]
         ranked = {j.id: j for j in journeys}
         self.journeys = {j.id: ranked[j.id] for j in definitions.journeys}
-        orders = definitions.orders
         self.elders = {
             (j.id, j.version): _journey(len(ranked) + order, j, compiler)
-            for order, j in enumerate(reordered(each, orders) for each in older)
+            for order, j in enumerate(runnable(older, definitions))
         }
         self.running = (*journeys, *self.elders.values())  # those that leads may be in
         self.dates = frozenset[str]().union(*(j.dates for j in self.running))

@@ -274,3 +274,25 @@ journeys:
         tmp_path / "same", lifecycle=STAGES % "{id: demo}, ", journeys=text
     ).definitions.journeys
     assert [each.version for each in same] == [each.version for each in entered]
+
+
+def test_a_field_of_another_type_ends_the_old_definition(tmp_path: Path) -> None:
+    """It asks for a piece of text in what is a number by now; the lead goes on by the new one."""
+    text = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {when: {lead.size: {%s}}}
+    steps: [{id: w, wait: 90d}]
+"""
+    size = "fields: {size: {type: %s}}"
+    old = rules(tmp_path / "old", catalog=size % "string", journeys=text % "starts_with: x")
+    game = Play(old)
+    game.event("0d", "form_submitted", {**EMAIL, "size": "large"})
+    new = rules(tmp_path / "new", catalog=size % "integer", journeys=text % "gte: 500")
+    game.ruleset = Ruleset(new.definitions, old.definitions.journeys)
+    game.event("1d", "note_added", {"size": 7})
+    assert game.lead.facts["journey.care"] == "w"
+    assert game.happened("journey_migrated")
+    game.event("2d", "note_added", {"size": 700})
+    assert game.lead.journeys["care"].reason == "exit: condition"
