@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+MERGE_KEY: Final = "<<"
+NO_MERGE: Final = "YAML 1.2 has no merge keys: write the keys out"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -19,6 +23,8 @@ def did_you_mean(
 
     ``all_at`` says where a longer one can be read.
     """
+    if name == MERGE_KEY:
+        return NO_MERGE
     names = sorted(set(known))
     best = nearest(name, names)
     if best is not None:

@@ -47,3 +47,20 @@ def test_a_day_in_a_wrong_form_is_told_as_it_was_written(tmp_path: Path) -> None
     (tmp_path / "journeys.yaml").write_text(f"journeys: [{journey}]\n", encoding="utf-8")
     [finding] = load_folder(tmp_path).diagnostics
     assert "'1990/01/01' is not" in finding.message
+
+
+def test_a_merge_key_is_told_of(tmp_path: Path) -> None:
+    """YAML 1.1 had them; here they are a key like any other, which nothing knows."""
+    shutil.copytree(BASE, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "scoring.yaml").write_text(
+        "models: {default: {dimensions: {fit: {}}, grades: [{grade: A, from: 0}], rules: [\n"
+        "&one {id: one, dimension: fit, when: {lead.city: 上海}, points: 1},\n"
+        "{<<: *one, id: two, dimension: fit, points: 2},\n"
+        "{id: three, dimension: fit, when: {<<: {lead.city: 上海}}, points: 1}]}}\n",
+        encoding="utf-8",
+    )
+    found = [d for d in load_folder(tmp_path).diagnostics if '"<<"' in d.message]
+    assert [(d.source.line, d.hint) for d in found] == [
+        (3, "YAML 1.2 has no merge keys: write the keys out"),
+        (4, "YAML 1.2 has no merge keys: write the keys out"),
+    ]
