@@ -135,7 +135,7 @@ def _timers(lead: Lead, rule: Any) -> list[tuple[int, str]]:
     elif isinstance(rule, StageRule):
         mine = {f"stage:{rule.definition.id}"}
     elif isinstance(rule, JourneyRule):
-        mine = {f"enter:{rule.id}", f"journey:{rule.id}"}
+        mine = {f"{kind}:{rule.id}" for kind in ("enter", "journey", "end")}
     elif isinstance(rule, SlaRule):
         id = rule.definition.id
         mine = {n for n in lead.timers if n.startswith(f"sla:{id}:") or n == f"pause:{id}"}

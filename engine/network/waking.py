@@ -84,9 +84,8 @@ def _journey(ruleset: Ruleset, rule: JourneyRule) -> Iterator[Wake]:
         if events or when:
             wake = _woken(ruleset, role, (), when)
             told = tuple(sorted({*wake.events, *events}))
-            # A lead in a journey is not woken for these by time; they are seen on the way.
             note = "looked at while the lead is in the journey"
-            yield msgspec.structs.replace(wake, events=told, clock=(), note=note)
+            yield msgspec.structs.replace(wake, events=told, note=note)
 
 
 def _woken(ruleset: Ruleset, role: str, events: tuple[str, ...], when: Compiled | None) -> Wake:

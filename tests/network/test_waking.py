@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.machines.account import Past
+from engine.machines.why import account
 from engine.network.naming import find_rule
 from engine.network.ruleset import Ruleset
 from engine.network.waking import Wake, wakes
+from tests.play import START, Play, rules
 
 BY_HAND = "a person moves the lead; nothing enters it by itself"
 GIVEN = "it is asked in its turn whenever the lead is given to somebody"
@@ -110,7 +114,7 @@ def test_clocks_that_may_stand_still_say_what_halts_them(whole: Ruleset) -> None
 
 
 def test_a_journey_says_what_lets_in_and_out(whole: Ruleset) -> None:
-    """Entry, exit and goal each say what they are woken by; those on the way have no clock."""
+    """Entry, exit and goal each say what they are woken by."""
     assert wakes(whole, find_rule(whole, "welcome")) == (
         Wake(role="enter", events=("form_submitted",), note="then asked: stage: fresh"),
         Wake(role="exit", fields=("lead.city", "stage"), note=ON_THE_WAY),
@@ -119,8 +123,32 @@ def test_a_journey_says_what_lets_in_and_out(whole: Ruleset) -> None:
     assert wakes(whole, find_rule(whole, "warm")) == (
         Wake(role="enter", fields=("grade",)),
         Wake(role="exit", events=("unsubscribed",), note=ON_THE_WAY),
-        Wake(role="goal", events=("chat_started",), fields=("score.total",), note=ON_THE_WAY),
+        Wake(
+            role="goal",
+            events=("chat_started",),
+            fields=("score.total",),
+            clock=("absent: {event: chat_started, for: 3d}",),
+            note=ON_THE_WAY,
+        ),
     )
+
+
+def test_what_time_alone_ends_a_journey_by_is_said(tmp_path: Path) -> None:
+    """An exit for silence is woken by the clock, as its rule in scoring would be."""
+    text = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {when: {absent: {event: page_viewed, for: 5d}}}
+    steps: [{id: w, wait: 90d}]
+"""
+    ruleset = rules(tmp_path, journeys=text)
+    _, ends = wakes(ruleset, find_rule(ruleset, "care"))
+    assert ends.clock == ("absent: {event: page_viewed, for: 5d}",)
+    game = Play(ruleset)
+    game.event("0d", "form_submitted", {"email": "a@b.cn"})
+    told = account(ruleset, game.lead, Past(), START, find_rule(ruleset, "care"))
+    assert (START + 5 * 86_400_000, "end:care") in told.timers
 
 
 def test_a_journey_without_exit_and_goal_says_only_how_it_is_entered(whole: Ruleset) -> None:
