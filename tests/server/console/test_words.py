@@ -109,6 +109,8 @@ def test_templates_write_no_words(file: Path) -> None:
             "li.na is full: 3 of 3 leads; the lead is new in pool public",
             "li.na 已满：在手 3 条，上限 3 条；刚进入公海 public，还在保护期",
         ),
+        ("there is no stage demo any more", "规则里已经没有阶段 demo"),
+        ("the SLA is gone", "规则里已经没有这个时限"),
         ("客户出国了", "客户出国了"),
         ("SLA follow-up: not followed up in time", "时限规则 follow-up：没有按时跟进"),
         ("journey sales-ready", "旅程 sales-ready 送去分配"),
