@@ -17,6 +17,7 @@ ENGINE = Path(__file__).parents[3] / "engine"
 ROOM = ENGINE / "server" / "console"
 WORDS = catalogues()
 SAID = re.compile(r"""(?<![\w.])(?:t|say|words\.say)\(\s*"([a-z_.\-]+)"\s*[,)]""")
+HAPPENS = re.compile(r"""\b(?:happen\(\s*|Happening\([\w.]+, )"(\w+)"[,)]""")
 BUILT = re.compile(r"""(?<![\w.])t\(\s*"([a-z_]+\.)" ~""")
 
 
@@ -84,6 +85,14 @@ def test_the_menu_has_words() -> None:
     known = WORDS["zh"].texts
     names = [group for group, _ in MENU] + [e.name for _, entries in MENU for e in entries]
     assert [name for name in names if f"menu.{name}" not in known] == []
+
+
+def test_whatever_happens_to_a_lead_has_a_name() -> None:
+    """The timeline shows no name of the engine's own."""
+    machines = (ROOM.parents[1] / "machines").rglob("*.py")
+    found = {kind for file in machines for kind in HAPPENS.findall(file.read_text("utf-8"))}
+    assert "message_postponed" in found
+    assert {kind for kind in found if f"happening.{kind}" not in WORDS["zh"].texts} == set()
 
 
 def test_english_has_no_chinese() -> None:
