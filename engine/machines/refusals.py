@@ -1,4 +1,4 @@
-"""What recipients and their servers say against more messages: leaving, stop words, bounces."""
+"""What recipients and their servers say of further messages: leave, stop words, bounces, return."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ _SURROUNDING: Final = " \t\r\n.,;!?。，；！？~～'\"“”‘’()（）[]�
 def unsubscribed(work: Work, properties: dict[str, Any]) -> None:
     """Withdraw consent to the topic, which may be ``all``."""
     take_consent(work, work.event, properties.get("topic") or DEFAULT_TOPIC, "withdrawn")
+
+
+def subscribed(work: Work, properties: dict[str, Any]) -> None:
+    """Give consent to the topic, as somebody does who left it and comes back."""
+    take_consent(work, work.event, properties.get("topic") or DEFAULT_TOPIC, "given")
 
 
 def replied(work: Work, properties: dict[str, Any]) -> None:
@@ -106,6 +111,7 @@ def _about(work: Work) -> dict[str, Any] | None:
 
 EFFECTS: Final = {
     "unsubscribed": unsubscribed,
+    "subscribed": subscribed,
     "sms_replied": replied,
     "wecom_message_received": replied,
     "email_bounced": bounced,

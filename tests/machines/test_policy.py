@@ -90,6 +90,23 @@ def test_who_leaves_everything_gets_what_is_owed_and_what_is_joined_again(tmp_pa
     assert reasons(game) == ["consent to all is withdrawn"] * 2
 
 
+@pytest.mark.parametrize("topic", [{"topic": "marketing"}, {}])
+def test_who_comes_back_to_a_topic_gets_its_messages_again(
+    tmp_path: Path, topic: dict[str, str]
+) -> None:
+    """The event alone says so, as the one by which it was left: a mail service tells no more."""
+    game = play(tmp_path)
+    game.event("0d", "unsubscribed", WHO, topic="all")
+    game.event("1d", "form_submitted")
+    game.event("2d", "subscribed", **topic)
+    game.event("3d", "form_submitted")
+    game.event("4d", "unsubscribed", topic="marketing")
+    game.event("3d", "subscribed", now="5d", **topic)  # arrives late
+    game.event("6d", "form_submitted")
+    assert sent(game) == ["welcome"]
+    assert reasons(game) == ["consent to all is withdrawn", "consent to marketing is withdrawn"]
+
+
 def test_consent_given_before_leaving_everything_does_not_count(tmp_path: Path) -> None:
     """The latest word decides, and of one instant the withdrawal."""
     game = play(tmp_path)
