@@ -18,9 +18,12 @@ def spent(context: Context, made: Mapping[Key, int]) -> Spent:
     """Return what was spent in the period, exactly, by (source, campaign, place) as declared.
 
     ``made`` has how many leads were made in it. A day counts in the period in which it begins.
-    What another currency was spent in counts by its rate in reports.yaml.
+    What another currency was spent in counts by its rate in reports.yaml. Costs are those of a
+    source and not of its leads: where somebody's leads are asked for, nothing was spent on them.
     """
     found: Spent = {}
+    if context.question.owners is not None:
+        return found
     for cost in context.reporting.costs:
         key = cost.source, cost.campaign, place_of(context, cost)
         amount = _of(context, cost, made) * Fraction(str(cost.rate))

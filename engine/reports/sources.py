@@ -112,6 +112,9 @@ def build(context: Context) -> Report:
     if found.shared:
         told = "未归到来源的成本只计入合计", "costs of no source count in the total only"
         notes.append(Words(*told))
+    if context.reporting.costs and context.question.owners is not None:
+        told = "成本属于来源，不分到个人或团队", "costs are those of sources, not of people"
+        notes.append(Words(*told))
     return Report(
         "sources",
         TITLE,

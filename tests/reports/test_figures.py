@@ -231,6 +231,19 @@ def test_leads_behind_are_of_whom_was_asked_for(world: World, owner: dict[str, s
     assert len(found.rows) == figures[0].value != 0
 
 
+@pytest.mark.parametrize("name", ["sources", "channels", "weekly"])
+@pytest.mark.parametrize("owner", [{"owner": "li.na"}, {"team": "regions"}])
+def test_what_sources_cost_is_nobodys(world: World, name: str, owner: dict[str, str]) -> None:
+    """The company's costs beside one person's leads would give a price that nobody paid."""
+    report = world.report(name, period="all", **owner)
+    priced = {"cost", "cost_per_lead", "cac", "roi"}
+    assert not priced.intersection(each.key for each in report.figures)
+    rows = [row for table in report.tables for row in (*table.rows, *filter(None, [table.total]))]
+    assert not any(row.cells.get(key) for row in rows for key in priced)
+    if name != "channels":
+        assert [note.zh for note in report.notes] == ["成本属于来源，不分到个人或团队"]
+
+
 @pytest.mark.parametrize(
     ("types", "own"), [(("email_opened", "email_clicked"), True), (("form_submitted",), False)]
 )
