@@ -246,8 +246,12 @@ class _Chunk:
         return {lead: _latest(found, 1) for lead, found in every.items()}
 
     def _clocks(self) -> dict[str, Any]:
+        """Return the clocks that began last; of a lead without any the ended ones are earlier."""
         columns = "started_at, clock, sla, due, status, ended_at"
         every = self._grouped(columns, "clocks")
+        for lead in self._leads:
+            if not lead.clocks and all(row[-1] is not None for row in every.get(lead.id, ())):
+                every.pop(lead.id, None)
         return {lead: _latest(found, None) for lead, found in every.items()}
 
     def _last(self, columns: str, table: str) -> dict[str, Any]:

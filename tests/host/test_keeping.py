@@ -78,6 +78,31 @@ def test_the_log_gives_every_lead_to_the_last_byte(
     well(database)
 
 
+def test_clocks_of_an_earlier_turn_are_no_fault(folder: Path, tmp_path: Path) -> None:
+    """Who gets a lead to which no SLA applies any more has no clocks; those before stay in rows."""
+    routing = folder / "routing.yaml"
+    early = "{id: quick, when: {stage: {at_most: assigned}}, "
+    routing.write_text(routing.read_text("utf-8").replace("{id: quick, ", early), "utf-8")
+    lead = {"phone": "13800138000"}
+    said: list[tuple[str, str, dict[str, Any]]] = [
+        ("lead_assigned", "09:00", {"owner": "zhang"}),
+        ("call_logged", "09:30", {"outcome": "通"}),
+        ("lead_assigned", "10:00", {"owner": "wang"}),
+    ]
+    events = [
+        {"type": type, "at": f"2026-03-02T{at}:00+08:00", "lead": lead, "properties": properties}
+        for type, at, properties in said
+    ]
+    database = tmp_path / "leads.db"
+    run(folder, database, events)
+    well(database)
+    connection = sqlite3.connect(database)
+    assert connection.execute("UPDATE clocks SET ended_at = NULL").rowcount == 2
+    connection.commit()
+    connection.close()
+    assert [f.check for f in checks.deep(database, "default") if f.level == "error"] == ["clocks"]
+
+
 def test_a_state_that_the_log_does_not_give_is_found(
     folder: Path, stream: Stream, tmp_path: Path
 ) -> None:
