@@ -17,12 +17,14 @@ from engine.host.door import Arrival
 from engine.language.intake import Merge
 from engine.machines import balance, merging, uniting
 from engine.machines.directory import Identity, Named
-from engine.machines.merging import MERGED, UNMERGED
+from engine.machines.merging import MERGED, UNMERGED, Entry
 from engine.machines.state import Decision, Event, Happening, Lead, Teams
 from engine.machines.turn import Turn
 from engine.network.ruleset import Ruleset
 from engine.store import merges, snapshots
 from engine.store.merges import Merged
+from engine.store.projecting import transition
+from engine.store.rows import Row
 
 BY_HAND: Final = frozenset({MERGED, UNMERGED})
 
@@ -127,9 +129,10 @@ def part(
     merged = latest(connection, lead.id, str(event.properties.get("absorbed")))
     absorbed, before = merges.states(connection, merged.number)
     since = merging.since(merges.side(connection, lead).log, lead.id, merged.seq)
-    survivor = merging.separate(ruleset, before, since, lead.asked).lead
+    separated = merging.separate(ruleset, before, since, lead.asked)
+    survivor, moves = separated.lead, _moves(since, separated.decisions)
     reason = str(event.properties.get("reason", ""))
-    identities = merges.part(connection, merged, now, event.by, reason)
+    identities = merges.part(connection, merged, now, event.by, reason, moves)
     properties = {**event.properties, "survivor": lead.id, "asked": lead.asked}
     event = replace(event, properties=properties)
     return Parted(
@@ -140,6 +143,16 @@ def part(
         identities,
         (snapshots.covered(connection, lead.id) or 0) > merged.seq,
     )
+
+
+def _moves(since: Iterable[Entry], decisions: Iterable[Decision]) -> list[Row]:
+    """Return the moves from stage to stage of a lead that was parted."""
+    return [
+        transition(entry.lead, entry.event.id, entry.event.by, each)
+        for entry, decision in zip(since, decisions, strict=True)
+        for each in decision.happenings
+        if each.kind == "stage"
+    ]
 
 
 def _decision(

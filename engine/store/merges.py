@@ -17,8 +17,8 @@ from engine.machines.directory import Identity
 from engine.machines.merging import Entry, Side
 from engine.machines.state import Assignment, Lead, Number
 from engine.network.ruleset import tidy
-from engine.store import entries, rows, snapshots, splits, turns
-from engine.store.rows import LOG_COLUMNS, Logged
+from engine.store import entries, projecting, rows, snapshots, splits, turns
+from engine.store.rows import LOG_COLUMNS, Logged, Row
 
 _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
 _MOVE: Final = "UPDATE {} SET first = coalesce(first, lead), lead = ?2 WHERE lead = ?1"
@@ -262,12 +262,19 @@ def states(connection: sqlite3.Connection, number: int) -> tuple[Lead, Lead]:
 
 
 def part(
-    connection: sqlite3.Connection, merged: Merged, now: int, by: str | None, reason: str
+    connection: sqlite3.Connection,
+    merged: Merged,
+    now: int,
+    by: str | None,
+    reason: str,
+    moves: list[Row],
 ) -> list[Identity]:
     """Move everything back that came with the absorbed lead; returns its identities.
 
-    What has come since stays with the survivor. Of both the host writes states and enrolments anew.
+    What has come since stays with the survivor, and ``moves`` are its own since then: it was never
+    in a stage of the other one's. Of both the host writes states and enrolments anew.
     """
+    projecting.move_anew(connection, merged.survivor, merged.seq, moves)
     whole = rows.to_json(subtree(connection, merged.absorbed))
     for table in _HELD:
         connection.execute(_BACK.format(table), (merged.absorbed, merged.survivor, whole))

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from engine.machines.merging import UNMERGED
 from engine.machines.state import Clock, Decision, Enrolment, Event, Happening, Lead
+from engine.store import arrivals
 from engine.store.bulk import Insert
 from engine.store.rows import Row, to_json
 
@@ -41,6 +43,10 @@ _TRANSITION: Final = Insert(
     """transitions (lead, at, "from", "to", reason, rule, event, "by")""",
     8,
 )
+_MOVED_SINCE: Final = """
+DELETE FROM transitions WHERE lead = ?1
+AND event IN (SELECT id FROM events WHERE lead = ?1 AND seq > ?2)
+"""
 _GRADE: Final = Insert(
     """grade_changes (lead, at, model, "from", "to", score, reason, event, "by")""",
     9,
@@ -72,6 +78,19 @@ ON CONFLICT (lead, name) DO UPDATE SET due = excluded.due
 _PASSED: Final = "passed"  # a step that did not wait for anything
 
 
+def transition(lead: str, event: str | None, by: str | None, each: Happening) -> Row:
+    """Return the row of a move from one stage to another."""
+    get = each.data.get
+    return lead, each.at, get("from"), get("to"), get("reason"), get("rule"), event, by
+
+
+def move_anew(connection: sqlite3.Connection, lead: str, seq: int, moves: list[Row]) -> None:
+    """Let ``moves`` be what a lead has gone through since the event ``seq``."""
+    connection.execute(_MOVED_SINCE, (lead, seq))
+    _TRANSITION.write(connection, moves)
+    arrivals.measure(connection, len(moves))
+
+
 class ProjectionRows:
     """The rows of one transaction's decisions; give them in the order of their making."""
 
@@ -91,7 +110,8 @@ class ProjectionRows:
         """Add what a decision changed in its lead, which was ``before``; None: it is new."""
         lead = decision.lead
         for happening in decision.happenings:
-            self.happened(lead.id, event.id, event.by, happening)
+            if event.type != UNMERGED or happening.kind != "stage":  # `move_anew` has told these
+                self.happened(lead.id, event.id, event.by, happening)
         if before is None:
             before = Lead(lead.id, lead.created_at, lead.created_at)
         if lead.journeys is not before.journeys:
@@ -105,8 +125,7 @@ class ProjectionRows:
         """Add what one happening tells of stages, grades and steps."""
         get = each.data.get
         if each.kind == "stage":
-            said = get("from"), get("to"), get("reason"), get("rule")
-            self._transitions.append((lead, each.at, *said, event, by))
+            self._transitions.append(transition(lead, event, by, each))
         elif each.kind == "grade":
             said = get("model"), get("from"), get("to"), get("score")
             self._grades.append((lead, each.at, *said, None, event, by))

@@ -24,6 +24,7 @@ from engine.language.load import load_folder
 from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from engine.store import checks
+from engine.store.exporting import Filter, export
 from tests.host.conftest import one_event
 
 Use = Callable[[Runtime], Awaitable[Any]]
@@ -513,6 +514,49 @@ def test_a_merge_gives_nobody_a_lead(folder: Path) -> None:
             assert counted(runtime) == before
             await runtime.submit_event(parting_of(younger), older)
             assert counted(runtime) == before
+
+    run(folder, use)
+
+
+def moved(runtime: Runtime) -> tuple[Any, ...]:
+    """What reports say of stages: how many came to each, and how long they stayed."""
+    figures = runtime.reader.figures()
+    stages = ("new", "mql", "assigned", "contacted", "qualified", "won")
+    stays = [figures.stays(stage, 0, 2**53) for stage in stages]
+    late = [figures.waiting([stage], 2**53, 9, 0, 2**53) for stage in stages]
+    return sorted(figures.entries(0, 2**53)), sorted(figures.groups(0, 2**53)), stays, late
+
+
+def test_a_parted_lead_was_never_in_the_others_stages(folder: Path) -> None:
+    """Merging and parting leave entries, stays and who is stuck; later moves are the lead's own."""
+
+    async def use(runtime: Runtime) -> None:
+        older, younger = await two(runtime)
+        await runtime.submit(
+            [
+                event("c1", "call_logged", 30, PHONE),
+                event("c2", "call_logged", 31, MAIL),
+                event("o2", "opportunity_opened", 40, MAIL, amount=1),
+            ]
+        )
+        before = moved(runtime)
+        for minute in (50, 60):
+            await runtime.submit([event(f"l{minute}", "page_viewed", minute, PHONE, page="home")])
+            await runtime.submit_event(merge_of(younger), older)
+            assert of(runtime, older)["stage"] == "qualified"
+            await runtime.submit_event(parting_of(younger), older)
+            assert moved(runtime) == before
+        await runtime.submit_event(merge_of(younger), older)
+        await runtime.submit([event("won", "opportunity_won", 90, PHONE, amount=2)])
+        await runtime.submit_event(parting_of(younger), older)
+        exported = export(folder.parent / "leads.db", "transitions", Filter(), "default")
+        moves = [(row["lead"], row["from"], row["to"]) for row in exported]
+        assert [each[1:] for each in moves if each[0] == older] == [
+            *[(None, "new"), ("new", "nurturing")],
+            *[("nurturing", "contacted"), ("contacted", "won")],
+        ]
+        assert of(runtime, older)["stage"] == "won"
+        assert of(runtime, younger)["stage"] == "qualified"
 
     run(folder, use)
 
