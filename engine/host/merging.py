@@ -133,6 +133,7 @@ def part(
     survivor, moves = separated.lead, _moves(since, separated.decisions)
     reason = str(event.properties.get("reason", ""))
     identities = merges.part(connection, merged, now, event.by, reason, moves)
+    merges.end_turn(connection, survivor, event, now)
     properties = {**event.properties, "survivor": lead.id, "asked": lead.asked}
     event = replace(event, properties=properties)
     return Parted(

@@ -15,7 +15,7 @@ import msgspec
 from engine.machines.balance import Key
 from engine.machines.directory import Identity
 from engine.machines.merging import Entry, Side
-from engine.machines.state import Assignment, Lead, Number
+from engine.machines.state import Assignment, Event, Lead, Number
 from engine.network.ruleset import tidy
 from engine.store import entries, projecting, rows, snapshots, splits, turns
 from engine.store.rows import LOG_COLUMNS, Logged, Row
@@ -51,6 +51,12 @@ _END: Final = (
 )
 _GIVEN: Final = """
 SELECT at, owner, team, pool FROM assignments WHERE lead = ? ORDER BY number DESC LIMIT 1
+"""
+# Of a lead that nobody has any more, the turn that the merge gave somebody ends.
+_NOBODYS: Final = """
+INSERT INTO assignments (lead, at, event, type, reason, tried, considered, "by")
+SELECT lead, ?2, ?3, 'lead_unmerged', '', '[]', '[]', ?4 FROM assignments
+WHERE number = (SELECT max(number) FROM assignments WHERE lead = ?1) AND owner IS NOT NULL
 """
 _RESUME: Final = """
 UPDATE journey_steps SET left_at = NULL, outcome = NULL WHERE lead = ? AND outcome = 'merged'
@@ -292,6 +298,12 @@ def part(
     pair = merged.absorbed, merged.survivor
     _recount(connection, pair, pair)
     return identities
+
+
+def end_turn(connection: sqlite3.Connection, lead: Lead, event: Event, now: int) -> None:
+    """Let nobody have a parted lead that was given to nobody but while it was merged."""
+    if lead.assignment is None:
+        connection.execute(_NOBODYS, (lead.id, now, event.id, event.by))
 
 
 def given(connection: sqlite3.Connection, lead: Lead) -> Assignment | None:

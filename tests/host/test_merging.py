@@ -561,6 +561,32 @@ def test_a_parted_lead_was_never_in_the_others_stages(folder: Path) -> None:
     run(folder, use)
 
 
+def test_whom_a_merge_gave_a_lead_has_it_until_it_is_undone(folder: Path) -> None:
+    """Only both together are hot; what is sold after they were parted is no sale of theirs."""
+
+    async def use(runtime: Runtime) -> None:
+        phone, mail = {**PHONE, **EAST}, {"email": "wang@qq.com", "province": "上海"}
+        looks = [
+            event(f"{who}{n}", "content_downloaded", n, lead)
+            for who, lead in (("p", phone), ("m", mail))
+            for n in range(2)
+        ]
+        outcomes = await runtime.submit(looks)
+        older, younger = str(outcomes[0].lead), str(outcomes[2].lead)
+        assert [of(runtime, id)["owner"] for id in (older, younger)] == [None, None]
+        await runtime.submit_event(merge_of(younger), older)
+        owner = of(runtime, older)["owner"]
+        assert owner is not None
+        sale, look = "opportunity_won", event("look", "page_viewed", 35, phone, page="home")
+        await runtime.submit([event("one", sale, 30, phone, amount=1), look])
+        await runtime.submit_event(parting_of(younger), older)
+        assert [of(runtime, id)["owner"] for id in (older, younger)] == [None, None]
+        await runtime.submit([event("two", sale, 40, phone, amount=2)])
+        assert counted(runtime)[1] == [owner, None]
+
+    run(folder, use)
+
+
 def test_what_people_answered_before_a_merge_stays_theirs(folder: Path) -> None:
     """Each owner accepted the lead that was theirs then, twice, which counts once."""
 
