@@ -84,11 +84,12 @@ def _begin(draft: Draft, direct: Direct) -> None:
     """Put a new lead in the first stage, with scores of nothing."""
     assert direct.fresh is not None
     stage, by = draft.ruleset.initial_stage, draft.event.by
+    at = min(draft.event.at, draft.now)
     draft.copy_facts().update(direct.fresh)
     draft.before = dict.fromkeys((*direct.fresh, *draft.ruleset.unprompted))
-    draft.lead.stages = {stage: draft.now}
+    draft.lead.stages = {stage: at}
     told = {"to": stage, "reason": "new lead", **({"by": by} if by is not None else {})}
-    draft.decision.happenings.append(Happening(draft.now, "stage", told))
+    draft.decision.happenings.append(Happening(at, "stage", told))
 
 
 def _meet_silences(draft: Draft, direct: Direct) -> bool:

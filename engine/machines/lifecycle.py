@@ -65,15 +65,17 @@ def reachable(work: Work) -> list[str]:
 
 
 def enter(work: Work, stage: str, reason: str, **cause: str) -> None:
-    """Enter a stage that is another than the present one, and date it.
+    """Enter a stage that is another than the present one, and date it: when that happened by which
+    it is entered, and never before the lead had come into the stage that it leaves.
 
     ``cause`` is the stage's own ``rule``, or the ``journey`` and ``step`` that set it.
     """
     previous = work.facts.get("stage")
-    work.lead.stages = {**work.lead.stages, stage: work.now}
+    at = max(work.moment, work.lead.stages.get(previous or "", work.moment))
+    work.lead.stages = {**work.lead.stages, stage: at}
     work.set_fact("stage", stage)
     change = {"from": previous, "to": stage, "reason": reason}
-    work.happen("stage", **change, **cause, by=work.event.by)
+    work.happen("stage", at, **change, **cause, by=work.event.by)
     if work.event.type != "stage_changed":
         work.occur("stage_changed", **change)
 

@@ -183,11 +183,11 @@ class Work:
         if key in getattr(self.lead, name):
             del self.writable(name)[key]
 
-    def happen(self, kind: str, **data: Any) -> None:
-        """Note something for the timeline; None values are left out."""
+    def happen(self, kind: str, at: int | None = None, /, **data: Any) -> None:
+        """Note something for the timeline, now or ``at`` an instant; None values are left out."""
         if None in data.values():
             data = {k: v for k, v in data.items() if v is not None}
-        self.decision.happenings.append(Happening(self.now, kind, data))
+        self.decision.happenings.append(Happening(self.now if at is None else at, kind, data))
 
     def occur(self, kind: str, **properties: Any) -> None:
         """Let rules react to something of the engine's own, if any listens."""

@@ -23,12 +23,12 @@ journeys:
       - {id: opened, wait: {event: email_opened, of: again, within: 9d}, then: thanks, else: end}
       - {id: thanks, send: welcome}
 """
+HELLO = "messages:\n  welcome: {action: email, subject: 您好, text: 感谢光临展位}\n"
 
 
 def play(folder: Path, more: str = "") -> Play:
     """Play the journey above; a message is stale after two days."""
-    messages = "messages:\n  welcome: {action: email, subject: 您好, text: 感谢光临展位}\n"
-    return Play(rules(folder, journeys=CARE, messages=messages + more))
+    return Play(rules(folder, journeys=CARE, messages=HELLO + more))
 
 
 def sends(game: Play) -> list[tuple[str | None, str, str]]:
@@ -104,3 +104,18 @@ def test_an_edited_journey_begins_anew_in_time(tmp_path: Path) -> None:
     game.ruleset = rules(tmp_path / "new", journeys=restart)
     game.event("0d", "page_viewed", now="10d", page="pricing")
     assert [each[:2] for each in sends(game)] == [("hello", "queued"), ("hello", "queued")]
+
+
+def test_a_stage_is_entered_when_that_happened_by_which_it_is(tmp_path: Path) -> None:
+    """A sale told on Monday was won on Friday, but not before the lead came into the stage before."""
+    stages = (
+        "stages: [{id: new}, {id: met, event: visit_logged}, {id: won, event: opportunity_won}]"
+    )
+    game = Play(rules(tmp_path, journeys=CARE, lifecycle=stages, messages=HELLO))
+    game.event("0d", "form_submitted", WHO, now="1d")
+    game.event("3d", "visit_logged", now="5d")
+    game.event("2d", "opportunity_won", now="6d")
+    days = {stage: (at - START) / (24 * HOUR) for stage, at in game.lead.stages.items()}
+    assert days == {"new": 0, "met": 3, "won": 3}
+    told = [each.at for each in game.happenings if each.kind == "stage"]
+    assert told == [*game.lead.stages.values()]
