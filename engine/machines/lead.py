@@ -135,7 +135,7 @@ def decide_at_length(
         scoring.score_occurrence(work, event, found)
     if work.changed or work.queue or reaction.moves:
         _settle(work, event, reaction)
-    if work.begins:
+    if work.begins and work.news:
         clocks.begin(work)
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
@@ -340,13 +340,16 @@ def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
     carry = _advance(work, seen)
     if work.news:
         _move(work, occurrence, seen, carry)
+    elif occurrence is not None:
+        lifecycle.stages_for_occurrence(work, occurrence)
+        carry |= _advance(work, seen)
     work.changed = carry & work.ruleset.watched if carry else carry
 
 
 def _move(
     work: Work, occurrence: Event | Occurrence | None, seen: set[str], carry: set[str]
 ) -> None:
-    """Run the later strata, which history does not reach: stages, then journeys.
+    """Run the later strata: stages, then journeys. Of these history reaches the stages of events.
 
     What they change is added to ``carry``, for the next round.
     """

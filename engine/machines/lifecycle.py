@@ -40,8 +40,14 @@ def stages_for_occurrence(work: Work, occurrence: Event | Occurrence) -> None:
 
 
 def allowed(work: Work, stage: StageRule) -> str | None:
-    """Return why the lead may not enter ``stage`` from where it is, None if it may."""
-    return barred(work.ruleset, work.facts.get("stage"), stage)
+    """Return why the lead may not enter ``stage`` from where it is, None if it may.
+
+    History does not move a lead that has come farther since.
+    """
+    present = work.facts.get("stage")
+    if not work.news and work.moment < work.lead.stages.get(present or "", work.moment):
+        return f"the lead has come to stage {present} since then"
+    return barred(work.ruleset, present, stage)
 
 
 def barred(ruleset: Ruleset, present: str | None, stage: StageRule) -> str | None:

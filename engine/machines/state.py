@@ -74,7 +74,8 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who got a lead, by which rule, and everything that was considered.
 
     ``tried`` lists the routing rules in order with their outcome, ``considered`` the
-    members with why not; both explain a lead without an owner, too.
+    members with why not; both explain a lead without an owner, too. ``told`` is when history
+    told of it: from then on it is neglected.
     """
 
     at: int
@@ -85,6 +86,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""
     tried: list[dict[str, Any]] = []
     considered: list[dict[str, Any]] = []
+    told: int | None = None
 
 
 class Lead(msgspec.Struct, omit_defaults=True, gc=False):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engine.host.clock import StreamClock
 from engine.host.runtime import Runtime
@@ -74,3 +77,58 @@ def test_a_sale_that_is_told_later_counts_where_it_belongs(folder: Path) -> None
     )
     assert found["stage"] == "won"
     assert (found["08"], found["09"]) == (AUGUST, NOTHING)
+
+
+def test_history_counts_where_it_belongs(folder: Path) -> None:
+    """A deal of another system is won, by whom and when it was; no clock runs for what is past."""
+    events = (
+        {**said("page_viewed", "09-20", page="home"), "lead": {"phone": "13900139000"}},
+        said("form_submitted", "08-10", form="contact"),
+        said("lead_assigned", "08-11", owner="zhang"),
+        said("call_logged", "08-12", outcome="通"),
+        said("opportunity_won", "08-29", amount=500),
+    )
+    found = play(folder, events[0], *({**each, "history": True} for each in events[1:]))
+    assert (found["stage"], found["owner"]) == ("won", "zhang")
+    assert (found["08"], found["09"]) == (AUGUST, NOTHING)
+    connection = sqlite3.connect(folder.parent / "leads.db")
+    for table in ("clocks", "deliveries", "tasks", "enrolments"):
+        assert connection.execute(f"SELECT * FROM {table}").fetchall() == [], table
+    connection.close()
+
+
+def test_history_moves_nothing_back(folder: Path) -> None:
+    """What is older than the lead's owner and stage is no news of them, in whatever order it came."""
+    found = play(
+        folder,
+        said("form_submitted", "08-10", form="contact"),
+        said("lead_assigned", "08-20", owner="wang"),
+        said("call_logged", "08-20", outcome="通"),
+        {**said("lead_assigned", "08-11", owner="zhang"), "history": True},
+        {**said("opportunity_lost", "08-12", reason="价格"), "history": True},
+        {**said("stage_changed", "08-13", to="invalid", reason="无"), "history": True},
+        {**said("opportunity_opened", "08-21", amount=1), "history": True},
+        {**said("lead_assigned", "08-22", owner="zhang"), "history": True},
+    )
+    assert (found["stage"], found["owner"]) == ("qualified", "zhang")
+
+
+@pytest.mark.parametrize(("day", "owner"), [("09-09", "zhang"), ("09-10", None)])
+def test_history_is_neglected_from_when_it_is_told(
+    folder: Path, day: str, owner: str | None
+) -> None:
+    """Leads of another system do not fall into the pool on the day on which they come."""
+    routing = folder / "routing.yaml"
+    idle = "pools: {public: {recycle: [{id: idle, idle: 10d, calendar: always}]}}"
+    rules = routing.read_text("utf-8").replace("pools: {public: {}}", idle)
+    routing.write_text(rules, "utf-8")
+    other = {"lead": {"phone": "13900139000"}}
+    found = play(
+        folder,
+        {**said("page_viewed", "08-31", page="home"), **other},
+        {**said("form_submitted", "03-01", form="contact"), "history": True},
+        {**said("lead_assigned", "03-02", owner="zhang"), "history": True},
+        {**said("page_viewed", day, page="home"), **other},
+        {**said("note_added", "03-03", text="1"), "history": True},
+    )
+    assert found["owner"] == owner

@@ -23,13 +23,15 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     if owner is not None and owner == work.facts.get("owner") and work.event.channel == ENGINE:
         _kept(work, properties)
         return
+    if not work.news and _given_since(work):
+        return
     _left(work, owner)
     work.set_fact("owner", owner)
     work.set_fact("team", team)
     pool, before = properties.get("pool"), work.facts.get("pool")
     work.set_fact("pool", pool)
     work.lead.assignment = Assignment(
-        work.now,
+        work.now if work.news else work.moment,
         owner,
         team,
         properties.get("pool"),
@@ -37,6 +39,7 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
         properties.get("reason", ""),
         properties.get("tried", []),
         properties.get("considered", []),
+        None if work.news else work.now,
     )
     if owner:
         clocks.assigned(work)
@@ -46,6 +49,12 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     if pool is not None and pool != before and work.news:
         notes.pooled(work, pool)
     journeys.answered(work)
+
+
+def _given_since(work: Work) -> bool:
+    """Whether somebody got the lead later than history tells of."""
+    answer = work.lead.assignment
+    return answer is not None and work.moment < answer.at
 
 
 def _kept(work: Work, properties: dict[str, Any]) -> None:

@@ -58,7 +58,8 @@ def _is_owned(work: Work) -> bool:
 
 def since(lead: Lead) -> int:
     """Return when somebody last did something about the lead, or got it."""
-    given = lead.assignment.at if lead.assignment is not None else lead.created_at
+    answer = lead.assignment
+    given = lead.created_at if answer is None else answer.told or answer.at
     return max(given, lead.contacted_at)
 
 
