@@ -10,7 +10,7 @@ from engine.reports.shape import Line, Series, Value, Words
 
 
 def new_leads(context: Context) -> list[Series]:
-    """Return how many of the leads that there are were made when."""
+    """Return how many leads were made when."""
     first, last = context.figures.span()
     if first is None or last is None:
         return []

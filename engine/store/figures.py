@@ -138,12 +138,17 @@ _SCORES: Final = f"""
 SELECT count(*) FROM leads WHERE coalesce(score, 0.0) >= :low AND coalesce(score, 0.0) < :high
     AND {_OWN.format(lead="id")}
 """
-_SPAN: Final = """
-SELECT (SELECT min(created_at) FROM leads), (SELECT max(created_at) FROM leads)
+# People who were forgotten are counted when they came, too.
+_GONE: Final = "FROM arrivals WHERE lead BETWEEN 'forgotten:' AND 'forgotten;'"
+_SPAN: Final = f"""
+SELECT min(first), max(last) FROM (
+    SELECT (SELECT min(created_at) FROM leads) AS first, (SELECT max(created_at) FROM leads) AS last
+    UNION ALL SELECT min(created_at), max(created_at) {_GONE})
 """
 _NEW: Final = f"""
-SELECT count(*) FROM leads WHERE created_at >= :since AND created_at < :until
-    AND {_OWN.format(lead="id")}
+SELECT (SELECT count(*) FROM leads WHERE created_at >= :since AND created_at < :until
+    AND {_OWN.format(lead="id")}) + (
+    SELECT count(*) {_GONE} AND created_at >= :since AND created_at < :until AND :owners IS NULL)
 """
 
 
@@ -365,12 +370,12 @@ class Figures:
         return int(self._all(_SCORES, 0, 0, owners, low=low, high=high)[0][0])
 
     def span(self) -> tuple[int | None, int | None]:
-        """Return when the first and the last of the leads were made."""
+        """Return when the first and the last of the leads were made, also of the forgotten."""
         found = self._connection.execute(_SPAN).fetchone()
         return found[0], found[1]
 
     def created(self, since: int, until: int, owners: Owners = None) -> int:
-        """Return how many of the leads that there are were made then."""
+        """Return how many leads were made then."""
         return int(self._all(_NEW, since, until, owners)[0][0])
 
     def hits(self) -> dict[tuple[str, str], int]:

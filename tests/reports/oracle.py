@@ -134,7 +134,7 @@ def sources(told: Told, asked: Asked) -> Answer:
 
 
 def _new_leads(told: Told, asked: Asked) -> dict[str, Any]:
-    made = told.alive["at"]
+    made = told.leads["at"]
     days, starts = _buckets(asked.since, min(max(made.max(), told.now) + 1, asked.until))
     if not days:
         return {}
