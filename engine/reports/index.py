@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -34,6 +34,7 @@ from engine.reports.printing import to_html
 from engine.reports.shape import Report as Shape
 from engine.reports.shape import Words
 from engine.reports.tables import to_csv
+from engine.store.figures import Figures
 from engine.store.reading import Reader
 
 _TIME: Final = frozenset({"period", "from", "to"})
@@ -54,7 +55,8 @@ class Named(msgspec.Struct, frozen=True):
     ``build`` is None for the funnel, which has a shape of its own. A report is ``of_all`` that is
     about everybody's leads, so none for those who see their own only; ``by_event`` that is about
     what happened, whatever cohort is asked for; ``of_no_period`` that is the same whatever the
-    period, so there is nothing before to compare with. ``usual`` is asked where no time is.
+    period, so there is nothing before to compare with. ``of_log`` counts events of the log: of a
+    time whose events are gone it says so. ``usual`` is asked where no time is.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Named(msgspec.Struct, frozen=True):
     of_all: bool = False
     by_event: bool = False
     of_no_period: bool = False
+    of_log: bool = False
     usual: Mapping[str, str] = {}
 
     @property
@@ -133,24 +136,36 @@ class Named(msgspec.Struct, frozen=True):
         if before is not None:
             report = compared(report, build(Context(figures, ruleset.definitions, before)))
         at, asked = format_instant(question.now), question.parameters()
-        return msgspec.structs.replace(report, at=at, parameters=asked)
+        notes = [*report.notes, *self._missing(figures, question)]
+        return msgspec.structs.replace(report, at=at, parameters=asked, notes=notes)
+
+    def _missing(self, figures: Figures, question: Question) -> Iterator[Words]:
+        """Yield what is to be said of a period whose events are not all there any more."""
+        begins = figures.log_begins() if self.of_log else None
+        if begins is not None and (question.since is None or question.since < begins):
+            day = question.day(begins)
+            yield Words(
+                f"{day} 以前的事件已按保留期删除，当时的收入、联系、应答和消息不再计入",
+                f"events before {day} were removed by retention, and with them the sales, calls,"
+                " answers and messages of that time",
+            )
 
 
 REPORTS: Final[Mapping[str, Named]] = {
     each.name: each
     for each in (
         Named("funnel", Words("漏斗", "Funnel"), None, of_all=True),
-        Named("sources", sources.TITLE, sources.build),
-        Named("channels", channels.TITLE, channels.build),
+        Named("sources", sources.TITLE, sources.build, of_log=True),
+        Named("channels", channels.TITLE, channels.build, of_log=True),
         Named("stages", stages.TITLE, stages.build),
-        Named("cycle", cycle.TITLE, cycle.build),
-        Named("people", people.TITLE, people.build, by_event=True),
+        Named("cycle", cycle.TITLE, cycle.build, of_log=True),
+        Named("people", people.TITLE, people.build, by_event=True, of_log=True),
         Named("losses", losses.TITLE, losses.build),
-        Named("nurture", nurture.TITLE, nurture.build, by_event=True),
-        Named("attribution", attribution.TITLE, attribution.build),
+        Named("nurture", nurture.TITLE, nurture.build, by_event=True, of_log=True),
+        Named("attribution", attribution.TITLE, attribution.build, of_log=True),
         Named("scores", scores.TITLE, scores.build),
         Named("rules", rules.TITLE, rules.build, of_all=True, of_no_period=True),
         Named("goals", goals.TITLE, goals.build, of_all=True, by_event=True, of_no_period=True),
-        Named("weekly", weekly.TITLE, weekly.build, by_event=True, usual=_LAST_WEEK),
+        Named("weekly", weekly.TITLE, weekly.build, by_event=True, of_log=True, usual=_LAST_WEEK),
     )
 }

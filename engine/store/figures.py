@@ -152,6 +152,12 @@ SELECT (SELECT count(*) FROM leads WHERE created_at >= :since AND created_at < :
 """
 
 
+# When the oldest event that is left was decided, NULL where retention has removed none.
+_LOG_BEGINS: Final = """
+SELECT decided_at FROM events WHERE EXISTS (SELECT 1 FROM removed_events) ORDER BY seq LIMIT 1
+"""
+
+
 class Letter(NamedTuple):
     """What happened to one message of a journey's step, and to how many leads.
 
@@ -377,6 +383,11 @@ class Figures:
     def created(self, since: int, until: int, owners: Owners = None) -> int:
         """Return how many leads were made then."""
         return int(self._all(_NEW, since, until, owners)[0][0])
+
+    def log_begins(self) -> int | None:
+        """Return when the log begins, None while retention has removed nothing of it."""
+        found = self._connection.execute(_LOG_BEGINS).fetchone()
+        return None if found is None else int(found[0])
 
     def hits(self) -> dict[tuple[str, str], int]:
         """Return how often each rule (kind, id) has fired since the database was made."""

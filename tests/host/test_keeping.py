@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -17,8 +18,11 @@ from engine.host.runtime import Runtime
 from engine.host.verifying import Checked, first_difference, play, verify
 from engine.language.instants import DAY, BadTime, format_instant
 from engine.network.ruleset import Ruleset
+from engine.reports.index import REPORTS
+from engine.reports.shape import Report
 from engine.store import checks, retention
 from engine.store.database import Store
+from engine.store.reading import Reader
 from engine.store.retention import Sweep, cutoffs
 
 Stream = list[dict[str, Any]]
@@ -145,6 +149,31 @@ def test_rules_that_changed_meanwhile_are_named(
     assert verdicts(list(verify(database, {old.version: old}, new))) == {"same": 40}
     assert any("score" in changes for _, _, changes in play(database, new))
     well(database)
+
+
+def test_reports_say_whose_events_are_gone(folder: Path, stream: Stream, tmp_path: Path) -> None:
+    """Of a time before the log begins sales and calls are not counted any more, which is told."""
+    database = tmp_path / "leads.db"
+    ruleset, _ = run(folder, database, stream)
+
+    def told() -> dict[str, list[str]]:
+        reader = Reader(database, "default")
+        now = reader.figures().span()[1] or 0
+        spans = {"all": {"period": "all"}, "since": {"from": "2026-04-30", "to": "2026-05-01"}}
+        made = {
+            f"{name} {span}": REPORTS[name](reader, ruleset, query, now)
+            for name in ("sources", "people", "stages")
+            for span, query in spans.items()
+        }
+        reader.close()
+        notes = {of: [n.en for n in r.notes] for of, r in made.items() if isinstance(r, Report)}
+        return {of: some for of, some in notes.items() if some}
+
+    assert told() == {}
+    sweep(database, events=10)
+    assert told().keys() == {"sources all", "people all"}
+    (note,) = told()["people all"]
+    assert re.fullmatch(r"events before 2026-04-2\d were removed by retention, .*", note), note
 
 
 def test_leads_whose_events_are_gone_still_replay(
