@@ -35,7 +35,8 @@ _ORPHANS: Final = """
 SELECT lead FROM {table} t WHERE lead <> ''
     AND NOT EXISTS (SELECT 1 FROM leads WHERE id = t.lead)
     AND NOT EXISTS (SELECT 1 FROM merges WHERE absorbed = t.lead AND undone_at IS NULL)
-    AND NOT EXISTS (SELECT 1 FROM forgotten WHERE lead = t.lead) LIMIT 100
+    AND NOT EXISTS (SELECT 1 FROM forgotten f WHERE t.lead = f.lead OR t.lead GLOB f.lead || ':*')
+LIMIT 100
 """
 _MERGED: Final = """
 SELECT survivor FROM merges WHERE survivor IN (SELECT value FROM json_each(?1))

@@ -18,7 +18,7 @@ import msgspec
 
 from engine.machines.directory import Identity
 from engine.machines.state import Lead
-from engine.store import digests, merges, meta, rows, turns
+from engine.store import digests, merges, meta, rows
 
 PREFIX: Final = "forgotten:"
 _KEY: Final = "tombstone_key"
@@ -45,8 +45,6 @@ _KEPT: Final = (
     " WHERE lead = ?2",
     "UPDATE tasks SET id = ?1 || ':' || rowid, lead = ?1, title = '', outcome = NULL,"
     " status = 'done' WHERE lead = ?2",
-    "UPDATE assignments SET lead = ?1, event = ?1, tried = '[]', considered = '[]', reason = ''"
-    " WHERE lead = ?2",
     "UPDATE transitions SET lead = ?1, event = ?1, reason = NULL, stayed = NULL WHERE lead = ?2",
     "UPDATE grade_changes SET lead = ?1, event = ?1, reason = NULL WHERE lead = ?2",
     "UPDATE removed_events SET id = ?1 || ':' || hex(randomblob(8)), lead = ?1 WHERE lead = ?2",
@@ -54,6 +52,10 @@ _KEPT: Final = (
     "UPDATE arrivals SET lead = ?1 WHERE lead = ?2",
     "UPDATE entries SET lead = ?1 WHERE lead = ?2",
 )
+_TURNS: Final = """
+UPDATE assignments SET lead = ?1, event = ?1, tried = '[]', considered = '[]', reason = ''
+WHERE lead = ?2
+"""
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -82,20 +84,25 @@ def erase(connection: sqlite3.Connection, lead: Lead, now: int) -> Erased:
     _keep_count(connection, lead, name, now)
     _strip_happenings(connection, lead.id, name)
     whole = merges.subtree(connection, lead.id)
-    events = sum(_strip(connection, name, id) for id in whole)
-    merges.forget(connection, whole, name)
-    turns.refresh(connection, [name])
+    # Each of those that were one has a name, by which who had it is told from who had the others.
+    aliases = {id: f"{name}:{n}" if n else name for n, id in enumerate(whole)}
+    events = sum(_strip(connection, name, id, aliases[id]) for id in whole)
+    merges.forget(connection, aliases, name)
     # A full-text index keeps what was deleted until its segments are merged.
     connection.execute("INSERT INTO search (search) VALUES ('optimize')")
     return Erased(name, events, len(identities))
 
 
-def _strip(connection: sqlite3.Connection, name: str, lead: str) -> int:
-    """Take from the rows of a lead what says who it was; returns how many events there were."""
+def _strip(connection: sqlite3.Connection, name: str, lead: str, alias: str) -> int:
+    """Take from the rows of a lead what says who it was; returns how many events there were.
+
+    All that was one gets the ``name``, only whose turn it was goes by the ``alias``.
+    """
     digests.forget(connection, lead)
     events = connection.execute(_KEPT[0], (name, lead)).rowcount
     for statement in _KEPT[1:]:
         connection.execute(statement, (name, lead))
+    connection.execute(_TURNS, (alias, lead))
     for table in _GONE:
         column = "id" if table == "leads" else "lead"
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (lead,))

@@ -58,6 +58,10 @@ INSERT INTO assignments (lead, at, event, type, reason, tried, considered, "by")
 SELECT lead, ?2, ?3, 'lead_unmerged', '', '[]', '[]', ?4 FROM assignments
 WHERE number = (SELECT max(number) FROM assignments WHERE lead = ?1) AND owner IS NOT NULL
 """
+_RENAMED: Final = """
+UPDATE {} SET first = (SELECT value FROM json_each(?2) WHERE key = first)
+WHERE lead = ?1 AND first IS NOT NULL
+"""
 _RESUME: Final = """
 UPDATE journey_steps SET left_at = NULL, outcome = NULL WHERE lead = ? AND outcome = 'merged'
 """
@@ -324,12 +328,16 @@ def _recount(connection: sqlite3.Connection, pair: Sequence[str], present: Seque
     splits.refresh(connection, pair)
 
 
-def forget(connection: sqlite3.Connection, ids: Sequence[str], name: str) -> None:
-    """Forget that these leads were merged, and how they were; their rows are ``name``'s now."""
+def forget(connection: sqlite3.Connection, aliases: Mapping[str, str], name: str) -> None:
+    """Forget that these leads were merged, and how they were; their rows are ``name``'s now.
+
+    ``aliases`` are what the rows that moved say of where they came from.
+    """
+    ids, called = rows.to_json(list(aliases)), rows.to_json(aliases)
     for table in _HELD:
-        connection.execute(f"UPDATE {table} SET first = NULL WHERE lead = ?", (name,))
+        connection.execute(_RENAMED.format(table), (name, called))
     connection.execute(
         "DELETE FROM merges WHERE absorbed IN (SELECT value FROM json_each(?1))"
         " OR survivor IN (SELECT value FROM json_each(?1))",
-        (rows.to_json(list(ids)),),
+        (ids,),
     )

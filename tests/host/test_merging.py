@@ -561,6 +561,37 @@ def test_a_parted_lead_was_never_in_the_others_stages(folder: Path) -> None:
     run(folder, use)
 
 
+def test_forgetting_leaves_everybody_their_turns_and_sales(folder: Path) -> None:
+    """Also of a lead that was two, with an owner each, is a sale theirs who had the lead then."""
+
+    async def use(runtime: Runtime) -> None:
+        phone, mail = {**PHONE, **EAST}, {**MAIL, **EAST}
+        looks = [
+            event(f"{who}{n}", "content_downloaded", n, lead)
+            for who, lead in (("p", phone), ("m", mail))
+            for n in range(4)
+        ]
+        outcomes = await runtime.submit(looks)
+        older, younger = str(outcomes[0].lead), str(outcomes[4].lead)
+        await runtime.submit(
+            [
+                event("call1", "call_logged", 20, phone),
+                event("call2", "call_logged", 95, mail),
+                event("won2", "opportunity_won", 100, mail, amount=2),
+                event("won1", "opportunity_won", 101, phone, amount=1),
+            ]
+        )
+        before = counted(runtime)
+        assert len(set(before[1])) == 2
+        assert sorted(row[-2:] for row in before[0]) == [(1, 1), (2, 0)]
+        await runtime.submit_event(merge_of(younger), older)
+        assert counted(runtime) == before
+        await runtime.forget(older)
+        assert counted(runtime) == before
+
+    run(folder, use)
+
+
 def test_whom_a_merge_gave_a_lead_has_it_until_it_is_undone(folder: Path) -> None:
     """Only both together are hot; what is sold after they were parted is no sale of theirs."""
 
