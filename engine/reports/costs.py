@@ -48,11 +48,12 @@ def _of(context: Context, cost: Cost, made: Mapping[Key, int]) -> Fraction:
 
 
 def _days(context: Context, cost: Cost) -> int:
-    """Return how many days of a cost begin in the period."""
+    """Return how many days of a cost have begun in the period; nothing is spent ahead."""
     assert cost.first is not None
     assert cost.last is not None
     zone = ZoneInfo(context.question.zone)
     since, until, _ = context.when
+    until = min(until, context.question.now + 1)
     days = (cost.last - cost.first).days + 1
     begins = (_midnight(cost, n, zone) for n in range(days))
     return sum(since <= at < until for at in begins)

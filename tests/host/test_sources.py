@@ -14,6 +14,7 @@ import pytest
 
 from engine.host.clock import StreamClock
 from engine.host.runtime import Runtime
+from engine.language.instants import parse_instant
 from engine.language.label import in_language
 from engine.language.sections.catalog import builtin
 from engine.language.taxonomy import ORIGINS
@@ -217,7 +218,8 @@ def test_costs_and_shares_by_kind(folder: Path) -> None:
             who = {"phone": f"138001380{n:02}"}
             await runtime.submit([touched(f"e{n}", 10, who, **source)])
         query = {"from": "2026-03-01", "to": "2026-03-31"}
-        return REPORTS["channels"](runtime.reader, runtime.ruleset, query, 0)
+        now = parse_instant("2026-04-01T09:00:00+08:00")
+        return REPORTS["channels"](runtime.reader, runtime.ruleset, query, now)
 
     report = run(configured(folder), use)
     kinds = {row.cells["kind"]: row for row in report.tables[0].rows}

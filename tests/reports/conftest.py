@@ -32,7 +32,7 @@ costs:
   - {source: 官网表单, per_lead: 12.5}
   - {source: 知乎白皮书, per_lead: 150, from: 2026-07-25, to: 2026-07-31}
   - {source: 官网表单, campaign: 2026秋季, from: 2026-07-26, to: 2026-08-04, amount: 777.77}
-  - {from: 2026-08-01, to: 2026-08-31, amount: 10000}
+  - {from: 2026-08-01, to: 2026-12-31, amount: 50000}
 goals:
   - {id: more, label: 转化率提升 20%, measure: won, from: 2026-09-01, to: 2026-09-30, change: 0.2}
   - {id: many, measure: leads, from: 2026-07-20, to: 2026-08-20, target: 250}

@@ -55,7 +55,8 @@ def _cost(told: Told, cost: Cells, asked: Asked) -> Fraction:
     if "amount" in cost:
         days = (last - first).days + 1
         begin = pd.Series([midnight(first, n) for n in range(days)])
-        return Fraction(str(cost["amount"])) * int(within(begin, asked).sum()) / days
+        begun = within(begin, asked) & (begin <= told.now)
+        return Fraction(str(cost["amount"])) * int(begun.sum()) / days
     made = told.made(asked)
     made = made[made["source"] == cost["source"]]
     if first is not None:
