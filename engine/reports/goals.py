@@ -21,6 +21,8 @@ TITLE: Final = Words("目标", "Goals")
 _DAY: Final = 86_400_000
 # Less is better of these.
 _FEWER: Final = frozenset({"cost_per_lead", "cac", "cycle_days"})
+# These add up over the goal's days; a rate or a price is as it is at any time.
+_GROWING: Final = frozenset({"leads", "mql", "sql", "opportunity", "won", "revenue"})
 _TARGET: Final = (
     "target，或基准 × (1 + change)，或基准 + change_by",
     "target, or baseline * (1 + change), or baseline + change_by",
@@ -115,7 +117,9 @@ def _row(context: Context, goal: Goal) -> Row:
     gone = min(max(context.question.now - own.start, 0), own.end - own.start)
     elapsed = gone / (own.end - own.start)
     found = {key: query for key, query in links.items() if query is not None}
-    return line({**cells, "elapsed": elapsed, "state": _state(progress, elapsed)}, None, found)
+    return line(
+        {**cells, "elapsed": elapsed, "state": _state(goal, progress, elapsed)}, None, found
+    )
 
 
 def _question(question: Question, goal: Goal) -> Question:
@@ -143,11 +147,12 @@ def _progress(goal: Goal, value: float | None, target: float | None) -> float | 
     return round(some / whole, 4) if whole else None
 
 
-def _state(progress: float | None, elapsed: float) -> str:
+def _state(goal: Goal, progress: float | None, elapsed: float) -> str:
     if progress is None:
         return "unknown"
     if progress >= 1:
         return "reached"
     if elapsed >= 1:
         return "missed"
-    return "on_track" if progress >= elapsed else "behind"
+    on_track = goal.measure in _GROWING and progress >= elapsed
+    return "on_track" if on_track else "behind"

@@ -39,6 +39,8 @@ goals:
   - {id: less, measure: cycle_days, from: 2026-09-01, to: 2026-10-31, change_by: -2}
   - {id: dear, measure: cac, from: 2026-08-01, to: 2026-12-31, target: 900}
   - {id: rate, measure: mql_to_sql, from: 2026-08-01, to: 2026-12-31, target: 0.5}
+  - {id: sold, measure: revenue, from: 2026-07-01, to: 2026-12-31, target: 27000000}
+  - {id: half, measure: conversion, from: 2026-07-01, to: 2026-12-31, target: 0.25}
 """
 JOURNEY = """
 journeys:

@@ -290,16 +290,19 @@ def _goal(told: Told, goal: Cells) -> Cells:
     return {
         "goal": goal["id"], "label": chinese(goal.get("label")), "measure": goal["measure"],
         "from": str(first), "to": str(last), "value": value, "baseline": baseline,
-        "target": target, "progress": progress, "elapsed": gone, "state": _state(progress, gone),
+        "target": target, "progress": progress, "elapsed": gone, "state": _state(progress, gone, goal["measure"]),
     }  # fmt: skip
 
 
-def _state(progress: float | None, gone: float) -> str:
+def _state(progress: float | None, gone: float, measure: str) -> str:
     if progress is None:
         return "unknown"
     if progress >= 1:
         return "reached"
-    return "missed" if gone >= 1 else "on_track" if progress >= gone else "behind"
+    if gone >= 1:
+        return "missed"
+    grows = measure in ("leads", "mql", "sql", "opportunity", "won", "revenue")
+    return "on_track" if grows and progress >= gone else "behind"
 
 
 def _measure(told: Told, name: str, asked: Asked) -> Any:

@@ -89,6 +89,15 @@ def test_every_figure_is_that_of_the_oracle(
     assert series == expected.series
 
 
+def test_only_what_adds_up_can_be_on_track(world: World) -> None:
+    """Nine tenths of a target at eight tenths of its time: good of revenue, not enough of a rate."""
+    (table,) = world.report("goals").tables
+    rows = {row.cells["goal"]: row.cells for row in table.rows}
+    sold, half = rows["sold"], rows["half"]
+    assert all(goal["elapsed"] < goal["progress"] < 1 for goal in (sold, half))
+    assert (sold["state"], half["state"]) == ("on_track", "behind")
+
+
 def test_desks_with_nothing_stand_on_no_board(world: World) -> None:
     """Of people without a figure only those whose team gets leads are shown, with zeros."""
     day = {"from": "2026-09-20", "to": "2026-09-20"}
