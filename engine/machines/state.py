@@ -74,8 +74,8 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who got a lead, by which rule, and everything that was considered.
 
     ``tried`` lists the routing rules in order with their outcome, ``considered`` the
-    members with why not; both explain a lead without an owner, too. ``told`` is when history
-    told of it: from then on it is neglected.
+    members with why not; both explain a lead without an owner, too. ``told`` is when it
+    was told of, if that was later.
     """
 
     at: int
@@ -87,6 +87,11 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     tried: list[dict[str, Any]] = []
     considered: list[dict[str, Any]] = []
     told: int | None = None
+
+    @property
+    def known_at(self) -> int:
+        """From when on spans count in which somebody may act."""
+        return self.at if self.told is None else self.told
 
 
 class Lead(msgspec.Struct, omit_defaults=True, gc=False):

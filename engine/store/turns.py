@@ -43,8 +43,10 @@ def answered(event: str) -> str:
     return _DURING.format(what=f'iif(s.owner = {event}."by", s.number, NULL)', event=event)
 
 
+# Clocks run from when it was told who has the lead, which may be later.
 _CLOCKS: Final = """
-(SELECT count(*) FROM clocks c WHERE c.lead = s.lead AND c.started_at = s.at AND c.status = '{}')
+(SELECT count(*) FROM clocks c WHERE c.lead = s.lead AND c.status = '{}' AND c.started_at =
+    coalesce((SELECT d.decided_at FROM events d WHERE d.id = s.event), s.at))
 """
 _TOLD: Final = f"""
 SELECT s.number, s.event GLOB '*:claim:*' AS claimed, (

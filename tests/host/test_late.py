@@ -13,6 +13,7 @@ from engine.host.clock import StreamClock
 from engine.host.runtime import Runtime
 from engine.language.instants import DAY, parse_instant
 from engine.reports.index import REPORTS
+from engine.store import checks
 
 LEAD = {"phone": "13800138000", "province": "上海"}
 
@@ -77,6 +78,24 @@ def test_a_sale_that_is_told_later_counts_where_it_belongs(folder: Path) -> None
     )
     assert found["stage"] == "won"
     assert (found["08"], found["09"]) == (AUGUST, NOTHING)
+
+
+def test_whose_lead_it_was_is_told_later_too(folder: Path) -> None:
+    """A day's work that is synchronised at night counts for who did it; clocks run from then on."""
+    found = play(
+        folder,
+        said("form_submitted", "08-10", form="contact"),
+        {**said("page_viewed", "08-30", page="home"), "lead": {"phone": "13900139000"}},
+        said("lead_assigned", "08-11", owner="zhang"),
+        said("call_logged", "08-12", outcome="通"),
+        said("opportunity_won", "08-29", amount=500),
+    )
+    assert (found["08"], found["09"]) == (AUGUST, NOTHING)
+    connection = sqlite3.connect(folder.parent / "leads.db")
+    turn = "SELECT owner, took, met, breached FROM assignments"
+    assert connection.execute(turn).fetchall() == [("zhang", DAY, 2, 0)]
+    connection.close()
+    assert [f for f in checks.deep(folder.parent / "leads.db", "default") if f.level != "ok"] == []
 
 
 def test_history_counts_where_it_belongs(folder: Path) -> None:

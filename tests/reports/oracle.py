@@ -338,7 +338,9 @@ def _count_given(
         if pd.notna(first):
             count["contacted"] += 1
             count["waited"] += int(first - row["at"])
-        started = clocks[(clocks["lead"] == row["lead"]) & (clocks["started_at"] == row["at"])]
+        # Clocks run from when it was told, which may be later.
+        since = told.decided_at.get(row["event"], row["at"])
+        started = clocks[(clocks["lead"] == row["lead"]) & (clocks["started_at"] == since)]
         count.update(started["status"])
     answers = told.events[within(told.events["at"], asked) & told.events["by"].notna()]
     for type in ("lead_accepted", "lead_declined"):

@@ -147,6 +147,7 @@ class Told:
         self.given = _timed(exported["assignments"], "at")
         self.tasks = _timed(exported["tasks"], "created_at", "due", "completed_at")
         self.clocks = _timed(exported["clocks"], "started_at", "ended_at")
+        self.decided_at = {each["id"]: ms(each["decided_at"]) for each in exported["events"]}
         self.splits = _timed(exported["splits"], "at")
         self.enrolments = _timed(exported["enrolments"], "entered_at")
         self.enrolments["now"] = self.enrolments["lead"].map(self.present)

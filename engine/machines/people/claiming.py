@@ -117,7 +117,8 @@ def _of_member(
 
 
 def _of_lead(ruleset: Ruleset, pool: Pool, lead: Lead, member: str, now: int) -> Iterator[Obstacle]:
-    since = lead.assignment.at if lead.assignment is not None else lead.created_at
+    answer = lead.assignment
+    since = lead.created_at if answer is None else answer.known_at
     opens = _after(ruleset, since, pool.claim.newest_after)
     if opens > now:
         yield f"the lead is new in pool {pool.id}", opens

@@ -30,8 +30,9 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     work.set_fact("team", team)
     pool, before = properties.get("pool"), work.facts.get("pool")
     work.set_fact("pool", pool)
+    at = _given_at(work)
     work.lead.assignment = Assignment(
-        work.now if work.news else work.moment,
+        at,
         owner,
         team,
         properties.get("pool"),
@@ -39,7 +40,7 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
         properties.get("reason", ""),
         properties.get("tried", []),
         properties.get("considered", []),
-        None if work.news else work.now,
+        work.now if at < work.now else None,
     )
     if owner:
         clocks.assigned(work)
@@ -49,6 +50,12 @@ def assigned(work: Work, properties: dict[str, Any]) -> None:
     if pool is not None and pool != before and work.news:
         notes.pooled(work, pool)
     journeys.answered(work)
+
+
+def _given_at(work: Work) -> int:
+    """Return when somebody got the lead: what is told late was then, but not before the last."""
+    answer = work.lead.assignment
+    return work.moment if answer is None else min(work.now, max(work.moment, answer.at))
 
 
 def _given_since(work: Work) -> bool:

@@ -59,7 +59,7 @@ def _is_owned(work: Work) -> bool:
 def since(lead: Lead) -> int:
     """Return when somebody last did something about the lead, or got it."""
     answer = lead.assignment
-    given = lead.created_at if answer is None else answer.told or answer.at
+    given = lead.created_at if answer is None else answer.known_at
     return max(given, lead.contacted_at)
 
 
