@@ -119,3 +119,13 @@ def test_a_stage_is_entered_when_that_happened_by_which_it_is(tmp_path: Path) ->
     assert days == {"new": 0, "met": 3, "won": 3}
     told = [each.at for each in game.happenings if each.kind == "stage"]
     assert told == [*game.lead.stages.values()]
+
+
+def test_history_of_an_owner_before_the_present_one_changes_nothing(tmp_path: Path) -> None:
+    """Who had the lead last year does not take it from whom it was given to since."""
+    game = play(tmp_path)
+    game.event("2d", "lead_assigned", WHO, owner="zhang.wei")
+    game.event("1d", "lead_assigned", {}, now="3d", history=True, owner="li.na")
+    assert game.lead.facts["owner"] == "zhang.wei"
+    assert game.lead.assignment is not None
+    assert game.lead.assignment.at == START + 48 * HOUR

@@ -276,6 +276,26 @@ journeys:
     assert [each.version for each in same] == [each.version for each in entered]
 
 
+def test_a_stage_that_is_gone_keeps_its_place_in_old_journeys(tmp_path: Path) -> None:
+    """An old `at_least` of a stage that was taken out is judged among its old neighbours."""
+    text = """
+journeys:
+  - id: care
+    enter: {event: form_submitted}
+    exit: {when: {stage: {at_least: demo}}}
+    steps: [{id: w, wait: 90d}]
+"""
+    game = Play(rules(tmp_path / "old", lifecycle=STAGES % "{id: demo}, ", journeys=text))
+    game.event("0d", "form_submitted", EMAIL)
+    entered = game.ruleset.definitions.journeys
+    edited = rules(tmp_path / "new", lifecycle=STAGES % "", journeys=text.replace("demo", "won"))
+    game.ruleset = Ruleset(edited.definitions, entered)
+    game.event("1d", "stage_changed", to="mql")
+    assert game.lead.facts["journey.care"] == "w"
+    game.event("2d", "opportunity_won")
+    assert game.lead.journeys["care"].reason == "exit: condition"
+
+
 def test_a_field_of_another_type_ends_the_old_definition(tmp_path: Path) -> None:
     """It asks for a piece of text in what is a number by now; the lead goes on by the new one."""
     text = """
