@@ -101,6 +101,19 @@ def test_stages_and_journeys_look_at_their_own_numbers_only(tmp_path: Path) -> N
     assert found.moving.loud == {"grade", "lead.birthday"}
 
 
+def test_what_a_new_lead_lacks_is_looked_at(tmp_path: Path) -> None:
+    """A score that is not yet high lets a new lead in, though nothing has changed below a bound."""
+    scoring = SCORING.replace("      - ADDED\n", "").replace("LIMITS", "")
+    journeys = JOURNEYS.replace("{score.fit: {lt: 7}}", "{not: {score.fit: {gte: 7}}}")
+    assert journeys != JOURNEYS
+    ruleset = rules(tmp_path, scoring=scoring, journeys=journeys)
+    assert ruleset.direct is not None
+    assert ruleset.unprompted == {"score.default.fit"}
+    assert "score.default.fit" in ruleset.direct.moving.present
+    facts = {"score.default.fit": 0}
+    assert not ruleset.direct.moving.quiet(facts, {"score.default.fit": None}, facts)
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.errors import NotFound
 from engine.network.naming import KINDS, Ambiguous, Named, find_rule
 from engine.network.ruleset import Ruleset
+from tests.play import rules
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,13 @@ def test_what_nothing_is_called_names_the_nearest(whole: Ruleset) -> None:
     with pytest.raises(NotFound) as raised:
         find_rule(whole, "长" * 500)
     assert f'"{"长" * 200}"' in str(raised.value)
+
+
+def test_where_there_are_many_the_files_have_them(tmp_path: Path) -> None:
+    """A list of all ids would be too long to read."""
+    each = "      - {{id: rule-{}, dimension: fit, event: page_viewed, points: 1}}\n"
+    text = "models:\n  default:\n    dimensions: {fit: {}}\n    rules:\n"
+    text += "".join(map(each.format, range(20))) + "    grades: [{grade: A, from: 0}]\n"
+    with pytest.raises(NotFound) as raised:
+        find_rule(rules(tmp_path, scoring=text), "长")
+    assert str(raised.value).endswith(" known names; the rules' files have them")
