@@ -79,7 +79,7 @@ def test_what_nothing_is_called_names_the_nearest(whole: Ruleset) -> None:
 
 def test_where_there_are_many_the_files_have_them(tmp_path: Path) -> None:
     """A list of all ids would be too long to read."""
-    each = "      - {{id: rule-{}, dimension: fit, event: page_viewed, points: 1}}\n"
+    each = "      - {{id: rule-{}, dimension: fit, event: page_viewed, points: 1, repeat: once}}\n"
     text = "models:\n  default:\n    dimensions: {fit: {}}\n    rules:\n"
     text += "".join(map(each.format, range(20))) + "    grades: [{grade: A, from: 0}]\n"
     with pytest.raises(NotFound) as raised:
