@@ -6,16 +6,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.codes import CANNOT, DONE, FINDINGS
-from engine.cli.common import config_option, definitions_of, err, load, print_diagnostics
+from engine.cli.common import config_option, definitions_of, load, print_diagnostics
+from engine.cli.comparing import against_option, show, shown_option, side_by_side
 
 if TYPE_CHECKING:
     from engine.network.ruleset import Ruleset
@@ -32,26 +31,14 @@ _STDIN = Path("-")
     type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
     help="The past: a database, or what `leadrules export events` wrote; - is stdin.",
 )
-@click.option(
-    "--against",
-    default="HEAD",
-    show_default=True,
-    metavar="DIR|COMMIT",
-    help="The old rules: a folder, or a commit that has the folder in --config.",
-)
+@against_option
 @click.option(
     "--expect",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A YAML file of limits for what may change; one that does not hold makes the exit code 1.",
 )
 @config_option
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    help="How to print: text, markdown for a pull request, or json.",
-)
+@shown_option
 def command(events: Path, against: str, expect: Path | None, config: Path, format: str) -> int:
     """Play the past by old and new rules, and show what differs.
 
@@ -102,12 +89,8 @@ def _spooled(events: Path) -> Iterator[Path]:
 
 
 def play_both(old: Path, new: Path, history: Path) -> list[Played]:
-    """Play both at the same time, each in a process of its own."""
-    with (
-        err().status("playing the past by both rules"),
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
-    ):
-        return list(pool.map(_played, (old, new), (history, history)))
+    """Play the past by both rules at the same time."""
+    return side_by_side("playing the past", _played, old, new, history)
 
 
 def _played(config: Path, history: Path) -> Played:
@@ -124,20 +107,13 @@ def _ruleset(config: Path) -> Ruleset:
 
 
 def _print(made: Backtest, failed: list[Failure], limits: int, format: str) -> None:
-    import json
-
     import msgspec
 
-    from engine.workbench.comparing import backtest_head, markdown, of_backtest, text
+    from engine.workbench.comparing import backtest_head, of_backtest
 
-    if format == "json":
-        told: dict[str, Any] = msgspec.to_builtins(made)
-        told["expected"] = {"limits": limits, "failed": [_told(each) for each in failed]}
-        click.echo(json.dumps(told, ensure_ascii=False))
-        return
-    shown = markdown if format == "markdown" else text
-    for line in shown(backtest_head(made), of_backtest(made, failed, limits)):
-        click.echo(line)
+    told: dict[str, Any] = msgspec.to_builtins(made)
+    told["expected"] = {"limits": limits, "failed": [_told(each) for each in failed]}
+    show(backtest_head(made), of_backtest(made, failed, limits), told, format)
 
 
 def _told(failure: Failure) -> dict[str, Any]:

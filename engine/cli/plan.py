@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,23 +13,17 @@ from engine.cli.common import (
     database,
     db_option,
     definitions_of,
-    err,
     instant,
     now_option,
 )
+from engine.cli.comparing import against_option, show, shown_option, side_by_side
 
 if TYPE_CHECKING:
     from engine.workbench.plan import Foreseen, Plan
 
 
 @click.command("plan")
-@click.option(
-    "--against",
-    default="HEAD",
-    show_default=True,
-    metavar="DIR|COMMIT",
-    help="The rules of today: a folder, or a commit that has the folder in --config.",
-)
+@against_option
 @click.option(
     "--server",
     is_flag=True,
@@ -48,13 +40,7 @@ if TYPE_CHECKING:
 @now_option
 @config_option
 @db_option
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    help="How to print: text, markdown for a pull request, or json.",
-)
+@shown_option
 def command(
     against: str,
     server: bool,
@@ -79,19 +65,9 @@ def command(
     path = database(definitions_of(config), db)
     with in_use(path, config) if server else as_of(against, config) as old:
         definitions_of(old)  # what is wrong is said before anything is looked at
-        made = plan(*_both(old, config, path, at, end))
+        made = plan(*side_by_side("looking ahead", _foreseen, old, config, old, path, at, end))
     _print(made, format)
     return FINDINGS if exit_code and made.changes else DONE
-
-
-def _both(old: Path, new: Path, path: Path, at: int, end: int) -> list[Foreseen]:
-    """Look ahead by both at the same time, each in a process of its own."""
-    with (
-        err().status("looking ahead by both rules"),
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
-    ):
-        asked = [pool.submit(_foreseen, each, old, path, at, end) for each in (old, new)]
-        return [each.result() for each in asked]
 
 
 def _foreseen(config: Path, present: Path, path: Path, at: int, end: int) -> Foreseen:
@@ -114,14 +90,8 @@ def _foreseen(config: Path, present: Path, path: Path, at: int, end: int) -> For
 
 
 def _print(made: Plan, format: str) -> None:
-    import json
-
     import msgspec
 
-    from engine.workbench.comparing import markdown, of_plan, plan_head, text
+    from engine.workbench.comparing import of_plan, plan_head
 
-    if format == "json":
-        click.echo(json.dumps(msgspec.to_builtins(made), ensure_ascii=False))
-        return
-    for line in (markdown if format == "markdown" else text)(plan_head(made), of_plan(made)):
-        click.echo(line)
+    show(plan_head(made), of_plan(made), msgspec.to_builtins(made), format)

@@ -77,7 +77,7 @@ def foresee(
         found.played.leads[lead.id] = standing(after)
         found.steps[lead.id] = _steps(lead, after)
         found.deadlines[lead.id] = {_called(name): due for name, due in after.timers.items()}
-    found.played.events, found.played.since = len(found.steps), now
+    found.played.since = now
     world.advance(until)
     world.sum_up(found.played)
     return found
