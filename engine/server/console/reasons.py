@@ -170,7 +170,6 @@ _CHINESE: Final = tuple(
         (r"there is no stage (.+) any more", r"规则里已经没有阶段 \1"),
         (r"there is no grade (.+) any more", r"规则里已经没有等级 \1"),
         (r"the SLA is gone", "规则里已经没有这个时限"),
-        (r"the journey is gone", "规则里已经没有这个旅程"),
         # Whether an experiment is decided.
         (r"(\S+) has (\d+) leads of (\d+)", r"\1 有 \2 条线索，需要 \3 条"),
         (r"p = (\S+) is not below (\S+)", r"还没有胜出者：p = \1，要低于 \2"),
