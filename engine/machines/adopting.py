@@ -12,7 +12,9 @@ from engine.network.rules import JourneyRule
 
 def adopt(work: Work) -> None:
     """Let each journey that the lead is in go on by the definition that is due to it."""
-    for enrolment in [e for e in work.lead.journeys.values() if e.left_at is None]:
+    for enrolment in work.lead.journeys.values():
+        if enrolment.left_at is not None:
+            continue
         rule = work.ruleset.journeys.get(enrolment.journey)
         if rule is None:
             _gone(work, enrolment)

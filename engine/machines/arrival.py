@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from engine.machines import bots, clocks
 from engine.machines.profile import ENRICHED
-from engine.machines.routine import Draft, counted, drafted, graded, is_heard, score
-from engine.machines.state import Event, Happening, Lead, Number
+from engine.machines.routine import Draft, counted, drafted, grade, is_heard, score
+from engine.machines.state import Decision, Event, Happening, Lead, LedgerLine, Number
 from engine.network.direct import Direct
 from engine.network.rules import Reaction, Rule
-from engine.network.ruleset import Ruleset
+from engine.network.ruleset import Ruleset, tidy
 
 _APART: Final = frozenset({ENRICHED, *bots.REMEMBERED})
 
@@ -48,12 +48,12 @@ def arrival(
         _hear(draft, reaction)
     if fresh:
         _judge(draft, ruleset.held_rules.everything.find(draft.facts))
-    if found and not score(draft, found):
+    if found and not _score(draft, found):
         return None
     if fields and not fresh:
         _judge(draft, ruleset.state_rules.woken(fields, draft))
     if draft.before:
-        graded(draft, direct)
+        grade(draft, direct)
     return draft
 
 
@@ -77,7 +77,7 @@ def _draft(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Draft:
     copied.updated_at = max(copied.updated_at, now)
     copied.holds, copied.truths = lead.holds.copy(), lead.truths.copy()
     copied.timers = lead.timers.copy()
-    return drafted(ruleset, lead, copied, event, now)
+    return drafted(ruleset, lead, Decision(copied), event, now, {})
 
 
 def _begin(draft: Draft, direct: Direct) -> None:
@@ -85,10 +85,12 @@ def _begin(draft: Draft, direct: Direct) -> None:
     assert direct.fresh is not None
     stage, by = draft.ruleset.initial_stage, draft.event.by
     at = min(draft.event.at, draft.now)
-    draft.copy_facts().update(direct.fresh)
-    draft.before = dict.fromkeys((*direct.fresh, *draft.ruleset.unprompted))
+    draft.facts = draft.lead.facts = dict(direct.fresh)
+    draft.before = dict(direct.awaited)
     draft.lead.stages = {stage: at}
-    told = {"to": stage, "reason": "new lead", **({"by": by} if by is not None else {})}
+    told = {"to": stage, "reason": "new lead"}
+    if by is not None:
+        told["by"] = by
     draft.decision.happenings.append(Happening(at, "stage", told))
 
 
@@ -102,7 +104,7 @@ def _meet_silences(draft: Draft, direct: Direct) -> bool:
         draft.now = due
         del timers[name]
         _judge_silence(draft, direct.silences[name])
-        graded(draft, direct)
+        grade(draft, direct)
         if draft.before:
             return False
         draft.before = {}
@@ -115,24 +117,33 @@ def _take(draft: Draft, direct: Direct) -> bool:
     event, facts, before = draft.event, draft.facts, draft.before
     if event.at < draft.lead.profile_at:
         return False
+    given, derived = event.lead, draft.ruleset.derived_from
+    names = [direct.fields[name] for name in given if name in direct.fields]
+    if len(names) < len(given):
+        return False
+    if any(not given.keys() >= set(derived[name]) for name in given.keys() & derived):
+        return False
     draft.lead.profile_at = event.at
-    derived = draft.ruleset.derived_from
-    for name, value in event.lead.items():
-        fact = direct.fields.get(name)
-        if fact is None:
-            return False
-        if name in derived and not event.lead.keys() >= set(derived[name]):
-            return False
+    if facts is draft.original.facts:
+        facts = draft.facts = draft.lead.facts = facts.copy()
+    for fact, value in zip(names, given.values(), strict=True):
         old = facts.get(fact)
-        if old == value and old.__class__ is value.__class__:
-            continue
-        before.setdefault(fact, old)
-        if facts is draft.original.facts:
-            facts = draft.copy_facts()
-        if value is None:
-            del facts[fact]
-        else:
-            facts[fact] = value
+        if old != value or old.__class__ is not value.__class__:
+            before.setdefault(fact, old)
+            if value is None:
+                del facts[fact]
+            else:
+                facts[fact] = value
+    return True
+
+
+def _score(draft: Draft, found: Sequence[Rule]) -> bool:
+    """Give the points of the rules that the event matches; False where one does more than that."""
+    before = score(draft.ruleset, draft.lead, draft.decision, draft.event, draft.now, found)
+    if before is None:
+        return False
+    draft.facts = draft.lead.facts
+    draft.before = {**before, **draft.before}
     return True
 
 
@@ -172,7 +183,7 @@ def _judge_silence(draft: Draft, rule: Rule) -> None:
         truths[rule.key] = fired = draft.now
         draft.decision.fired.append(rule.id)
         if rule.points:
-            draft.line(rule, rule.points)
+            _line(draft, rule, rule.points)
     _arm(draft.lead.timers, rule.timer, fired + span)
 
 
@@ -209,16 +220,35 @@ def _points(rule: Rule) -> Any:
 
 def _hold(draft: Draft, rule: Rule, points: Number) -> None:
     """Make a truth-maintained rule give exactly ``points``."""
-    holds = draft.lead.holds
-    given = holds.get(rule.key, 0)
+    key, holds = rule.key, draft.lead.holds
+    given = holds.get(key, 0)
     if points == given:
         return
     if points:
-        holds[rule.key] = points
+        holds[key] = points
     else:
-        del holds[rule.key]
+        del holds[key]
     if given:
-        draft.line(rule, -given, "withdrawn")
+        _line(draft, rule, -given, "withdrawn")
     if points:
         draft.decision.fired.append(rule.id)
-        draft.line(rule, points)
+        _line(draft, rule, points)
+
+
+def _line(draft: Draft, rule: Rule, points: Number, reason: str = "") -> None:
+    """Write a ledger line and the two scores it changes."""
+    facts, before, fact, total = draft.facts, draft.before, rule.fact, rule.total
+    if facts is draft.original.facts:
+        facts = draft.facts = draft.lead.facts = facts.copy()
+    draft.decision.ledger.append(
+        LedgerLine(
+            draft.now, rule.model, rule.dimension, rule.id, points, draft.event.id, rule.place,
+            draft.ruleset.version, reason,
+        )
+    )  # fmt: skip
+    old, old_total = facts.get(fact, 0), facts.get(total, 0)
+    new, new_total = old + points, old_total + points
+    facts[fact] = new if new.__class__ is int else tidy(new)
+    facts[total] = new_total if new_total.__class__ is int else tidy(new_total)
+    before.setdefault(fact, old)
+    before.setdefault(total, old_total)

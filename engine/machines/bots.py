@@ -19,6 +19,7 @@ Mail = dict[str, list[list[Any]]]
 SENT: Final = frozenset({"email_sent", "email_delivered", "message_sent"})
 CLICKED: Final = "email_clicked"
 REMEMBERED: Final = SENT | {CLICKED}
+CLICKS: Final = "clicks"  # the links of the latest clicks, in a lead's mail
 WITHDRAWS: Final = "withdraws"  # a key of the verdict: the ids of clicks that are taken back
 GIVEN: Final = "given"  # what the latest clicks gave, in a lead's mail
 MOST: Final = 20
@@ -27,11 +28,10 @@ MOST_URL: Final = 200
 
 def remembered(mail: Mail, event: Event) -> Mail:
     """Return a lead's mail with the instant of one more delivery, or the link that was clicked."""
-    entry: list[Any] = [event.at, *about(event)]
-    name = "sent"
-    if event.type not in SENT:
-        name = "clicks"
-        entry.append(_link(event))
+    if event.type in SENT:
+        name, entry = "sent", [event.at, *about(event)]
+    else:
+        name, entry = CLICKS, [event.at, *about(event), _link(event)]
     known = mail.get(name)
     return {**mail, name: [*known[1 - MOST :], entry] if known else [entry]}
 
@@ -94,7 +94,7 @@ def _links(bots: Bots, mail: Mail, event: Event) -> int:
         return 0
     links = {
         link
-        for at, *which, link in mail.get("clicks", ())
+        for at, *which, link in mail.get(CLICKS, ())
         if near(bots, at, event) and _same(which, about(event))
     }
     return len((links | {_link(event)}) - {""})

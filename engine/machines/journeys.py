@@ -19,6 +19,8 @@ MAX_STEPS = 100  # in one go; a loop without a wait stops here, visibly
 
 def end_and_move(work: Work, occurrence: Event | Occurrence | None, changed: set[str]) -> None:
     """Let an occurrence and changed facts end journeys, then move those that are left."""
+    if not work.lead.journeys:
+        return
     for rule in _active(work):
         if occurrence is not None:
             _end_by_event(work, rule, occurrence)
@@ -54,6 +56,8 @@ def start(work: Work, occurrence: Event | Occurrence | None, changed: set[str]) 
 
 def _in_turn(found: Sequence[JourneyRule]) -> Sequence[JourneyRule]:
     """Return journeys as they begin at one instant: of a group the most important one first."""
+    if len(found) < 2:
+        return found
     groups: dict[str | None, list[JourneyRule]] = {}
     for rule in found:
         groups.setdefault(rule.definition.group, []).append(rule)
@@ -71,16 +75,17 @@ def check_end(work: Work, rule: JourneyRule) -> None:
     enrolment = work.lead.journeys.get(rule.id)
     if enrolment is None or enrolment.left_at is not None:
         return
-    dues = []
+    due: int | None = None
     for word, when in (("exit", rule.exit_when), ("goal", rule.goal_when)):
         if when is None:
             continue
         if when.holds(work):
             leave(work, rule.id, f"{word}: condition")
             return
-        if when.deadline is not None:
-            dues.append(when.deadline(work))
-    work.arm(end_timer(rule.id), min((d for d in dues if d is not None), default=None))
+        look = when.deadline(work) if when.deadline is not None else None
+        if look is not None:
+            due = look if due is None else min(due, look)
+    work.arm(end_timer(rule.id), due)
 
 
 def entry_due(work: Work, id: str) -> None:
@@ -100,14 +105,13 @@ def judge(work: Work, rule: JourneyRule) -> None:
 
 
 def _active(work: Work) -> Sequence[JourneyRule]:
-    if not work.lead.journeys:
-        return ()
-    found = (
-        work.ruleset.journey_of(id, enrolment.version)
-        for id, enrolment in work.lead.journeys.items()
-        if enrolment.left_at is None
-    )
-    return [rule for rule in found if rule is not None]
+    found = []
+    for id, enrolment in work.lead.journeys.items():
+        if enrolment.left_at is None:
+            rule = work.ruleset.journey_of(id, enrolment.version)
+            if rule is not None:
+                found.append(rule)
+    return found
 
 
 def _rule(work: Work, id: str) -> JourneyRule | None:
@@ -202,8 +206,11 @@ def end_timer(journey: str) -> str:
 
 def save(work: Work, enrolment: Enrolment) -> None:
     """Write an enrolment, and the fact that tells where the lead is."""
-    work.lead.journeys = {**work.lead.journeys, enrolment.journey: enrolment}
-    work.set_fact(f"journey.{enrolment.journey}", enrolment.step)
+    id = enrolment.journey
+    before = work.lead.journeys.get(id)
+    work.lead.journeys = {**work.lead.journeys, id: enrolment}
+    if before is None or before.step != enrolment.step:
+        work.set_fact(f"journey.{id}", enrolment.step)
 
 
 def walk(work: Work, rule: JourneyRule, target: str | None, there: bool = False) -> None:

@@ -23,7 +23,7 @@ from engine.machines import (
 )
 from engine.machines.arrival import arrival
 from engine.machines.people import deals, following, owning, pausing, recycling, todos
-from engine.machines.routine import Draft, drafted, is_routine, moved, scored
+from engine.machines.routine import Draft, Longer, Way, routine
 from engine.machines.state import STALE, Decision, Event, Lead
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import Reaction, Rule
@@ -46,57 +46,56 @@ def decide(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
     Deadlines of the lead that have come by ``now`` are met first, each at its own instant.
     History is counted and nothing more; the next live event judges what it changed.
     """
+    try:
+        way = ruleset.ways[event.type]
+    except KeyError:
+        way = ruleset.ways[event.type] = _way(ruleset, event.type)
+    made = way(lead, event, now)
+    if made.__class__ is Decision:
+        return made
+    return _ended(made) if made.__class__ is Draft else _longer(ruleset, lead, event, now, made)
+
+
+def _way(ruleset: Ruleset, kind: str) -> Way:
+    """Return the shortest way that events of a type may take."""
+    reaction = ruleset.reactions.get(kind, NONE)
+    if reaction.counts is None or kind in _ACTED_ON:
+        return lambda lead, event, now: Longer.AT_LENGTH
+    return routine(ruleset, kind, reaction)
+
+
+def _longer(ruleset: Ruleset, lead: Lead, event: Event, now: int, way: Longer) -> Decision:
+    """Decide an event for which the shortest way is too short."""
     reaction = ruleset.reactions.get(event.type, NONE)
     rules = reaction.rules
     found = rules.find(event.properties) if rules is not None else ()
-    decision: Decision | None = None
-    if reaction.counts is not None and event.type not in _ACTED_ON:
-        if not is_routine(ruleset, lead, event, now, reaction):
-            draft = arrival(ruleset, lead, event, now, reaction, found)
-            decision = _settled(draft, reaction) if draft is not None else None
-        else:
-            copied = moved(lead, event, now, reaction.counts)
-            if found:
-                draft = drafted(ruleset, lead, copied, event, now)
-                decision = _settled(draft, reaction) if scored(draft, found) else None
-            else:
-                decision = Decision(copied)
-            if event.type in bots.REMEMBERED and decision is not None:
-                _remember(ruleset, lead, decision, event, reaction, found)
-    if decision is None:
-        return decide_at_length(ruleset, lead, event, now, reaction, found)
-    return decision
+    if way is Longer.ONE_PASS:
+        draft = arrival(ruleset, lead, event, now, reaction, found)
+        if draft is not None:
+            return _ended(draft)
+    return decide_at_length(ruleset, lead, event, now, reaction, found)
 
 
-def _settled(draft: Draft, reaction: Reaction) -> Decision:
-    """Return the decision of a draft, after what that may turn has been settled."""
-    if not draft.before:
-        return draft.decision
+def _ended(draft: Draft) -> Decision:
+    """Settle what a draft may turn; remember a delivery or a click, to tell scanners."""
+    if draft.before:
+        _settled(draft)
+    if draft.event.type in bots.REMEMBERED:
+        withdrawing.remember(draft.ruleset, draft.original, draft.decision, draft.event)
+    return draft.decision
+
+
+def _settled(draft: Draft) -> None:
     work = Work(draft.ruleset, draft.original, draft.event, draft.now, draft.decision)
     work.before.update(draft.before)
     if draft.grades is None:
         work.changed.update(draft.before)
-        _settle(work, work.event, reaction)
-        return work.decision
+        _settle(work, work.event, work.ruleset.reactions.get(work.event.type, NONE))
+        return
     carry = set(draft.grades)
     _move(work, None, set(draft.before), carry)
     work.changed = carry & work.ruleset.watched
     _settle_next(work)
-    return work.decision
-
-
-def _remember(
-    ruleset: Ruleset,
-    before: Lead,
-    decision: Decision,
-    event: Event,
-    reaction: Reaction,
-    found: Sequence[Rule],
-) -> None:
-    """Remember a delivery or a click, to tell scanners."""
-    decision.lead.mail = bots.remembered(before.mail, event)
-    if event.type == bots.CLICKED:
-        withdrawing.note(ruleset, before, decision, event, reaction, found)
 
 
 def decide_at_length(
@@ -140,7 +139,7 @@ def decide_at_length(
     if not work.news:
         work.lead.unjudged = {**work.before, **work.lead.unjudged}
     if event.type == bots.CLICKED:
-        withdrawing.note(ruleset, lead, work.decision, event, reaction, found)
+        withdrawing.note(ruleset, lead, work.decision, event)
     return work.decision
 
 
@@ -326,8 +325,8 @@ def _hear(work: Work, occurrence: Event | Occurrence) -> Reaction:
 
 
 def _is_quiet(work: Work) -> bool:
-    changed = work.changed
-    return not changed or work.ruleset.turns.quiet(changed, work.before, work.facts)
+    changed, before = work.changed, work.before
+    return not changed or work.ruleset.turns.quiet({n: before.get(n) for n in changed}, work.facts)
 
 
 def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
@@ -337,7 +336,7 @@ def _round(work: Work, occurrence: Event | Occurrence | None) -> None:
         scoring.score_facts(work, _advance(work, seen))
     if seen:
         scoring.regrade(work, seen)
-    carry = _advance(work, seen)
+    carry = set(_advance(work, seen))
     if work.news:
         _move(work, occurrence, seen, carry)
     elif occurrence is not None:
@@ -368,6 +367,8 @@ def _move(
 
 def _advance(work: Work, seen: set[str]) -> set[str]:
     """Show what one stratum changed to the later ones; return it for the next round."""
-    changed, work.changed = work.changed, set()
-    seen |= changed
+    changed = work.changed
+    if changed:
+        work.changed = set()
+        seen |= changed
     return changed

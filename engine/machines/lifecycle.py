@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.machines.state import Event
+from engine.machines.state import Event, Happening
 from engine.machines.work import Occurrence, Work
 from engine.network.rules import StageRule
 from engine.network.ruleset import Ruleset
@@ -81,7 +81,10 @@ def enter(work: Work, stage: str, reason: str, **cause: str) -> None:
     work.lead.stages = {**work.lead.stages, stage: at}
     work.set_fact("stage", stage)
     change = {"from": previous, "to": stage, "reason": reason}
-    work.happen("stage", at, **change, **cause, by=work.event.by)
+    told = {**change, **cause} if previous is not None else {"to": stage, "reason": reason, **cause}
+    if work.event.by is not None:
+        told["by"] = work.event.by
+    work.decision.happenings.append(Happening(at, "stage", told))
     if work.event.type != "stage_changed":
         work.occur("stage_changed", **change)
 

@@ -4,24 +4,37 @@ This is a shorter way to what `engine.machines.lead` does with such events, and 
 when there is more to an event or to its lead, nothing is done and a longer way is taken; when
 the points may turn something, the rest of the way is. `tests/machines/test_routine.py` holds
 both ways equal.
+
+Each event of a company comes through here, so this counts the steps that Python takes: what is
+the same for all events of a type is looked up once, in `routine`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Final
 
 import msgspec
 
 from engine.language.definitions import Dimension
-from engine.machines import clocks
-from engine.machines.scoring import ledger_line, repeated
-from engine.machines.state import Decision, Event, Happening, Lead, Number
+from engine.machines import bots, clocks, withdrawing
+from engine.machines.scoring import repeated
+from engine.machines.state import Decision, Event, Happening, Lead, LedgerLine, Number
 from engine.network.direct import Direct, Graded
 from engine.network.rules import Reaction, Rule
 from engine.network.ruleset import Ruleset, tidy
 from engine.network.windows import Take
+
+_SILENT: Final[list[float]] = []  # the bounds of what nobody looks at
+
+
+class Longer(Enum):
+    """Which way an event has to go that this one is too short for."""
+
+    ONE_PASS = "`engine.machines.arrival` may do, for it is more than windows and points"
+    AT_LENGTH = "only the longest"
 
 
 class Draft(msgspec.Struct, gc=False):
@@ -45,59 +58,81 @@ class Draft(msgspec.Struct, gc=False):
     before: dict[str, Any]
     grades: Sequence[str] | None = ()
 
-    def copy_facts(self) -> dict[str, Any]:
-        """Return a copy of the facts to write in, which is the lead's from now on."""
-        facts = self.facts = self.lead.facts = self.facts.copy()
-        return facts
-
     def held(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The rules that hold at present, as the wake index asks for them."""
         return self.lead.holds, self.lead.truths
 
-    def line(self, rule: Rule, points: Number, reason: str = "") -> None:
-        """Write a ledger line and the two scores it changes."""
-        facts, before, fact, total = self.facts, self.before, rule.fact, rule.total
-        if facts is self.original.facts:
-            facts = self.copy_facts()
-        self.decision.ledger.append(
-            ledger_line(self.ruleset, rule, points, self.now, self.event.id, reason)
-        )
-        old, old_total = facts.get(fact, 0), facts.get(total, 0)
-        new, new_total = old + points, old_total + points
-        facts[fact] = new if new.__class__ is int else tidy(new)
-        facts[total] = new_total if new_total.__class__ is int else tidy(new_total)
-        if fact not in before:
-            before[fact] = old
-        if total not in before:
-            before[total] = old_total
+
+Way = Callable[[Lead, Event, int], Decision | Draft | Longer]
 
 
-def drafted(ruleset: Ruleset, lead: Lead, copied: Lead, event: Event, now: int) -> Draft:
-    """Return a draft that writes in ``copied``, a copy of ``lead``."""
+def drafted(
+    ruleset: Ruleset, lead: Lead, decision: Decision, event: Event, now: int, before: dict[str, Any]
+) -> Draft:
+    """Return a draft of a decision, which writes in a copy of ``lead``."""
+    copied = decision.lead
     return Draft(
-        ruleset, lead, Decision(copied), copied, copied.facts, copied.windows, event,
-        event.properties, lead.created_at, now, {},
+        ruleset, lead, decision, copied, copied.facts, copied.windows, event, event.properties,
+        lead.created_at, now, before,
     )  # fmt: skip
 
 
-def is_routine(ruleset: Ruleset, lead: Lead, event: Event, now: int, reaction: Reaction) -> bool:
-    """Whether an event moves windows and scores and nothing else of a lead, points aside.
+def routine(ruleset: Ruleset, kind: str, reaction: Reaction) -> Way:
+    """Return the way of events of a type that move windows and scores and nothing else of a lead.
 
-    Most events are like that, so this looks at as little as it can.
+    Its answer is a draft where that has to be gone on with.
     """
-    if event.lead or event.screened or event.history or event.bot:
-        return False
-    if lead.unjudged or lead.ruleset != ruleset.version or not lead.facts:
-        return False
-    if lead.clocks and event.type in clocks.HEARD:
-        return False
-    for due in lead.timers.values():
-        if due <= now:
-            return False
-    for key in reaction.silences:  # as `scoring.hear` asks
-        if key in lead.truths or key in lead.holds or event.at < lead.created_at:
-            return False
-    return not reaction.hearers or not is_heard(lead, reaction)
+    version, rules, hearers = ruleset.version, reaction.rules, reaction.hearers
+    counts, silences = reaction.counts or (), reaction.silences
+    is_heard_by_clocks, is_remembered = kind in clocks.HEARD, kind in bots.REMEMBERED
+    # Most events feed one window and no other: the one that keeps the latest instant.
+    latest = counts[0][0] if len(counts) == 1 and counts[0][1] is None else None
+
+    def is_more(lead: Lead, event: Event, now: int) -> bool:
+        """Whether there is more to the event or to its lead than windows and scores."""
+        if event.lead or event.screened or event.history or event.bot:
+            return True
+        if lead.unjudged or lead.ruleset != version or not lead.facts:
+            return True
+        for due in lead.timers.values():
+            if due <= now:
+                return True
+        for key in silences:  # as `scoring.hear` asks
+            if key in lead.truths or key in lead.holds or event.at < lead.created_at:
+                return True
+        if is_heard_by_clocks and lead.clocks:
+            return True
+        return bool(hearers) and is_heard(lead, reaction)
+
+    def take(lead: Lead, event: Event, now: int) -> Decision | Draft | Longer:
+        if is_more(lead, event, now):
+            return Longer.ONE_PASS
+        copied = lead.__copy__()
+        if now > lead.updated_at:
+            copied.updated_at = now
+        if latest is not None:
+            windows = lead.windows
+            if latest not in windows or event.at > windows[latest]:
+                copied.windows = {**windows, latest: event.at}
+        elif counts:
+            copied.windows = counted(lead.windows, event, now, counts)
+        decision = Decision(copied)
+        if rules is not None:
+            found = rules.find(event.properties)
+            if found:
+                before = score(ruleset, lead, decision, event, now, found)
+                if before is None:
+                    return Longer.AT_LENGTH
+                if before:
+                    draft = drafted(ruleset, lead, decision, event, now, before)
+                    grade(draft, ruleset.direct)
+                    if draft.before:
+                        return draft
+        if is_remembered:
+            withdrawing.remember(ruleset, lead, decision, event)
+        return decision
+
+    return take
 
 
 def is_heard(lead: Lead, reaction: Reaction) -> bool:
@@ -107,16 +142,6 @@ def is_heard(lead: Lead, reaction: Reaction) -> bool:
         if enrolment.left_at is None and (id in hearers or (id, enrolment.step) in hearers):
             return True
     return False
-
-
-def moved(lead: Lead, event: Event, now: int, counts: Iterable[tuple[str, Take | None]]) -> Lead:
-    """Return a copy of a lead whose windows have taken in a routine event."""
-    copied = lead.__copy__()
-    if now > lead.updated_at:
-        copied.updated_at = now
-    if counts:
-        copied.windows = counted(lead.windows, event, now, counts)
-    return copied
 
 
 def counted(
@@ -133,68 +158,95 @@ def counted(
     return windows
 
 
-def scored(draft: Draft, found: Sequence[Rule]) -> bool:
-    """Score a routine event and grade the lead; False where there is more to be done."""
-    if not score(draft, found):
-        return False
-    before, ruleset = draft.before, draft.ruleset
-    if before:
-        if ruleset.turns.quiet(before, before, draft.facts):
-            draft.before = {}
-        else:
-            graded(draft, ruleset.direct)
-    return True
+def score(
+    ruleset: Ruleset,
+    lead: Lead,
+    decision: Decision,
+    event: Event,
+    now: int,
+    found: Sequence[Rule],
+) -> dict[str, Any] | None:
+    """Give the points of the rules that an event of a lead matches; they are written in the
+    decision's copy of it.
 
-
-def score(draft: Draft, found: Sequence[Rule]) -> bool:
-    """Give the points of the rules that the event matches; False where one does more than that."""
-    lead, at = draft.lead, draft.event.at
+    Return the scores as they were before where that may have turned something, else nothing of
+    them; None where a rule does more than to give points.
+    """
+    copied, looks, turned = decision.lead, ruleset.turns.looks, False
+    before: dict[str, Any] = {}
     for rule in found:
-        where, when, most = rule.where, rule.when, rule.at_most
-        if where is not None and not where(draft):
-            continue
-        if when is not None and not when.holds(draft):
-            continue
+        if rule.asks:
+            if rule.edge:
+                return None
+            if not _holds(rule, drafted(ruleset, lead, decision, event, now, before)):
+                continue
+        most = rule.at_most
         if most is not None:
-            counts, key = lead.counts, rule.key
-            kept = repeated(counts.get(key), most, rule.per, at)
+            counts, key = copied.counts, rule.key
+            kept = repeated(counts.get(key), most, rule.per, event.at)
             if kept is None:
                 continue
-            if counts is draft.original.counts:
-                counts = lead.counts = counts.copy()
-            counts[key] = kept
+            copied.counts = {**counts, key: kept}
         if not rule.plain:
-            return False
-        draft.decision.fired.append(rule.id)
-        if rule.points:
-            draft.line(rule, rule.points)
-            if rule.limits is not None and _is_capped(draft, rule, rule.limits):
-                return False
-    return True
+            return None
+        decision.fired.append(rule.id)
+        points = rule.points
+        if points:
+            decision.ledger.append(
+                LedgerLine(
+                    now, rule.model, rule.dimension, rule.id, points, event.id, rule.place,
+                    ruleset.version,
+                )
+            )  # fmt: skip
+            fact, total, facts = rule.fact, rule.total, copied.facts
+            part, old = facts.get(fact, 0), facts.get(total, 0)
+            if not before:
+                facts = copied.facts = facts.copy()
+                before = {fact: part, total: old}
+            else:
+                before.setdefault(fact, part)
+                before.setdefault(total, old)
+            part, new = part + points, old + points
+            facts[fact] = part if part.__class__ is int else tidy(part)
+            facts[total] = new = new if new.__class__ is int else tidy(new)
+            bounds = looks.get(total, _SILENT)
+            if bounds is None or bisect_right(bounds, old) != bisect_right(bounds, new):
+                turned = True
+            turned = turned or fact in looks
+            if rule.limits is not None and _is_capped(copied, rule, rule.limits):
+                return None
+    return before if turned else {}
 
 
-def _is_capped(draft: Draft, rule: Rule, limits: Dimension) -> bool:
+def _holds(rule: Rule, draft: Draft) -> bool:
+    """Whether what a rule asks of an event and of its lead is so."""
+    if rule.where is not None and not rule.where(draft):
+        return False
+    return rule.when is None or rule.when.holds(draft)
+
+
+def _is_capped(lead: Lead, rule: Rule, limits: Dimension) -> bool:
     """Whether a floor or cap has a say in the score that a rule has just changed."""
-    if rule.cap in draft.lead.holds:
+    if rule.cap in lead.holds:
         return True
-    score = draft.facts[rule.fact]
+    score = lead.facts[rule.fact]
     return (limits.max is not None and score > limits.max) or (
         limits.min is not None and score < limits.min
     )
 
 
-def graded(draft: Draft, direct: Direct | None) -> None:
+def grade(draft: Draft, direct: Direct | None) -> None:
     """Grade what was scored, where that can be done directly; keep what has to be looked at."""
-    before = draft.before
     if direct is None:
         draft.grades = None
         return
+    before = draft.before
     grades: list[str] = []
     for model in direct.graded:
         if model.total in before:
             grades += _grade(draft, model)
     draft.grades = grades
-    if direct.moving.quiet(before, before, draft.facts):
+    if direct.moving.quiet(before, draft.facts):
         draft.before = {}
 
 
@@ -206,17 +258,25 @@ def _grade(draft: Draft, model: Graded) -> Sequence[str]:
     new = model.grades[place - 1] if place else None
     if new == old:
         return ()
-    told = {"model": model.model, "from": old, "to": new, "score": total}
-    if old is None or new is None:
-        told = {key: value for key, value in told.items() if value is not None}
+    told: dict[str, Number | str] = {"model": model.model}
+    if old is not None:
+        told["from"] = old
+    if new is not None:
+        told["to"] = new
+    told["score"] = total
     draft.decision.happenings.append(Happening(draft.now, "grade", told))
-    changed = [model.fact]
-    if model.default and "override.grade" not in facts and facts.get("grade") != new:
-        changed.append("grade")
-    for each in changed:
-        draft.before.setdefault(each, facts.get(each))
-        if new is None:
-            del facts[each]
-        else:
-            facts[each] = new
-    return changed
+    _show(draft, model.fact, old, new)
+    if model.default and "override.grade" not in facts:
+        shown = facts.get("grade")
+        if shown != new:
+            _show(draft, "grade", shown, new)
+            return model.fact, "grade"
+    return (model.fact,)
+
+
+def _show(draft: Draft, fact: str, old: str | None, new: str | None) -> None:
+    draft.before.setdefault(fact, old)
+    if new is None:
+        del draft.facts[fact]
+    else:
+        draft.facts[fact] = new

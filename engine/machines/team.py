@@ -106,7 +106,7 @@ def _free(
 ) -> list[Member]:
     """Return the members who may have the lead, noting for every one why not."""
     free: list[Member] = []
-    book = teams.books.get(team.id, TeamBook())
+    book = teams.books.get(team.id) or TeamBook()
     for member in team.members:
         why_not = _away(ruleset, member, question.now)
         why_not = why_not or _too_many(member, book, question.now)
@@ -160,7 +160,7 @@ def _not_meant(member: Member, route: Route, question: _Question) -> str | None:
 def _book(teams: Teams, team: str, choice: choosing.Choice, load: int, now: int) -> Teams:
     """Return team state with one more lead for who was chosen, of whom it takes ``load``."""
     chosen = choice.member
-    book = _copy(teams.books.get(team, TeamBook()))
+    book = _copy(teams.books.get(team) or TeamBook())
     book.served += 1
     book.turns[chosen.id] = book.served
     book.loads[chosen.id] = book.loads.get(chosen.id, 0) + load

@@ -7,21 +7,20 @@ what each latest click gave, for as long as it may turn out to be one of a burst
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from engine.machines.bots import GIVEN, WITHDRAWS, about
+from engine.machines.bots import CLICKED, CLICKS, GIVEN, WITHDRAWS, remembered
 from engine.machines.scoring import judge, take_back
-from engine.machines.state import Decision, Event, Lead, LedgerLine, Number
+from engine.machines.state import Decision, Event, Lead, Number
 from engine.machines.work import Work
-from engine.network.rules import Reaction, Rule
+from engine.network.rules import Reaction
 from engine.network.ruleset import Ruleset
 from engine.network.windows import DECIMALS, Window
 
 REASON: Final = "bot"
-_LEAST: Final = 4  # what a remembered click has at least: instant, delivery, message, id
+_NONE: Final = Reaction()
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -38,28 +37,40 @@ class Given(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     truths: dict[str, int] = {}
 
 
-def note(
-    ruleset: Ruleset,
-    before: Lead,
-    decision: Decision,
-    event: Event,
-    reaction: Reaction,
-    found: Sequence[Rule],
-) -> None:
-    """Remember what a click gave, and forget those that are too old to be of one burst."""
+def remember(ruleset: Ruleset, before: Lead, decision: Decision, event: Event) -> None:
+    """Remember a delivery or a click, and what it gave, to tell scanners."""
+    decision.lead.mail = remembered(before.mail, event)
+    if event.type == CLICKED:
+        note(ruleset, before, decision, event)
+
+
+def note(ruleset: Ruleset, before: Lead, decision: Decision, event: Event) -> None:
+    """Add what the latest click gave, and forget those that are too old to be of one burst."""
     lead, at = decision.lead, event.at
-    known, span = lead.mail.get(GIVEN), ruleset.definitions.intake.bots.span
-    kept = [each for each in known if -span < each[0] - at < span] if known else []
+    known, kept = lead.mail.get(GIVEN), []
+    if known:
+        span = ruleset.definitions.intake.bots.span
+        kept = [each for each in known if -span < each[0] - at < span]
     if not (event.bot or event.history or event.screened):
-        points = _points(decision, event, found) if decision.fired else {}
-        windows = _windows(before, lead, event, reaction)
-        truths = _ended(before, lead, reaction) if before.truths else {}
-        entry = [at, *about(event), event.id, points, windows, truths]  # as `Given` encodes
-        while not entry[-1] and len(entry) > _LEAST:
-            entry.pop()
-        kept.append(entry)
+        kept.append(_given(ruleset, before, decision, event))
     if kept or known:
         lead.mail = {**lead.mail, GIVEN: kept}
+
+
+def _given(ruleset: Ruleset, before: Lead, decision: Decision, event: Event) -> list[Any]:
+    """Return what a click gave, as `Given` encodes: without what is empty at its end."""
+    reaction = ruleset.reactions.get(event.type, _NONE)
+    entry = [*decision.lead.mail[CLICKS][-1][:-1], event.id]  # all but the link
+    truths = _ended(before, decision.lead, reaction) if before.truths else {}
+    windows = _windows(before, decision.lead, event, reaction)
+    points = _points(decision, event, reaction) if decision.fired else {}
+    if points or windows or truths:
+        entry.append(points)
+    if windows or truths:
+        entry.append(windows)
+    if truths:
+        entry.append(truths)
+    return entry
 
 
 def _ended(before: Lead, after: Lead, reaction: Reaction) -> dict[str, int]:
@@ -72,27 +83,25 @@ def _ended(before: Lead, after: Lead, reaction: Reaction) -> dict[str, int]:
     }
 
 
-def _points(decision: Decision, event: Event, found: Sequence[Rule]) -> dict[str, Number]:
+def _points(decision: Decision, event: Event, reaction: Reaction) -> dict[str, Number]:
     """Return what the rules gave that hear the event; 0 where one fired and gave nothing."""
-    fired, id = decision.fired, event.id
     given: dict[str, Number] = {}
-    for rule in found:
-        if rule.id in fired:
-            points: Number = 0
-            for line in decision.ledger:
-                if line.event == id and not line.reason and _is_of(rule, line):
-                    points += line.points
-            given[rule.key] = points
+    if reaction.rules is not None:
+        for rule in reaction.rules.find(event.properties):
+            if rule.id in decision.fired:
+                given[rule.key] = 0
+        for line in decision.ledger:
+            key = f"{line.model}.{line.dimension}.{line.rule}"
+            if key in given and not line.reason and line.event == event.id:
+                given[key] += line.points
     return given
 
 
-def _is_of(rule: Rule, line: LedgerLine) -> bool:
-    """Whether a rule wrote a ledger line."""
-    return line.rule == rule.id and line.dimension == rule.dimension and line.model == rule.model
-
-
 def _windows(before: Lead, after: Lead, event: Event, reaction: Reaction) -> list[list[Any]]:
-    found, earlier, later = [], before.windows, after.windows
+    found: list[list[Any]] = []
+    earlier, later = before.windows, after.windows
+    if earlier is later:
+        return found
     for feed in reaction.feeds:
         window = feed.window
         key = window.key

@@ -41,7 +41,8 @@ class Graded(msgspec.Struct, frozen=True):
 
 class Direct(msgspec.Struct, frozen=True):
     """``silences`` by the name of their deadline; ``fresh`` are a new lead's facts, None where
-    rules hear that it was created; ``moving`` tells whether stages or journeys may turn.
+    rules hear that it was created, and ``awaited`` what rules look at when it comes, each as it
+    was before: missing; ``moving`` tells whether stages or journeys may turn.
     ``fields`` has the facts of those that are written and nothing more: tags are added, consents
     kept with their evidence, and a place among the sources makes a touch.
     """
@@ -49,6 +50,7 @@ class Direct(msgspec.Struct, frozen=True):
     graded: tuple[Graded, ...]
     silences: Mapping[str, Rule]
     fresh: Mapping[str, object] | None
+    awaited: Mapping[str, None]
     moving: Turns
     fields: Mapping[str, str]
 
@@ -73,6 +75,7 @@ def direct(ruleset: Ruleset) -> Direct | None:
         ),
         silences={rule.timer: rule for rule in states if rule.silence is not None},
         fresh=fresh if OF_NEW_LEADS.isdisjoint(heard) else None,
+        awaited=dict.fromkeys((*fresh, *ruleset.unprompted)),
         moving=Turns(ruleset.moving_conditions(), {}, ruleset.dates, ruleset.unprompted),
         fields={
             field.name: f"lead.{field.name}"

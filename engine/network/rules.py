@@ -54,7 +54,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     limits: Dimension | None  # its dimension, where that has a floor or a cap
     cap: str  # the name under which a lead remembers what that takes off, or adds
     silence: int | None  # the span of a rule that is nothing but an absence
-    plain: bool  # an occurrence gives its points and no more: no expiry, no edge
+    plain: bool  # an occurrence gives its points and no more: no expiry
+    asks: bool  # there is something to be asked before it fires
+    edge: bool  # that has to do with what has just changed
 
 
 class Feed(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.language.catalogue import Catalogue
 from engine.language.definitions import Absence, Definitions, Journey, Model, ScoreRule, Sla, Step
@@ -87,6 +87,7 @@ class Ruleset:
         self.unprompted = unprompted(self.moving_conditions())
         self.reactions = {k: self._reaction(k) for k in {*self.windows_of, *self.listened}}
         self.turns = self._turns()
+        self.ways: dict[str, Any] = {}  # what the lead machine makes of it, by event type
         self.direct = direct(self)
 
     def journey_of(self, id: str, version: str) -> JourneyRule | None:
@@ -259,7 +260,6 @@ def _rule(
     where = compiler.optional(rule.where)  # compiled in any case: explanations ask for it
     when, life = compiler.optional(rule.when), rule.expires or rule.half_life
     limited = dimension.max is not None or dimension.min is not None
-    edge = any(c.edge for c in (where, when) if c is not None)
     return Rule(
         key=key,
         order=order,
@@ -282,7 +282,9 @@ def _rule(
         limits=dimension if limited else None,
         cap=f"cap:{model.id}.{rule.dimension}",
         silence=rule.when.span if silent and isinstance(rule.when, Absence) else None,
-        plain=not (life or edge or rule.points_fact),
+        plain=not (life or rule.points_fact),
+        asks=when is not None or not (where is None or is_pivot(rule.where)),
+        edge=any(c.edge for c in (where, when) if c is not None),
     )
 
 

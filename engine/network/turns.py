@@ -19,6 +19,7 @@ class Turns:
     A fact that conditions only compare with constant numbers has ``bounds``: while it stays
     between two of them, all those conditions stay as they were. A fact that is read in
     another way, or beside time or windows, is ``loud``: each change of it has to be looked at.
+    ``looks`` has the bounds of both, None for what is loud.
     A missing fact is below every bound, save where being there makes a test hold, or where it
     is among the ``missed`` that a new lead is asked about.
     """
@@ -45,20 +46,23 @@ class Turns:
         self.present = frozenset(present)
         self.bounds = {name: sorted(found) for name, found in numbers.items()}
         # What has to be looked at, and between which numbers it has not; None: each time.
-        self._looks: dict[str, list[float] | None] = {**self.bounds, **dict.fromkeys(marked)}
+        self.looks: dict[str, list[float] | None] = {**self.bounds, **dict.fromkeys(marked)}
+        self._names = frozenset(self.looks)
 
-    def quiet(
-        self, changed: Iterable[str], before: Mapping[str, Any], facts: Mapping[str, Any]
-    ) -> bool:
-        """Return whether nobody needs to look at what changed."""
-        looks = self._looks
-        for name in changed:
-            if name in looks:
-                bounds, old, new = looks[name], before.get(name), facts.get(name)
-                if bounds is None or ((old is None or new is None) and name in self.present):
+    def quiet(self, before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+        """Return whether nobody needs to look at what changed; ``before`` is that, as it was."""
+        for name in self._names.intersection(before):
+            bounds, old, new = self.looks[name], before[name], facts.get(name)
+            if bounds is None:
+                return False
+            if old is not None and new is not None:
+                if bisect_right(bounds, old) != bisect_right(bounds, new):
                     return False
-                place = bisect_right(bounds, old) if old is not None else 0
-                if place != (bisect_right(bounds, new) if new is not None else 0):
+            elif name in self.present:
+                return False
+            else:  # what is missing is below every bound
+                there = old if new is None else new
+                if there is not None and bisect_right(bounds, there):
                     return False
         return True
 

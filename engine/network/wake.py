@@ -122,8 +122,10 @@ def _single(name: str, table: Mapping[Any, Sequence[Item]]) -> Find[Item]:
     """Return what finds the rules that a value of one name may match."""
 
     def find(values: Mapping[str, Any]) -> Sequence[Item]:
-        value = values.get(name)
-        return table.get(value, ()) if value.__class__ is not list else ()
+        try:
+            return table.get(values.get(name), ())
+        except TypeError:  # a list has no hash
+            return ()
 
     return find
 
@@ -142,9 +144,10 @@ class Edges(Generic[Item]):
         """Return the edges between ``old`` and ``new``; None is below every bound."""
         if new is None:
             return []
-        if old is None or old < new:
-            start = 0 if old is None else bisect_right(self.upward, old)
-            return self.rising[start : bisect_right(self.upward, new)]
+        if old is None:
+            return self.rising[: bisect_right(self.upward, new)]
+        if old < new:
+            return self.rising[bisect_right(self.upward, old) : bisect_right(self.upward, new)]
         return self.falling[bisect_right(self.downward, new) : bisect_right(self.downward, old)]
 
 
@@ -203,28 +206,31 @@ class FactIndex(Generic[Item]):
 
     def woken(self, changed: Set[str], lead: Memory) -> Sequence[Item]:
         """Return the rules to look at, each once, in the order of the configuration."""
+        if self.names.isdisjoint(changed):
+            return ()
         found: list[Item] = []
-        by_name, is_watched = self.by_name, False
-        for name in changed:
-            if name in by_name:
-                readers, edges, watched = by_name[name]
-                if readers is not None:
-                    found += readers.find(lead.facts)
-                if edges is not None and name in lead.before:
-                    found += edges.crossed(lead.before[name], lead.facts.get(name))
-                is_watched = is_watched or watched
+        is_watched = False
+        for name in self.names.intersection(changed):
+            readers, edges, watched = self.by_name[name]
+            if readers is not None:
+                found += readers.find(lead.facts)
+            if edges is not None and name in lead.before:
+                found += edges.crossed(lead.before[name], lead.facts.get(name))
+            if watched:
+                is_watched = True
         if is_watched:
-            found += [i for i, reads in self._holding(lead) if not reads.isdisjoint(changed)]
+            held = self.held
+            for memory in lead.held():
+                for key in memory:
+                    if key in held and not held[key][1].isdisjoint(changed):
+                        found.append(held[key][0])
         return _once(found) if len(found) > 1 else found
 
     def possible(self, lead: Memory) -> Sequence[Item]:
         """Return every rule that holds or might hold by what the lead is, edges aside."""
-        holding = (item for item, _ in self._holding(lead))
-        return _once([*self.everything.find(lead.facts), *holding])
-
-    def _holding(self, lead: Memory) -> list[tuple[Item, frozenset[str]]]:
         held = self.held
-        return [held[key] for memory in lead.held() for key in memory if key in held]
+        holding = (held[key][0] for memory in lead.held() for key in memory if key in held)
+        return _once([*self.everything.find(lead.facts), *holding])
 
 
 def _once(found: list[Item]) -> Sequence[Item]:

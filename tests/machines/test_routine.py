@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.language.instants import DAY, HOUR
 from engine.machines.lead import NONE, decide, decide_at_length, new_lead
-from engine.machines.routine import drafted, is_routine, moved, scored
+from engine.machines.routine import Longer, routine
 from engine.machines.state import Decision, Event, Lead
 from engine.network.ruleset import Ruleset
 from tests.machines.generators import Data, Step, streams
@@ -37,11 +37,9 @@ def both_ways(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> Decision:
 def is_short(ruleset: Ruleset, lead: Lead, event: Event, now: int) -> bool:
     """Whether an event takes the short way."""
     reaction = ruleset.reactions.get(event.type, NONE)
-    if reaction.counts is None or not is_routine(ruleset, lead, event, now, reaction):
+    if reaction.counts is None:
         return False
-    found = reaction.rules.find(event.properties) if reaction.rules is not None else ()
-    copied = moved(lead, event, now, reaction.counts)
-    return scored(drafted(ruleset, lead, copied, event, now), found)
+    return not isinstance(routine(ruleset, event.type, reaction)(lead, event, now), Longer)
 
 
 @settings(deadline=None, max_examples=300)

@@ -111,7 +111,7 @@ def test_what_a_new_lead_lacks_is_looked_at(tmp_path: Path) -> None:
     assert ruleset.unprompted == {"score.default.fit"}
     assert "score.default.fit" in ruleset.direct.moving.present
     facts = {"score.default.fit": 0}
-    assert not ruleset.direct.moving.quiet(facts, {"score.default.fit": None}, facts)
+    assert not ruleset.direct.moving.quiet({"score.default.fit": None}, facts)
 
 
 @pytest.mark.parametrize(

@@ -383,7 +383,7 @@ def test_the_numbers_that_matter_are_those_of_every_stratum(
     numbers: Ruleset, name: str, before: Any, now: Any, quiet: bool
 ) -> None:
     """A change between two of them need not be looked at by anybody."""
-    assert numbers.turns.quiet({name}, {name: before}, {name: now}) is quiet
+    assert numbers.turns.quiet({name: before}, {name: now}) is quiet
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ models:
 """
     made = rules(tmp_path, scoring=text)
     name = "score.default.total"
-    assert made.turns.quiet({name}, {name: 1}, {name: 2}) is False
+    assert made.turns.quiet({name: 1}, {name: 2}) is False
 
 
 def test_a_ruleset_is_its_definitions(whole: Ruleset) -> None:
@@ -456,9 +456,11 @@ def test_only_an_absence_that_does_nothing_else_is_silent(small: Ruleset) -> Non
 
 
 def test_an_occurrence_that_only_gives_points_is_plain(small: Ruleset) -> None:
-    """No expiry, no crossing and no field to multiply with; its dimension may be capped."""
+    """No expiry and no field to multiply with; its dimension may be capped."""
     occurring = [rule for rule in small.rules.values() if rule.definition.events]
-    assert {rule.id for rule in occurring if rule.plain} == {"late", "bare", "limited"}
+    assert {rule.id for rule in occurring if rule.plain} == {"late", "bare", "crossing", "limited"}
+    assert {rule.id for rule in occurring if rule.asks} == {"late", "crossing"}
+    assert {rule.id for rule in occurring if rule.edge} == {"crossing"}
     assert {rule.cap for rule in occurring if rule.limits} == {"cap:default.capped"}
 
 

@@ -176,7 +176,7 @@ def test_a_quiet_change_turns_nothing(
     compiler = ConditionCompiler({})
     compiled = [compiler.compile(c) for c in conditions]
     before, after = Lead(was, was), Lead(was, now)
-    if Turns(compiled, {}, ()).quiet(after.before.keys(), after.before, now):
+    if Turns(compiled, {}, ()).quiet(after.before, now):
         assert [c.holds(before) for c in compiled] == [c.holds(after) for c in compiled]
 
 

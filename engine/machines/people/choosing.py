@@ -33,12 +33,13 @@ def choose(
     free: Sequence[Member],
     lead: Routed,
 ) -> Choice:
-    """Choose by strategy; ties go to who had a turn least recently, then by order."""
-    book = teams.books.get(team.id, TeamBook())
-    order = {m.id: i for i, m in enumerate(team.members)}
+    """Choose by strategy; ties go to who had a turn least recently, then by the order of ``free``,
+    which is that of the team.
+    """
+    book = teams.books.get(team.id) or TeamBook()
 
-    def turn(m: Member) -> tuple[int, int]:
-        return book.turns.get(m.id, 0), order[m.id]
+    def turn(m: Member) -> int:
+        return book.turns.get(m.id, 0)
 
     own = ruleset.definitions.strategies.get(route.strategy or "")
     if own is not None:
@@ -46,13 +47,13 @@ def choose(
         return _asked(own, lead, candidates, {m.id: m for m in free})
     if route.strategy == "weighted":
         weights = weights_of(teams, route, team, free)
-        best = max(free, key=lambda m: (book.credits.get(m.id, 0) + weights[m.id], -order[m.id]))
+        best = max(free, key=lambda m: book.credits.get(m.id, 0) + weights[m.id])
         return Choice(best, weights)
     if route.strategy == "least_loaded":
-        return Choice(min(free, key=lambda m: (book.loads.get(m.id, 0), *turn(m))))
+        return Choice(min(free, key=lambda m: (book.loads.get(m.id, 0), turn(m))))
     if route.strategy == "least_recently_active":
         active = activity.people(teams).active
-        return Choice(min(free, key=lambda m: (active.get(m.id, 0), *turn(m))))
+        return Choice(min(free, key=lambda m: (active.get(m.id, 0), turn(m))))
     return Choice(min(free, key=turn))
 
 
@@ -98,10 +99,10 @@ def _candidate(teams: Teams, book: TeamBook, member: Member) -> Candidate:
 
 def told(teams: Teams, route: Route, team: Team, member: Member) -> dict[str, Any]:
     """Return what an explanation says of a member beside why not: what the strategy looks at."""
-    known = activity.people(teams)
     if route.strategy == "least_recently_active":
-        return {"active_at": known.active.get(member.id)}
+        return {"active_at": activity.people(teams).active.get(member.id)}
     if route.strategy == "weighted" and route.weight == WIN_RATE:
+        known = activity.people(teams)
         rate = activity.win_rates(teams, [m.id for m in team.members])[member.id]
         deals = {"won": known.won.get(member.id, 0), "lost": known.lost.get(member.id, 0)}
         return {"win_rate": round(rate, 4), **deals}
