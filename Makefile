@@ -122,15 +122,38 @@ format: $(VENV)/.dev-stamp ## let ruff format and fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# -------------------------------------------------------------------------------- compiled
+
+# What decides, compiled by mypyc (hatch_build.py), in a copy: coverage and mutants need the Python.
+COMPILED := build/compiled
+
+.PHONY: compiled
+compiled: $(COMPILED)/.stamp ## what decides, compiled, in build/compiled/
+
+$(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine -name '*.py') | $(VENV)/.dev-stamp
+	@echo "Compiling into $(COMPILED) (a minute) ..."
+	@rm -rf $(COMPILED); mkdir -p $(COMPILED)
+	@tar -cf - --exclude=__pycache__ engine plugins schemas config examples benchmarks tests docs pyproject.toml README.md README.zh-CN.md | tar -xf - -C $(COMPILED)
+	@$(BIN)/python hatch_build.py $(COMPILED) >$(COMPILED)/build.log 2>&1 || { cat $(COMPILED)/build.log >&2; exit 1; }
+	@touch $@
+
+.PHONY: test-compiled
+test-compiled: compiled ## the tests of decisions, by the compiled engine
+	cd $(COMPILED) && $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench
+
+.PHONY: wheels
+wheels: $(VENV)/.dev-stamp ## dist/: a wheel in pure Python, and one compiled for this Python
+	$(BIN)/python -m build --outdir dist
+	LEADRULES_COMPILE=1 $(BIN)/python -m build --wheel --outdir dist
+
 # --------------------------------------------------------------------------------- measure
 
 BENCHMARKS := $(filter-out benchmarks/_%,$(sort $(wildcard benchmarks/*.py)))
 
 .PHONY: bench
-bench: $(VENV)/.dev-stamp ## every program in benchmarks/
-	@test -n '$(BENCHMARKS)' || { echo "There is no program in benchmarks/ yet." >&2; exit 1; }
+bench: compiled ## every program in benchmarks/, with the compiled engine; BENCHMARKS="benchmarks/decide.py"
 	@set -e; for program in $(BENCHMARKS); do \
-	  echo "== $$program"; $(BIN)/python "$$program"; done
+	  echo "== $$program"; (cd $(COMPILED) && PYTHONPATH=. $(CURDIR)/$(BIN)/python "$$program"); done
 
 # Long runs: a folder of programs each, all run in turn.
 define run_long

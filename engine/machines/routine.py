@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
-
-import msgspec
 
 from engine.language.definitions import Dimension
 from engine.machines import bots, clocks, withdrawing
@@ -37,7 +36,8 @@ class Longer(Enum):
     AT_LENGTH = "only the longest"
 
 
-class Draft(msgspec.Struct, gc=False):
+@dataclass
+class Draft:
     """A lead's new state, written directly; conditions read it as they read a working copy.
 
     ``before`` is what changed, as it was: first all of it, and in the end, of what somebody has

@@ -149,6 +149,20 @@ class Lead(msgspec.Struct, omit_defaults=True, gc=False):
         return min(self.timers.values()) if self.timers else None
 
 
+class Given(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What a click gave: ``points`` by rule key, windows as [key, amount, before], and the rules
+    whose silence it ended, with the instant since when they held.
+    """
+
+    at: int
+    delivery: str
+    message: str
+    id: str
+    points: dict[str, Number] = {}
+    windows: list[list[Any]] = []
+    truths: dict[str, int] = {}
+
+
 class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One change of a score; the score of a model is the sum of its lines."""
 

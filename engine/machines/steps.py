@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +18,15 @@ from engine.network.rules import JourneyRule, StepRule
 _GONE: Final = "there is no such thing in the configuration any more"
 
 
-class Waiting(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Waiting:
     """A step that is not done; ``due`` None waits for an answer only."""
 
     due: int | None
 
 
-class Entering(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Entering:
     """Another journey is entered, and this one goes on."""
 
     journey: str

@@ -5,9 +5,8 @@ Every host, the workbench and replay take turns through this one function.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from engine.language.instants import format_instant
 from engine.machines import team
@@ -20,14 +19,16 @@ __all__ = ["Entry", "Turn", "new_lead", "take_turn"]
 MAX_ANSWERS: Final = 20
 
 
-class Entry(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Entry:
     """An event and what it did."""
 
     event: Event
     decision: Decision
 
 
-class Turn(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Turn:
     """The new state, and the events that led there: the one given, then the answers."""
 
     lead: Lead

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.machines.bots import CLICKED, CLICKS, GIVEN, WITHDRAWS, remembered
 from engine.machines.scoring import judge, take_back
-from engine.machines.state import Decision, Event, Lead, Number
+from engine.machines.state import Decision, Event, Given, Lead, Number
 from engine.machines.work import Work
 from engine.network.rules import Reaction
 from engine.network.ruleset import Ruleset
@@ -21,20 +21,6 @@ from engine.network.windows import DECIMALS, Window
 
 REASON: Final = "bot"
 _NONE: Final = Reaction()
-
-
-class Given(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What a click gave: ``points`` by rule key, windows as [key, amount, before], and the rules
-    whose silence it ended, with the instant since when they held.
-    """
-
-    at: int
-    delivery: str
-    message: str
-    id: str
-    points: dict[str, Number] = {}
-    windows: list[list[Any]] = []
-    truths: dict[str, int] = {}
 
 
 def remember(ruleset: Ruleset, before: Lead, decision: Decision, event: Event) -> None:
@@ -127,10 +113,10 @@ def withdraw(work: Work) -> None:
     ids = work.event.screened[WITHDRAWS]
     given = [msgspec.convert(each, Given) for each in work.lead.mail.get(GIVEN, ())]
     gone = [each for each in given if each.id in ids]
-    for each in reversed(gone):
+    for each in gone[::-1]:
         for key, points in each.points.items():
             _take_points(work, key, points, each.at)
-        for key, amount, before in reversed(each.windows):
+        for key, amount, before in each.windows[::-1]:
             _take_out(work, key, each, amount, before)
     if gone:
         kept = [msgspec.to_builtins(each) for each in given if each.id not in ids]

@@ -6,9 +6,8 @@ It is also what compiled conditions read (`engine.network.condition.Facts`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from engine.language.diagnostic import Source
 from engine.machines.state import (
@@ -26,7 +25,8 @@ from engine.network.condition import Compiled
 from engine.network.ruleset import Ruleset, tidy
 
 
-class Occurrence(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Occurrence:
     """Something of the engine's own that rules can react to, shaped like an event."""
 
     type: str

@@ -8,9 +8,8 @@ configuration; a rule that reads scores, fades or is capped takes the working co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from engine.language.taxonomy import PLACED
 from engine.network.rules import Rule
@@ -25,7 +24,8 @@ _MORE: Final = frozenset({"tags", PLACED[0]})
 OF_NEW_LEADS = frozenset({"stage_changed", "lead_created"})
 
 
-class Graded(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Graded:
     """A model with grades: the facts of its total and its grade, and whether it is the default.
 
     ``floors`` are where its ``grades`` begin, lowest first.
@@ -39,7 +39,8 @@ class Graded(msgspec.Struct, frozen=True):
     grades: list[str]
 
 
-class Direct(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Direct:
     """``silences`` by the name of their deadline; ``fresh`` are a new lead's facts, None where
     rules hear that it was created, and ``awaited`` what rules look at when it comes, each as it
     was before: missing; ``moving`` tells whether stages or journeys may turn.

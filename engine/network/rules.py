@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from engine.language.definitions import (
     Dimension,
@@ -25,7 +24,8 @@ Check = Callable[[Any], bool]
 Hearer = str | tuple[str, str]  # a journey, whatever its step, or a journey and one of its steps
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Rule:
     """A scoring rule. ``key`` is MODEL.DIMENSION.ID; ``order`` is its place in the YAML.
 
     A rule with events scores occurrences; one without gives points while ``when`` holds,
@@ -59,7 +59,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     edge: bool  # that has to do with what has just changed
 
 
-class Feed(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Feed:
     """A window that an event type feeds, the rules that held for want of such an event, and
     whether any rule is to look again when it changes.
     """
@@ -69,7 +70,8 @@ class Feed(msgspec.Struct, frozen=True):
     watched: bool
 
 
-class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Reaction:
     """What an event type sets in motion: windows it feeds, rules it may fire, later strata."""
 
     feeds: tuple[Feed, ...] = ()
@@ -83,7 +85,8 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     silences: tuple[str, ...] = ()
 
 
-class StageRule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class StageRule:
     """A stage and what enters it by itself."""
 
     order: int
@@ -92,14 +95,16 @@ class StageRule(msgspec.Struct, frozen=True, kw_only=True):
     when: Compiled | None
 
 
-class RouteRule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class RouteRule:
     """A routing rule."""
 
     definition: Route
     when: Compiled | None
 
 
-class SlaRule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class SlaRule:
     """Clocks, for whom they run, and when they stand still."""
 
     order: int
@@ -108,7 +113,8 @@ class SlaRule(msgspec.Struct, frozen=True, kw_only=True):
     pause: Compiled | None = None
 
 
-class RecycleRule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class RecycleRule:
     """What takes a lead back into ``pool``. ``key`` names its truth and its deadline."""
 
     order: int
@@ -118,7 +124,8 @@ class RecycleRule(msgspec.Struct, frozen=True, kw_only=True):
     when: Compiled | None
 
 
-class StepRule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class StepRule:
     """A journey's step; ``cases`` are the compiled conditions of a branch."""
 
     definition: Step
@@ -127,7 +134,8 @@ class StepRule(msgspec.Struct, frozen=True, kw_only=True):
     below: str | None  # the step that follows when nothing else is said
 
 
-class JourneyRule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class JourneyRule:
     """A journey with everything compiled."""
 
     id: str

@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
-import msgspec
-
 from engine.language.definitions import Condition
 from engine.network.pivot import Pivot, pivot
 
@@ -38,15 +36,18 @@ Find = Callable[[Mapping[str, Any]], Sequence[Item]]
 _order = attrgetter("order")
 
 
-class Watch(msgspec.Struct, Generic[Item], frozen=True):
+class Watch(Generic[Item]):
     """A rule to be found by what it reads; ``key`` is how a lead remembers that it holds, if
     it does.
     """
 
-    item: Item
-    key: str | None
-    condition: Condition | None
-    reads: Collection[str]
+    def __init__(
+        self, item: Item, key: str | None, condition: Condition | None, reads: Collection[str]
+    ) -> None:
+        self.item = item
+        self.key = key
+        self.condition = condition
+        self.reads = reads
 
 
 class Ranges(Generic[Item]):

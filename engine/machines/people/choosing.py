@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from engine.language.definitions import Member, Route, Team
-from engine.language.strategies import Candidate, Routed, Strategy
+from engine.language.strategies import Candidate, Routed
 from engine.machines.people import activity
 from engine.machines.state import TeamBook, Teams
 from engine.network.ruleset import Ruleset
@@ -17,11 +16,12 @@ WIN_RATE: Final = "win_rate"
 _SCALE: Final = 1_000  # credits are whole numbers; a win rate counts in thousandths
 
 
-class Choice(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Choice:
     """Who gets it. ``weights`` are those of a weighted rotation; ``trouble`` is what went wrong."""
 
     member: Member
-    weights: Mapping[str, int] = {}
+    weights: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
 
 
@@ -66,12 +66,15 @@ def weights_of(teams: Teams, route: Route, team: Team, free: Sequence[Member]) -
 
 
 def _asked(
-    strategy: Strategy, lead: Routed, candidates: Sequence[Candidate], free: Mapping[str, Member]
+    strategy: Callable[..., object],
+    lead: Routed,
+    candidates: Sequence[Candidate],
+    free: Mapping[str, Member],
 ) -> Choice:
     """Ask a strategy of a plugin; one that fails or names nobody who is free is not followed."""
     next_one = free[candidates[0].id]
     try:
-        named: object = strategy(lead, tuple(candidates))
+        named = strategy(lead, tuple(candidates))
     except Exception as error:
         return Choice(next_one, trouble=f"by turn, for the strategy raised {type(error).__name__}")
     if not isinstance(named, str) or named not in free:
