@@ -66,7 +66,7 @@ demo: $(VENV)/.demo-stamp ## a company's leads, live, in your browser
 .PHONY: test
 test: lint types ## everything that CI runs
 	@$(MAKE) --no-print-directory unit || $(MAKE) --no-print-directory again
-	@$(MAKE) --no-print-directory rules pythons
+	@$(MAKE) --no-print-directory rules pythons test-compiled
 	@echo "All checks passed."
 
 .PHONY: lint
@@ -124,22 +124,25 @@ format: $(VENV)/.dev-stamp ## let ruff format and fix
 
 # -------------------------------------------------------------------------------- compiled
 
-# What decides, compiled by mypyc (hatch_build.py), in a copy: coverage and mutants need the Python.
+# The wheel with what decides compiled by mypyc (hatch_build.py), unpacked beside what tests and
+# benchmarks read. Coverage and mutants need the Python, so nothing is compiled in place.
 COMPILED := build/compiled
+BESIDE := benchmarks config docs examples hatch_build.py plugins pyproject.toml schemas tests
 
 .PHONY: compiled
-compiled: $(COMPILED)/.stamp ## what decides, compiled, in build/compiled/
+compiled: $(COMPILED)/.stamp ## the engine with what decides compiled, in build/compiled/
 
-$(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine -name '*.py') | $(VENV)/.dev-stamp
+$(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine $(BESIDE) -type f -not -path '*/__pycache__/*') | $(VENV)/.dev-stamp
 	@echo "Compiling into $(COMPILED) (a minute) ..."
 	@rm -rf $(COMPILED); mkdir -p $(COMPILED)
-	@tar -cf - --exclude=__pycache__ engine plugins schemas config examples benchmarks tests docs pyproject.toml README.md README.zh-CN.md | tar -xf - -C $(COMPILED)
-	@$(BIN)/python hatch_build.py $(COMPILED) >$(COMPILED)/build.log 2>&1 || { cat $(COMPILED)/build.log >&2; exit 1; }
+	@LEADRULES_COMPILE=1 $(BIN)/python -m build --wheel --no-isolation --outdir $(COMPILED) . >$(COMPILED)/build.log 2>&1 || { cat $(COMPILED)/build.log >&2; exit 1; }
+	@cp -r $(BESIDE) $(COMPILED)
+	@cd $(COMPILED) && $(CURDIR)/$(BIN)/python -m zipfile -e *.whl .
 	@touch $@
 
 .PHONY: test-compiled
 test-compiled: compiled ## the tests of decisions, by the compiled engine
-	cd $(COMPILED) && $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench
+	cd $(COMPILED) && LEADRULES_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench tests/test_compiled.py
 
 .PHONY: wheels
 wheels: $(VENV)/.dev-stamp ## dist/: a wheel in pure Python, and one compiled for this Python

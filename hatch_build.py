@@ -1,15 +1,13 @@
 """Compiles what decides, by mypyc: the same Python, about 1.4 times as fast.
 
-A wheel is pure Python unless LEADRULES_COMPILE is set when it is built; then it is one for this
-Python and this platform, and building it takes a C compiler (`make wheels`).
-`python hatch_build.py FOLDER` compiles in place, for tests and benchmarks (`make compiled`).
+A wheel is pure Python unless LEADRULES_COMPILE is set when it is built (`make wheels`); then it is
+one for this Python and this platform, and building it takes a C compiler.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Every step of a decision, by room. Plain data gains nothing, and explanations are asked by people.
 MODULES = {
-    "engine/machines": "adopting arrival bots clocks journeys lead lifecycle profile routine scoring"
-    " steps team turn waits withdrawing work",
+    "engine/machines": "adopting arrival bots clocks journeys lead lifecycle profile routine"
+    " scoring steps team turn waits withdrawing work",
     "engine/machines/people": "activity choosing claiming notes owning pausing recycling",
     "engine/network": "condition direct guards rules ruleset turns wake windows",
 }
@@ -80,7 +78,3 @@ class Compiling(BuildHookInterface[Any]):
 
 def _is_asked() -> bool:
     return bool(os.environ.get("LEADRULES_COMPILE"))
-
-
-if __name__ == "__main__":
-    print(*compile_in(Path(sys.argv[1]).resolve()), sep="\n")

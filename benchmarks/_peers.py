@@ -36,7 +36,7 @@ class Ours:
         self.ruleset = Ruleset(loaded.definitions)
 
     def __call__(self) -> Take:
-        ruleset, teams = self.ruleset, Teams()
+        ruleset, teams, note = self.ruleset, Teams(), self.note
         leads: dict[str, State] = {}
 
         def take(id: str, event: Event) -> Answer:
@@ -44,8 +44,8 @@ class Ours:
             lead = leads.get(id) or new_lead(ruleset, id, event.at)
             decision = decide(ruleset, lead, event, event.at)
             after = decision.lead
-            if self.note is not None:
-                self.note(after, decision)
+            if note is not None:
+                note(after, decision)
             if decision.requests:  # sent to routing, whose answer is an event of its own
                 turn = follow(ruleset, lead, teams, Entry(event, decision), event.at)
                 after, teams = turn.lead, turn.teams

@@ -28,6 +28,7 @@ from _in_full import InFull
 from _peers import PEERS, Ours, Take
 from _stream import Answer, stream
 
+from engine.machines import lead
 from engine.machines.state import Decision, Event, Lead
 
 Stream = list[tuple[str, Event]]
@@ -54,9 +55,9 @@ def unequal(peers: dict[str, Start], events: Stream) -> list[str]:
     for name, start in peers.items():
         for index, answer in enumerate(_answers(start(), events)):
             if answer != wanted[index]:
-                lead, event = events[index]
+                id, event = events[index]
                 text = f"{name} says {answer}, not {wanted[index]}"
-                found.append(f"event {index} ({event.type} of {lead}): {text}")
+                found.append(f"event {index} ({event.type} of {id}): {text}")
                 break
     return found
 
@@ -65,30 +66,30 @@ def untold(events: Stream) -> list[str]:
     """Return where the function by hand that tells everything tells something else than we do."""
     ours, full = Ours(), InFull(Ours().ruleset)
     told: list[Told] = []
-    ours.note = full.note = lambda lead, made: told.append(_told(lead, made))
+    ours.note = full.note = lambda state, made: told.append(_told(state, made))
     ours_takes = ours()
-    for index, (lead, event) in enumerate(events):
+    for index, (id, event) in enumerate(events):
         told.clear()
-        ours_takes(lead, event)
-        full.take(lead, event)
+        ours_takes(id, event)
+        full.take(id, event)
         mine, wanted = told
         differing = [key for key in mine.keys() | wanted.keys() if mine.get(key) != wanted.get(key)]
         if differing:
             said = (f"{key}: {mine.get(key)}, not {wanted.get(key)}" for key in differing)
-            return [f"event {index} ({event.type} of {lead}): {'; '.join(said)}"]
+            return [f"event {index} ({event.type} of {id}): {'; '.join(said)}"]
     return []
 
 
-def _told(lead: Lead, made: Decision) -> Told:
+def _told(state: Lead, made: Decision) -> Told:
     """Return a copy, as the same state may be gone on with; what tells scanners aside."""
-    told: Told = msgspec.to_builtins(lead)
+    told: Told = msgspec.to_builtins(state)
     told.pop("mail", None)
     told |= {"ledger": [*made.ledger], "happenings": [*made.happenings], "fired": [*made.fired]}
     return told
 
 
 def _answers(take: Take, events: Stream) -> list[Answer]:
-    return [take(lead, event) for lead, event in events]
+    return [take(id, event) for id, event in events]
 
 
 def measure(peers: dict[str, Start], events: Stream, rounds: int) -> dict[str, list[float]]:
@@ -99,8 +100,8 @@ def measure(peers: dict[str, Start], events: Stream, rounds: int) -> dict[str, l
             take = start()
             gc.collect()
             begin = perf_counter()
-            for lead, event in events:
-                take(lead, event)
+            for id, event in events:
+                take(id, event)
             rates[name].append(len(events) / (perf_counter() - begin))
     return rates
 
@@ -133,6 +134,8 @@ def main() -> int:
         print("The answers differ:", *differences, sep="\n  ", file=sys.stderr)
         return 1
     print(f"{len(events):,} events of {options.leads} leads; all answers equal.")
+    is_compiled = not lead.__file__.endswith(".py")
+    print(f"leadrules is {'compiled' if is_compiled else 'pure Python (make bench: compiled)'}.")
     for name, why in skipped.items():
         print(f"skipped: {name}: {why}")
     rates = measure(peers, events, options.rounds)
@@ -141,6 +144,7 @@ def main() -> int:
     figures = {
         "benchmark": "decide",
         "python": platform.python_version(),
+        "compiled": is_compiled,
         "events": len(events),
         "rounds": options.rounds,
         "events_per_second": middle,
