@@ -105,7 +105,10 @@ def _lines(request: Request) -> Iterator[Line]:
 
 
 def _short(folder: str, file: str) -> str:
-    return file.removeprefix(folder).lstrip("/")
+    """Return a file's name in its folder; one that came with leadrules is ``default/NAME``."""
+    if not file.startswith(f"{folder}/") and Path(file).is_absolute():
+        return f"default/{Path(file).name}"
+    return file.removeprefix(f"{folder}/")
 
 
 async def file(request: Request) -> Response:

@@ -51,6 +51,7 @@ PAGES = {
     "/console/rules?never=1": "每条规则|Every rule",
     "/console/rules/compare": "版本对比|Compare versions",
     "/console/rules/scoring.yaml": "scoring.yaml",
+    "/console/rules/default/lifecycle.yaml": "default/lifecycle.yaml",
     "/console/audit": "审计日志|Audit log",
     "/console/account": "登录|Sessions",
     "/console/sign-in": "登录|Sign in",
