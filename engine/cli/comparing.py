@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engine.cli.common import err
+from engine.host.process import settle
 
 if TYPE_CHECKING:
     from engine.workbench.comparing import Section
@@ -45,13 +48,16 @@ def shown_option(function: F) -> F:
 def side_by_side(
     doing: str, function: Callable[..., T], old: Path, new: Path, *more: Any
 ) -> list[T]:
-    """Return what a function of a folder gives for both, each in a process of its own."""
-    with (
-        err().status(f"{doing} by both rules"),
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
-    ):
+    """Return what a function of a folder gives for both, each in a process of its own.
+
+    A fork has all that is loaded here, a spawned process loads it anew; only a process without
+    other threads may be forked, so the status begins to turn after that.
+    """
+    how = "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+    with ProcessPoolExecutor(2, get_context(how), settle) as pool:
         asked = [pool.submit(function, folder, *more) for folder in (old, new)]
-        return [each.result() for each in asked]
+        with err().status(f"{doing} by both rules"):
+            return [each.result() for each in asked]
 
 
 def show(head: Sequence[str], sections: Iterable[Section], told: Any, format: str) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Entry", "Turn", "new_lead", "take_turn"]
 MAX_ANSWERS: Final = 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Entry:
     """An event and what it did."""
 
@@ -27,7 +27,7 @@ class Entry:
     decision: Decision
 
 
-@dataclass(frozen=True)
+@dataclass
 class Turn:
     """The new state, and the events that led there: the one given, then the answers."""
 
@@ -38,7 +38,12 @@ class Turn:
 
 def take_turn(ruleset: Ruleset, lead: Lead, teams: Teams, event: Event, now: int) -> Turn:
     """Run ``event`` and everything that follows from it at once; inputs stay unchanged."""
-    return follow(ruleset, lead, teams, Entry(event, decide(ruleset, lead, event, now)), now)
+    decision = decide(ruleset, lead, event, now)
+    after, entry = decision.lead, Entry(event, decision)
+    is_news = after.facts is not lead.facts or after.contacted_at != lead.contacted_at
+    if not (is_news or decision.requests):  # most events are none to the team machine
+        return Turn(after, teams, [entry])
+    return follow(ruleset, lead, teams, entry, now)
 
 
 def follow(ruleset: Ruleset, lead: Lead, teams: Teams, first: Entry, now: int) -> Turn:

@@ -11,8 +11,9 @@ import msgspec
 from engine.host.door import ENGINE
 from engine.language.instants import DAY
 from engine.machines.state import Lead, Number
+from engine.machines.turn import Entry
 from engine.network.ruleset import Ruleset, tidy
-from engine.workbench.clockwork import Clockwork, Moment
+from engine.workbench.clockwork import Clockwork
 from engine.workbench.history import Happened
 
 STANDINGS: Final = ("grade", "stage", "owner")
@@ -110,21 +111,21 @@ class Playing(Clockwork):
         self.sends: dict[int, Counter[str]] = {}
         self.tasks = 0
 
-    def noted(self, moment: Moment) -> None:
+    def noted(self, lead: str, entry: Entry) -> None:
         """Count what a decision did."""
-        decision, event = moment.decision, moment.event
-        if decision.fired:
-            self.fired.update(decision.fired)
+        decision, event = entry.decision, entry.event
+        for rule in decision.fired:
+            self.fired[rule] += 1
         for line in decision.ledger:
             self.points[line.rule] = tidy(self.points.get(line.rule, 0) + line.points)
-        if event.channel == ENGINE and (rule := event.properties.get("rule")) is not None:
-            self.routed[rule] += 1
+        if event.channel == ENGINE and "rule" in event.properties:
+            self.routed[event.properties["rule"]] += 1
         for happening in decision.happenings:
             if happening.kind == "journey_entered":
                 self.entered[happening.data["journey"]] += 1
         for each in decision.deliveries:
             if each.status == "queued" and each.audience == "lead":
-                at = moment.at if each.due is None else each.due
+                at = self.now if each.due is None else each.due
                 day = self.sends.setdefault((at + _CHINA) // DAY, Counter())
                 day[each.message or each.connection] += 1
         self.tasks += len(decision.tasks)

@@ -8,15 +8,14 @@ and its receipt comes back as an event, as the delivery loop of a running server
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-
-import msgspec
 
 from engine.errors import LeadrulesError
 from engine.host.alarms import Alarms
 from engine.machines.state import Decision, Delivery, Event, Lead, Teams
-from engine.machines.turn import Turn, new_lead, take_turn
+from engine.machines.turn import Entry, Turn, new_lead, take_turn
 from engine.network.ruleset import Ruleset
 
 
@@ -26,7 +25,8 @@ class NoProgress(LeadrulesError):
     code = "no-progress"
 
 
-class Moment(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Moment:
     """What one event did to one lead; ``at`` is the simulated instant."""
 
     at: int
@@ -49,8 +49,8 @@ class Clockwork:
         # What waits for the end of somebody's quiet hours: (due, number, lead, its receipt).
         self._later: list[tuple[int, int, str, Event]] = []
 
-    def noted(self, moment: Moment) -> None:
-        """Take note of what has just happened."""
+    def noted(self, lead: str, entry: Entry) -> None:
+        """Take note of what an event has just done to a lead."""
 
     def begin(self, lead: str, at: int) -> None:
         """Let there be a lead to which nothing has happened yet."""
@@ -72,14 +72,18 @@ class Clockwork:
 
     def post(self, event: Event, lead: str) -> None:
         """Let ``event`` happen to ``lead`` at the present instant, and what follows from it."""
-        self.answer(lead, [event])
+        receipts = self._take(event, lead)
+        if receipts:
+            self.answer(lead, receipts)
 
     def answer(self, lead: str, waiting: list[Event]) -> None:
         """Let events happen to a lead one after the other, each with the receipts it leads to."""
-        while waiting:
-            event = waiting.pop(0)
-            turn = take_turn(self.ruleset, self.leads[lead], self.teams, event, self.now)
-            waiting += self.record(lead, turn)
+        for event in waiting:  # which grows
+            waiting += self._take(event, lead)
+
+    def _take(self, event: Event, lead: str) -> list[Event]:
+        turn = take_turn(self.ruleset, self.leads[lead], self.teams, event, self.now)
+        return self.record(lead, turn)
 
     def record(self, lead: str, turn: Turn) -> list[Event]:
         """Keep what a turn did; returns the receipts of what it sent."""
@@ -87,7 +91,7 @@ class Clockwork:
         self.teams = turn.teams
         receipts: list[Event] = []
         for entry in turn.entries:
-            self.noted(Moment(self.now, lead, entry.event, entry.decision))
+            self.noted(lead, entry)
             for delivery in entry.decision.deliveries:
                 if delivery.status == "queued":
                     receipts += self._sent(delivery)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.machines import balance, uniting
+from engine.machines import balance, turn, uniting
 from engine.machines.directory import Conflict, Identity, Named, Resolution, resolve, unite
 from engine.machines.merging import Entry, Side
 from engine.machines.state import Event, Happening, LedgerLine
@@ -128,14 +128,13 @@ class World(Clockwork):
 
     # --- what happens to it ------------------------------------------------------------------
 
-    def noted(self, moment: Moment) -> None:
+    def noted(self, lead: str, entry: turn.Entry) -> None:
         """Keep all of it, and have the event tell of leads that it names and that stay two."""
-        past, decision = self._past[moment.lead], moment.decision
-        entry = Entry(moment.event, moment.at, self.ruleset.version, moment.lead, len(self.log))
-        past.log.append(entry)
+        past, decision = self._past[lead], entry.decision
+        past.log.append(Entry(entry.event, self.now, self.ruleset.version, lead, len(self.log)))
         past.ledger += decision.ledger
         for each in self._conflicts:
             data = {"leads": [each.lead], "reason": each.reason}
-            decision.happenings.append(Happening(moment.at, "identity_conflict", data))
+            decision.happenings.append(Happening(self.now, "identity_conflict", data))
         self._conflicts.clear()
-        self.log.append(moment)
+        self.log.append(Moment(self.now, lead, entry.event, decision))

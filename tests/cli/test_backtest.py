@@ -120,10 +120,7 @@ def test_an_export_and_stdin_are_a_past_too(
     expected = leadrules("backtest", "--events", database, *asked).out
     assert leadrules("backtest", "--events", export, *asked).out == expected
 
-    class Stdin:
-        buffer = io.BytesIO(export.read_bytes())
-
-    monkeypatch.setattr("sys.stdin", Stdin())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(export.read_bytes())))
     assert leadrules("backtest", "--events", "-", *asked).out == expected
 
 
