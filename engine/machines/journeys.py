@@ -105,13 +105,12 @@ def judge(work: Work, rule: JourneyRule) -> None:
 
 
 def _active(work: Work) -> Sequence[JourneyRule]:
-    found = []
-    for id, enrolment in work.lead.journeys.items():
-        if enrolment.left_at is None:
-            rule = work.ruleset.journey_of(id, enrolment.version)
-            if rule is not None:
-                found.append(rule)
-    return found
+    definition = work.ruleset.journey_of
+    return [
+        rule
+        for id, enrolment in work.lead.journeys.items()
+        if enrolment.left_at is None and (rule := definition(id, enrolment.version)) is not None
+    ]
 
 
 def _rule(work: Work, id: str) -> JourneyRule | None:

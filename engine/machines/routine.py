@@ -266,11 +266,9 @@ def _grade(draft: Draft, model: Graded) -> Sequence[str]:
     told["score"] = total
     draft.decision.happenings.append(Happening(draft.now, "grade", told))
     _show(draft, model.fact, old, new)
-    if model.default and "override.grade" not in facts:
-        shown = facts.get("grade")
-        if shown != new:
-            _show(draft, "grade", shown, new)
-            return model.fact, "grade"
+    if model.default and "override.grade" not in facts and facts.get("grade") != new:
+        _show(draft, "grade", facts.get("grade"), new)
+        return model.fact, "grade"
     return (model.fact,)
 
 

@@ -89,6 +89,26 @@ def given_by(ledger: list[LedgerLine]) -> dict[str, Any]:
     return {k: v for k, v in found.items() if v}
 
 
+@pytest.mark.parametrize(
+    ("survivors", "absorbeds", "city"),
+    [(True, False, "苏州"), (False, True, "杭州"), (True, True, "苏州")],
+)
+def test_what_retention_removed_is_where_the_leads_begin(
+    ruleset: Ruleset, survivors: bool, absorbeds: bool, city: str
+) -> None:
+    """Whoever has a state from before the log begins there; of both the survivor's fields win."""
+    sides = []
+    for id, town, has_start in (("一", "苏州", survivors), ("二", "杭州", absorbeds)):
+        live = Live(ruleset, id, START)
+        live.take(Event(f"form {id}", "form_submitted", START, {"city": town}), START, 0)
+        start = live.lead if has_start else None
+        sides.append(Side(live.lead, [], start, balance.sums(live.ledger)))
+    event = Event("merge", merging.MERGED, START + HOUR, {}, {}, "engine")
+    joined = merging.join(ruleset, *sides, event, START + HOUR)
+    assert joined.lead.id == "一"
+    assert joined.lead.facts["lead.city"] == city
+
+
 WHOSE = st.lists(st.integers(0, 2), min_size=1, max_size=12)
 
 
