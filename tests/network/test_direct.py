@@ -109,7 +109,10 @@ def test_what_a_new_lead_lacks_is_looked_at(tmp_path: Path) -> None:
     ruleset = rules(tmp_path, scoring=scoring, journeys=journeys)
     assert ruleset.direct is not None
     assert ruleset.unprompted == {"score.default.fit"}
+    assert ruleset.direct.awaited == dict.fromkeys(ruleset.direct.fresh or (), None)
+    assert "score.default.fit" in ruleset.direct.awaited
     assert "score.default.fit" in ruleset.direct.moving.present
+    assert "score.default.fit" in ruleset.turns.present
     facts = {"score.default.fit": 0}
     assert not ruleset.direct.moving.quiet({"score.default.fit": None}, facts)
 

@@ -73,6 +73,8 @@ def test_what_the_index_has_asked_is_not_asked_again(whole: Ruleset) -> None:
     assert where(view(properties={"page": "pricing", "duration": 60})) is True
     assert where(view(properties={"page": "pricing", "duration": 59})) is False
     assert whole.rules[f"{CARE}.asked"].where is None
+    asks = [whole.rules[f"{BEHAVIOR}.{id}"].asks for id in ("pricing", "long-look")]
+    assert asks == [False, True]
 
 
 def test_absences_that_no_event_can_end_wait_for_the_clock(whole: Ruleset) -> None:
