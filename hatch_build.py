@@ -18,7 +18,7 @@ MODULES = {
     "engine/machines": "adopting arrival bots clocks journeys lead lifecycle profile routine"
     " scoring steps team turn waits withdrawing work",
     "engine/machines/people": "activity choosing claiming notes owning pausing recycling",
-    "engine/network": "condition direct guards rules ruleset turns wake windows",
+    "engine/network": "condition direct guards predicates rules ruleset turns wake windows",
 }
 
 

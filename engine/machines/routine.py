@@ -111,9 +111,10 @@ def routine(ruleset: Ruleset, kind: str, reaction: Reaction) -> Way:
         if now > lead.updated_at:
             copied.updated_at = now
         if latest is not None:
-            windows = lead.windows
-            if latest not in windows or event.at > windows[latest]:
-                copied.windows = {**windows, latest: event.at}
+            at, known = event.at, lead.windows.get(latest)
+            if known is None or at > known:
+                copied.windows = lead.windows.copy()
+                copied.windows[latest] = at
         elif counts:
             copied.windows = counted(lead.windows, event, now, counts)
         decision = Decision(copied)

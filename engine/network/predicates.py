@@ -36,16 +36,25 @@ def compile_number(tests: Sequence[tuple[str, Any]]) -> Callable[[Any], bool]:
     return lambda value: all(check(value) for check in checks)
 
 
+def _number(compare: Callable[[Any, Any], bool]) -> Callable[[Any], Callable[[Any], bool]]:
+    """Return what makes a test of a number out of its operand; a missing number fails it."""
+
+    def build(operand: Any) -> Callable[[Any], bool]:
+        return lambda value: value is not None and compare(value, operand)
+
+    return build
+
+
 _NUMBERS: Final[dict[str, Callable[[Any], Callable[[Any], bool]]]] = {
-    "eq": lambda n: lambda v: bool(v == n),
-    "ne": lambda n: lambda v: v is not None and bool(v != n),
-    "in": lambda n: lambda v: v in n,
-    "not_in": lambda n: lambda v: v is not None and v not in n,
-    "gt": lambda n: lambda v: v is not None and bool(v > n),
-    "gte": lambda n: lambda v: v is not None and bool(v >= n),
-    "lt": lambda n: lambda v: v is not None and bool(v < n),
-    "lte": lambda n: lambda v: v is not None and bool(v <= n),
-    "between": lambda n: lambda v: v is not None and bool(n[0] <= v <= n[1]),
+    "eq": _number(operator.eq),
+    "ne": _number(operator.ne),
+    "in": _number(lambda value, operand: value in operand),
+    "not_in": _number(lambda value, operand: value not in operand),
+    "gt": _number(operator.gt),
+    "gte": _number(operator.ge),
+    "lt": _number(operator.lt),
+    "lte": _number(operator.le),
+    "between": _number(lambda value, operand: operand[0] <= value <= operand[1]),
 }
 
 
