@@ -55,8 +55,12 @@ class Compiling(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Return what building takes beside hatchling."""
-        return ["mypy[mypyc]>=2.4"] if _is_asked() else []
+        """Return what building takes beside hatchling: mypyc, and all whose types it has to know."""
+        if not _is_asked():
+            return []
+        core = self.metadata.core
+        stubs = [name for name in core.optional_dependencies["dev"] if name.startswith("types-")]
+        return ["mypy[mypyc]>=2.4", *core.dependencies, *stubs]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile in a copy, so that nothing is left beside the sources."""
