@@ -55,7 +55,7 @@ class Compiling(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Return what building takes beside hatchling: mypyc, and all whose types it has to know."""
+        """Return what building takes beside hatchling: mypyc, and all whose types it asks for."""
         if not _is_asked():
             return []
         core = self.metadata.core

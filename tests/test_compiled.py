@@ -5,31 +5,48 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
 ROOT = Path(__file__).parents[1]
 
 
-def _modules() -> list[str]:
+def _hook() -> Any:
     spec = spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
     assert spec is not None
     assert spec.loader is not None
     hook = module_from_spec(spec)
     spec.loader.exec_module(hook)
-    found: list[str] = hook.modules()
-    return found
+    return hook
 
 
-MODULES = _modules()
+HOOK = _hook()
+MODULES: list[str] = HOOK.modules()
 
 
 def test_each_module_is_named_once() -> None:
     """In a folder of its room; one that moves is told of here and not by a slower engine."""
     assert len(set(MODULES)) == len(MODULES)
     assert all((ROOT / name).is_file() for name in MODULES)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_build_fetches_what_it_needs_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    """To compile it takes mypyc, and all that the engine imports with its stubs; else nothing."""
+    monkeypatch.setenv("LEADRULES_COMPILE", "1" if asked else "")
+    metadata: Any = ProjectMetadata(str(ROOT), PluginManager())
+    hook = HOOK.Compiling(str(ROOT), {}, None, metadata, str(ROOT / "dist"), "wheel")
+    names = {re.split(r"[^\w-]", each)[0] for each in hook.dependencies()}
+    assert ({"mypy", "msgspec", "types-pyyaml"} <= names) is asked
+    assert bool(names) is asked
 
 
 @pytest.mark.parametrize("name", MODULES)
