@@ -131,12 +131,12 @@ BESIDE := benchmarks config docs examples hatch_build.py plugins pyproject.toml 
 
 .PHONY: compiled
 compiled: $(COMPILED)/.stamp ## the engine with what decides compiled, in build/compiled/
+	@cd $(COMPILED) && rm -rf $(BESIDE) && cp -r $(BESIDE:%=$(CURDIR)/%) .
 
-$(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine $(BESIDE) -type f -not -path '*/__pycache__/*') | $(VENV)/.dev-stamp
+$(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine plugins schemas config -type f -not -path '*/__pycache__/*') | $(VENV)/.dev-stamp
 	@echo "Compiling into $(COMPILED) (a minute) ..."
 	@rm -rf $(COMPILED); mkdir -p $(COMPILED)
 	@LEADRULES_COMPILE=1 $(BIN)/python -m build --wheel --no-isolation --outdir $(COMPILED) . >$(COMPILED)/build.log 2>&1 || { cat $(COMPILED)/build.log >&2; exit 1; }
-	@cp -r $(BESIDE) $(COMPILED)
 	@cd $(COMPILED) && $(CURDIR)/$(BIN)/python -m zipfile -e *.whl .
 	@touch $@
 
