@@ -80,7 +80,7 @@ class Host:
 
     async def _take(self, batch: list[Arrival]) -> list[Outcome]:
         future: asyncio.Future[list[Outcome]] = self.loop.create_future()
-        job = Job(future, [None] * len(batch), len(batch))
+        job = Job.to(future, [None] * len(batch), len(batch))
         self._inbox.put([Item(arrival, job, n) for n, arrival in enumerate(batch)])
         return await future
 

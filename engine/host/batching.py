@@ -11,6 +11,7 @@ from typing import Final
 
 LONGEST_S: Final = 0.08
 MOST_EVENTS: Final = 1_000
+LENT_S: Final = 0.008
 LEAST: Final = 50  # even a machine that stalls gets on
 _FEW: Final = 5  # turns; a transaction of so few tells what a commit costs by itself
 _WEIGHT: Final = 0.2
@@ -29,6 +30,11 @@ class Batching:
         """How many events a transaction takes at most."""
         time = max(self._longest - self._commit, self._longest / 2)
         return max(LEAST, min(MOST_EVENTS, int(time / self._turn)))
+
+    @property
+    def few(self) -> int:
+        """How many events may keep an event loop from all else."""
+        return int(LENT_S / self._turn)
 
     def wakes(self, events: int) -> int:
         """How many leads it wakes at most beside ``events``.

@@ -129,8 +129,9 @@ class LeadFields:
                 invalid.add("email")
             else:
                 facts["email.domain"] = domain
-        for name in _PLACES & facts.keys():
-            facts[name] = usual_name(facts[name])
+        for name in _PLACES:
+            if name in facts:
+                facts[name] = usual_name(facts[name])
         if "province" in facts or "city" in facts:
             region = region_of(facts.get("province"), facts.get("city"))
             if region is not None:

@@ -7,7 +7,8 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -18,6 +19,8 @@ from engine.host.outcome import Outcome
 MOST_WAITING: Final = 10_000
 MOST_TASKS: Final = 1_000
 Write = Callable[[sqlite3.Connection], Any]
+Told = Callable[[Any, Exception | None], None]
+Rest = Callable[[], None]
 
 
 class Stopped(Refused):
@@ -27,13 +30,28 @@ class Stopped(Refused):
 
 
 class Promise:
-    """An answer owed to a coroutine of some event loop."""
+    """An answer owed to somebody in an event loop; ``told`` is called there with it."""
 
-    __slots__ = ("future", "loop")
+    __slots__ = ("loop", "told")
 
-    def __init__(self, future: asyncio.Future[Any]) -> None:
-        self.future = future
-        self.loop = future.get_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, told: Told) -> None:
+        self.loop = loop
+        self.told = told
+
+    @classmethod
+    def to(cls, future: asyncio.Future[Any], *more: Any) -> Self:
+        """Return the promise to whoever waits for a future."""
+        return cls(future.get_loop(), partial(settle, future), *more)
+
+
+def settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+    """Tell whoever waits for a future."""
+    if future.done():  # its waiter has gone away
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 class Job(Promise):
@@ -42,9 +60,13 @@ class Job(Promise):
     __slots__ = ("left", "outcomes", "trace")
 
     def __init__(
-        self, future: asyncio.Future[Any], outcomes: list[Outcome | None], left: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        told: Told,
+        outcomes: list[Outcome | None],
+        left: int,
     ) -> None:
-        super().__init__(future)
+        super().__init__(loop, told)
         self.outcomes = outcomes
         self.left = left
         self.trace: object | None = None
@@ -68,17 +90,23 @@ class Task(Promise):
 
     def __init__(
         self,
-        future: asyncio.Future[Any],
+        loop: asyncio.AbstractEventLoop,
+        told: Told,
         write: Write,
         after: Callable[[Any], None] | None = None,
     ) -> None:
-        super().__init__(future)
+        super().__init__(loop, told)
         self.write = write
         self.after = after
 
 
 class Inbox:
-    """A queue from any number of event loops to the one writer thread."""
+    """A queue from any number of event loops to the one who writes, and whose turn it is.
+
+    The writer's thread has the turn from `take` to `release`. With a ``lender`` an event loop may
+    have it: that is called in the loop after events were put, claims them, and hands what is left
+    to do over to the thread.
+    """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
         self._most = most
@@ -86,6 +114,11 @@ class Inbox:
         self._tasks: deque[Task] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._busy = False
+        self._called = False  # the thread is to take what waits
+        self._rung: asyncio.AbstractEventLoop | None = None  # which is about to look
+        self._handed: Rest | None = None
+        self.lender: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -94,6 +127,8 @@ class Inbox:
     def closed(self) -> bool:
         """Whether the end has been announced; what waits is still to be done."""
         return self._closed
+
+    # --- putting -----------------------------------------------------------------------------
 
     def put(self, items: list[Item]) -> bool:
         """Queue a job's events; False when too many wait. One job alone may be any size.
@@ -105,7 +140,11 @@ class Inbox:
             if self._items and len(self._items) + len(items) > self._most:
                 return False
             self._items.extend(items)
-            self._changed.notify()
+            if self.lender is None:
+                self._changed.notify()
+            elif not self._busy and self._rung is not (loop := items[0].job.loop):
+                self._rung = loop
+                loop.call_soon(self.lender)
         return True
 
     def put_task(self, task: Task) -> None:
@@ -119,17 +158,68 @@ class Inbox:
         if self._closed:
             raise Stopped("the server is stopping and takes nothing more; send it again later")
 
-    def take(self, most: int, timeout: float) -> tuple[list[Item], list[Task]]:
-        """Return what waits, up to ``most`` events; waits up to ``timeout`` s for something."""
-        with self._changed:
-            if not (self._items or self._tasks or self._closed):
-                self._changed.wait(timeout)
-            items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
-            tasks = [self._tasks.popleft() for _ in range(min(MOST_TASKS, len(self._tasks)))]
-        return items, tasks
-
     def close(self) -> None:
         """Take nothing more in."""
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+    # --- the turn ----------------------------------------------------------------------------
+
+    def take(self, most: int, timeout: float) -> Rest | tuple[list[Item], list[Task]]:
+        """Give the thread the turn: what a loop has handed over, or what waits.
+
+        Up to ``most`` events; waits up to ``timeout`` s for something, and for the turn.
+        """
+        with self._changed:
+            if not self._is_called():
+                self._changed.wait_for(self._is_called, timeout)
+            if self._handed is None and self._busy:
+                self._changed.wait_for(lambda: self._handed is not None or not self._busy)
+            self._busy, self._called = True, False
+            if self._handed is not None:
+                handed, self._handed = self._handed, None
+                return handed
+            items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            tasks = [self._tasks.popleft() for _ in range(min(MOST_TASKS, len(self._tasks)))]
+        return items, tasks
+
+    def _is_called(self) -> bool:
+        waiting = self._tasks or self._closed or self._called
+        return self._handed is not None or bool(waiting or (self._items and self.lender is None))
+
+    def claim(self, most: int) -> list[Item]:
+        """Give an event loop the turn: what waits, if it is not more than ``most``.
+
+        Empty when it is somebody else's, after whom a loop looks again, or for the thread to take.
+        """
+        with self._changed:
+            self._rung = None
+            if self._busy or not self._items:
+                return []
+            if self._tasks or self._closed or len(self._items) > most:
+                self._called = True
+                self._changed.notify()
+                return []
+            self._busy = True
+            items = [*self._items]
+            self._items.clear()
+        return items
+
+    def hand_over(self, rest: Rest) -> None:
+        """Let the thread do what is left, with the turn that a loop has claimed."""
+        with self._changed:
+            self._handed = rest
+            self._changed.notify()
+
+    def release(self) -> None:
+        """End the turn. What waits meanwhile is for a loop, or goes on with the thread."""
+        with self._changed:
+            self._busy = False
+            if self.lender is None or not self._items or self._is_called():
+                return
+            self._rung = self._items[0].job.loop
+            try:
+                self._rung.call_soon_threadsafe(self.lender)
+            except RuntimeError:  # that loop is closed: its events are taken all the same
+                self._rung, self._called = None, True

@@ -18,11 +18,12 @@ from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, SystemClock
 from engine.host.compiling import NOTHING, Compiler, inherited
-from engine.host.door import TOLERANCE, Arrival, Door, Visit
+from engine.host.door import Arrival, Door
+from engine.host.entrance import Entrance
 from engine.host.gate import released
-from engine.host.inbox import Inbox, Item, Job, Task
+from engine.host.inbox import Inbox, Task
 from engine.host.network import check_network, deciding
-from engine.host.outcome import Outcome, try_later
+from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins
 from engine.host.telemetry import Telemetry
 from engine.host.templates.check import check_templates
@@ -32,7 +33,6 @@ from engine.language.definitions import Definitions
 from engine.language.diagnostic import Diagnostic
 from engine.language.instants import format_instant
 from engine.language.load import load_folder
-from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
 from engine.store import audit, holding, lookup
 from engine.store.database import Store
@@ -40,7 +40,6 @@ from engine.store.forgetting import Erased
 from engine.store.reading import Reader
 
 T = TypeVar("T")
-_BREATH: Final = 500  # events read between two looks at the rest of the event loop
 _LONGEST_WAIT_S: Final = 30
 
 
@@ -85,7 +84,7 @@ class Reload(msgspec.Struct, frozen=True):
         return sum(each.severity == "error" for each in self.findings)
 
 
-class Runtime:
+class Runtime(Entrance):
     """One database run by one configuration folder.
 
     `load` the rules, `start`, then use the coroutines from any event loop; `stop` writes
@@ -221,46 +220,6 @@ class Runtime:
 
     # --- events ------------------------------------------------------------------------------
 
-    async def submit(
-        self,
-        raw: Sequence[Any],
-        channel: str = "api",
-        by: str | None = None,
-        client: Mapping[str, str] | None = None,
-        deeds: bool = True,
-    ) -> list[Outcome]:
-        """Take raw events in; returns one outcome for each, in order, after the commit.
-
-        ``channel``, ``by`` and ``client`` are for events that don't say; ``deeds`` lets in what
-        people do. One bad event never refuses the others. Raises Stopped while the server stops.
-        """
-        door = self._loaded.door
-        visit = msgspec.structs.replace(self._visit(channel, by, client), deeds=deeds)
-        outcomes: list[Outcome | None] = []
-        arrivals: list[tuple[int, Arrival]] = []
-        for position, each in enumerate(raw):
-            if position % _BREATH == _BREATH - 1:
-                await asyncio.sleep(0)
-            read = door.read(each, visit)
-            outcomes.append(read if isinstance(read, Outcome) else None)
-            if isinstance(read, Arrival):
-                arrivals.append((position, read))
-        return await self._decided(outcomes, arrivals)
-
-    async def submit_event(self, event: Event, lead_id: str) -> Outcome:
-        """Take in an event of the engine's own, such as a receipt, for a lead that exists."""
-        (outcome,) = await self._decided([None], [(0, Arrival(event, (), lead_id))])
-        return outcome
-
-    async def submit_own(self, raw: Mapping[str, Any], channel: str) -> Outcome:
-        """Take in an event that the engine itself made of an answer from outside."""
-        visit = msgspec.structs.replace(self._visit(channel, None), own=True)
-        read = self._loaded.door.read(dict(raw), visit)
-        if isinstance(read, Outcome):
-            return read
-        (outcome,) = await self._decided([None], [(0, read)])
-        return outcome
-
     async def release(self, id: str, by: str | None) -> list[Outcome]:
         """Let an event and what waits behind it come in; empty when it does not wait."""
         held = await asyncio.to_thread(self.reader.held_arrivals, id)
@@ -273,27 +232,9 @@ class Runtime:
         now = self.clock.wall()
         return await self.write(lambda c: holding.reject(c, id, now, by, note))
 
-    def _visit(
-        self, channel: str, by: str | None, client: Mapping[str, str] | None = None
-    ) -> Visit:
-        now, latest = self.clock.now(), self.clock.wall() + TOLERANCE
-        return Visit(now, latest, channel, by, client or {})
-
-    async def _decided(
-        self, outcomes: list[Outcome | None], arrivals: list[tuple[int, Arrival]]
-    ) -> list[Outcome]:
-        """Queue what was read and wait until all of it is decided and durable."""
-        if arrivals:
-            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            job = Job(future, outcomes, len(arrivals))
-            if self.telemetry.traces is not None:
-                job.trace = self.telemetry.traces.here()
-            items = [Item(arrival, job, position) for position, arrival in arrivals]
-            if self._queue.put(items):
-                await future
-            else:
-                _refuse(outcomes, arrivals)
-        return [outcome for outcome in outcomes if outcome is not None]
+    @property
+    def _door(self) -> Door:
+        return self._loaded.door
 
     @property
     def _queue(self) -> Inbox:
@@ -331,7 +272,7 @@ class Runtime:
         is called with the result in that thread, after the commit.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put_task(Task(future, fn, after))
+        self._queue.put_task(Task.to(future, fn, after))
         result: T = await future
         return result
 
@@ -391,9 +332,3 @@ def _shown(last: Reload | None) -> dict[str, Any] | None:
     if last is None:
         return None
     return {"at": format_instant(last.at), "ok": last.ok, "errors": last.errors}
-
-
-def _refuse(outcomes: list[Outcome | None], arrivals: list[tuple[int, Arrival]]) -> None:
-    message = "too many events are waiting; send this one again in a moment"
-    for position, arrival in arrivals:
-        outcomes[position] = try_later(arrival.event.id, "overloaded", message)

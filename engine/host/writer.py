@@ -7,12 +7,14 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from engine.host.batching import Batching
 from engine.host.ids import new_id
-from engine.host.inbox import Inbox, Item, Promise, Task
+from engine.host.inbox import Inbox, Item, Promise, Rest, Task
+from engine.host.network import DURABLE
 from engine.host.outcome import Outcome, defect, try_later
 from engine.host.work import Memory, Work
 from engine.network.ruleset import Ruleset
@@ -23,6 +25,20 @@ _log: Final = logging.getLogger("leadrules.host")
 _LONGEST_SLEEP: Final = 1.0
 Answer = tuple[Promise, Any, Exception | None]
 Queued = Callable[[Mapping[str, int | None]], None]
+
+
+class _Begun(NamedTuple):
+    """A transaction that is written and not committed; ``times`` are its beginning, when all was
+    decided, and when all was written.
+    """
+
+    items: list[Item]
+    tasks: list[Task]
+    work: Work
+    outcomes: list[Outcome]
+    answers: list[Answer]
+    version: str
+    times: tuple[float, float, float]
 
 
 class Writer:
@@ -53,6 +69,8 @@ class Writer:
 
     def start(self) -> None:
         """Begin."""
+        if not self._memory.clock.driven:
+            self._inbox.lender = self._lend
         self._thread.start()
 
     def join(self) -> None:
@@ -60,15 +78,24 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        patience = self._patience()
         while True:
+            given = self._inbox.take(self._batching.events, patience)
             try:
-                items, tasks = self._inbox.take(self._batching.events, self._patience())
-                if self._inbox.closed and not (items or tasks):
-                    return
-                self.cycle(items, tasks)
-                self._store.checkpoints.tend(idle=not (items or tasks))
+                if callable(given):
+                    idle = False
+                    given()
+                else:
+                    idle = not any(given)
+                    if self._inbox.closed and idle:
+                        return
+                    self.cycle(*given)
+                self._store.checkpoints.tend(idle)
+                patience = self._patience()
             except Exception:  # a defect here must not stop the house
                 _log.exception("the writer failed; it goes on")
+            finally:
+                self._inbox.release()
 
     def _patience(self) -> float:
         """Return the seconds until the next lead is to be woken, a second at most."""
@@ -78,10 +105,47 @@ class Writer:
         wait = (due - self._memory.clock.now()) / 1_000
         return min(max(wait, 0.0), _LONGEST_SLEEP)
 
+    # --- in an event loop --------------------------------------------------------------------
+
+    def _lend(self) -> None:
+        """Decide and write what waits in the event loop it came from; the thread commits it.
+
+        Two threads that take turns at each statement cost as much as what they do. So few events,
+        as people and pages send them, are done at once where they are, and the loop reads the next
+        ones while the disk takes these.
+        """
+        items = self._inbox.claim(self._batching.few)
+        if not items:
+            return
+        rest: Rest = partial(self.cycle, items, [])
+        try:
+            if self._may_lend():
+                rest = partial(self._end, self._begin(items, []))
+        except Exception:  # the thread finds out which of them it is
+            self._undo()
+        finally:
+            self._inbox.hand_over(rest)
+
+    def _may_lend(self) -> bool:
+        """Whether nothing but these events is to be done, and nobody asked waits for another."""
+        alarms, now = self._memory.alarms, self._memory.clock.now()
+        due = alarms.next_due()
+        if now >= alarms.horizon or (due is not None and due <= now):
+            return False
+        return self._ruleset().definitions.server.network != DURABLE
+
+    def _end(self, begun: _Begun) -> None:
+        self._safely(lambda: self._finish(begun), begun.items, begun.tasks)
+
+    # --- a transaction -----------------------------------------------------------------------
+
     def cycle(self, items: list[Item], tasks: list[Task]) -> None:
         """Do everything given, and wake who is due; answers go out after the commit."""
+        self._safely(lambda: self._finish(self._begin(items, tasks)), items, tasks)
+
+    def _safely(self, do: Callable[[], None], items: list[Item], tasks: list[Task]) -> None:
         try:
-            self._transact(items, tasks)
+            do()
         except Exception as error:
             self._undo()
             if may_go_later(error):  # each batch will say so: one line is enough
@@ -92,12 +156,12 @@ class Writer:
                 self._one_by_one(items, tasks)
         self._send_answers()
 
-    def _transact(self, items: list[Item], tasks: list[Task]) -> None:
-        answers: list[Answer] = []
+    def _begin(self, items: list[Item], tasks: list[Task]) -> _Begun:
+        """Decide and write, without a commit."""
         began = perf_counter()
         ruleset = self._ruleset()
         work = Work(ruleset, self._memory, self._store.connection)
-        with self._store.transaction() as connection:
+        with self._store.beginning() as connection:
             work.prepare([item.arrival for item in items])
             work.wake_due(self._batching.wakes(len(items)))
             outcomes = [work.take(item.arrival) for item in items]
@@ -105,25 +169,33 @@ class Writer:
             work.write()
             if ruleset.version != self._recorded:
                 versions.record(connection, ruleset, self._memory.clock.now())
-            for task in tasks:
-                answers.append(_run_task(task, connection))
+            answers = [_run_task(task, connection) for task in tasks]
+        times = began, decided, perf_counter()
+        return _Begun(items, tasks, work, outcomes, answers, ruleset.version, times)
+
+    def _finish(self, begun: _Begun) -> None:
+        """Commit, then let everybody know."""
+        resumed = perf_counter()
+        self._store.commit()
         committed = perf_counter()
+        work, items = begun.work, begun.items
         work.keep()
-        self._recorded = ruleset.version
-        self._batching.learn(work.turns, committed - began)
+        self._recorded = begun.version
+        began, decided, written = begun.times
+        self._batching.learn(work.turns, written - began + committed - resumed)
         if items or work.turns:
             self._memory.telemetry.transaction(len(items), decided - began, committed - decided)
             if (traces := self._memory.telemetry.traces) is not None:
                 times = (began, decided, committed)
-                traces.committed([item.job for item in items], outcomes, times)
-        for task, (_, result, error) in zip(tasks, answers, strict=True):
+                traces.committed([item.job for item in items], begun.outcomes, times)
+        for task, (_, result, error) in zip(begun.tasks, begun.answers, strict=True):
             if task.after is not None and error is None:
                 task.after(result)
         if work.queued:
             self._queued(work.queued)
-        for item, outcome in zip(items, outcomes, strict=True):
+        for item, outcome in zip(items, begun.outcomes, strict=True):
             self._deliver(item, outcome)
-        self._answers.extend(answers)
+        self._answers.extend(begun.answers)
 
     def _undo(self) -> None:
         """Forget what the failed transaction moved."""
@@ -133,14 +205,14 @@ class Writer:
         """Find the event that keeps its batch from being written, and refuse only that."""
         for item in items:
             try:
-                self._transact([item], [])
+                self._finish(self._begin([item], []))
             except Exception as error:
                 self._undo()
                 name = new_id(self._memory.clock.wall())  # the sender's own id may be an address
                 _log.exception("%s: an event cannot be written; it is refused", name)
                 self._deliver(item, _not_written(item, error, name))
         try:
-            self._transact([], tasks)
+            self._finish(self._begin([], tasks))
         except Exception as error:
             self._undo()
             self._answer_all([], tasks, error)
@@ -196,9 +268,7 @@ def _not_written(item: Item, error: Exception, name: str = "") -> Outcome:
 
 def _resolve(answers: list[Answer]) -> None:
     for promise, result, error in answers:
-        if promise.future.done():  # its waiter has gone away
-            continue
-        if error is None:
-            promise.future.set_result(result)
-        else:
-            promise.future.set_exception(error)
+        try:
+            promise.told(result, error)
+        except Exception:  # a defect; the others are told all the same
+            _log.exception("somebody could not be told what became of their events")

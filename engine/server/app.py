@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from engine.errors import LeadrulesError
 from engine.host.delivery import Deliverer
@@ -84,14 +83,9 @@ class House(Starlette):
 
     def __init__(self, services: Services, policies: Policies, **more: Any) -> None:
         super().__init__(**more)
-        self._services = services
-        self._policies = policies
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Return what a request goes through."""
         inner = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
-        present = presenter(self)
-        return Shell(inner, services=self._services, policies=self._policies, present=present)
+        self.shell = Shell(inner, services, policies, presenter(self))
+        self.middleware_stack = self.shell
 
 
 class Working(Protocol):

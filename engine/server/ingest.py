@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from starlette.types import Receive
 
+from engine.host.entrance import Told
 from engine.host.outcome import Outcome
 from engine.host.runtime import Runtime
 from engine.server.bodies import decode_json, received
@@ -16,6 +17,7 @@ from engine.server.problems import RETRY_AFTER, Problem
 from engine.server.roles import Principal
 
 MAX_EVENTS: Final = 1_000
+_CHANNEL: Final = "api"
 TAKEN: Final = frozenset({"accepted", "duplicate", "quarantined"})  # and stored
 _NOBODY: Final = dict.fromkeys(("score", "grade", "stage", "owner"))
 # Of an event that came alone; 422 for all else.
@@ -27,17 +29,39 @@ async def ingest(
     services: Services, who: Principal, headers: dict[bytes, bytes], receive: Receive
 ) -> bytes:
     """Take one event or a list; returns the answer, after the commit. Raises Problem."""
-    data = decode_json(await received(receive, headers, services.max_body))
-    listed = isinstance(data, list)
-    events = data if listed else [data]
-    if len(events) > MAX_EVENTS:
-        message = f"{len(events)} events at once; at most {MAX_EVENTS} fit in one request"
-        raise Problem(413, "too-many-events", message)
-    deeds = who.role != "ingest"
-    outcomes = await services.runtime.submit(events, channel="api", deeds=deeds)
-    count_of(services, "api", outcomes)
-    refuse_if_all_bad(outcomes, listed, services.runtime)
-    return _encode(answer_of(outcomes))
+    sent = Sent(services, await received(receive, headers, services.max_body))
+    deeds = may_tell_deeds(who)
+    return sent.answer(await services.runtime.submit(sent.events, channel=_CHANNEL, deeds=deeds))
+
+
+def may_tell_deeds(who: Principal) -> bool:
+    """Whether somebody may send what people do; a token in a web page may not."""
+    return who.role != "ingest"
+
+
+class Sent:
+    """The events of a body, one or a list of not too many; raises Problem."""
+
+    __slots__ = ("_listed", "_services", "events")
+
+    def __init__(self, services: Services, body: bytes) -> None:
+        data = decode_json(body)
+        self._services = services
+        self._listed = isinstance(data, list)
+        self.events: list[Any] = data if self._listed else [data]
+        if len(self.events) > MAX_EVENTS:
+            message = f"{len(self.events)} events at once; at most {MAX_EVENTS} fit in one request"
+            raise Problem(413, "too-many-events", message)
+
+    def hand_in(self, who: Principal, told: Told) -> None:
+        """Take them in as `ingest` does; ``told`` is called with their outcomes."""
+        self._services.runtime.hand_in(self.events, told, _CHANNEL, may_tell_deeds(who))
+
+    def answer(self, outcomes: Sequence[Outcome]) -> bytes:
+        """Return what the client hears of them, and count it; raises Problem if all are bad."""
+        count_of(self._services, _CHANNEL, outcomes)
+        refuse_if_all_bad(outcomes, self._listed, self._services.runtime)
+        return _encode(answer_of(outcomes))
 
 
 def answer_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:

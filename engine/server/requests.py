@@ -10,6 +10,7 @@ from typing import Final
 
 REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
 HEADER: Final = b"x-request-id"
+Header = tuple[bytes, bytes]
 _GOOD: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{3,63}")
 
 

@@ -26,8 +26,9 @@ from engine.server import auth
 from engine.server.app import create_app
 from engine.server.auth import TOKEN_VARIABLE
 from engine.server.endpoint import Report
+from engine.server.express import Express
 from engine.server.logs import log_to
-from engine.server.patience import Impatient, cut_off_slow
+from engine.server.patience import cut_off_slow
 from engine.server.policy import Policies
 from engine.server.reloading import Watch, reload
 
@@ -146,7 +147,7 @@ async def _serve(runtime: Runtime, plugins: Plugins, place: _Place) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
             lifespan="on",
-            http=Impatient,
+            http=Express,
             proxy_headers=False,  # whom to believe is in server.yaml
         )
         server = _Announcing(

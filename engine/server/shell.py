@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import LeadrulesError
+from engine.host.outcome import Outcome
 from engine.server.endpoint import Services
-from engine.server.ingest import ingest
+from engine.server.express import PATH, Asked
+from engine.server.ingest import Sent, ingest
 from engine.server.policy import Policies, Policy
 from engine.server.problems import Problem, as_problem, not_stored
-from engine.server.requests import HEADER, REQUEST_ID, Names
+from engine.server.requests import HEADER, REQUEST_ID, Header, Names
 from engine.server.roles import Principal
 from engine.store.database import is_of_the_disk
 
@@ -37,6 +40,7 @@ HEADERS: Final = {
     "cache-control": "no-store",
 }
 _ENCODED: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+_WRITTEN: Final = b"".join(b"%s: %s\r\n" % header for header in _ENCODED)
 Present = Callable[[Scope, Problem], "Response | None"]
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _JSON: Final = (b"content-type", b"application/json")
@@ -82,7 +86,7 @@ class Shell:
                 await visit.answer_preflight()
             elif isinstance(who, Problem):
                 await visit.refuse(who)
-            elif scope["path"] == "/v1/events" and scope["method"] == "POST":
+            elif scope["path"] == PATH and scope["method"] == "POST":
                 await self._ingest(visit, who, receive)
             else:
                 scope["principal"] = who
@@ -91,6 +95,47 @@ class Shell:
             problem = _problem_of(error, scope, visit.id.decode())
             if not visit.started:  # else half an answer is out; the server closes the connection
                 await visit.refuse(problem)
+
+    # --- straight from the connection --------------------------------------------------------
+
+    @property
+    def takes(self) -> bool:
+        """Whether `take` may be called: a traced request goes through all that is traced."""
+        return self._services.runtime.telemetry.traces is None
+
+    def take(self, asked: Asked) -> None:
+        """Treat a request for `express.PATH` as `__call__` does; it is answered once."""
+        visit = _Visit(self, self._policies.current(), asked.scope, _to_nobody)
+        named = REQUEST_ID.set(visit.id.decode())
+        try:
+            who = visit.policy.admit(asked.scope, visit.headers)
+            if isinstance(who, Problem):
+                raise who
+            if not who.may("ingest"):
+                raise forbidden(who)
+            sent = Sent(self._services, bytes(asked.body))
+            sent.hand_in(who, partial(self._reply, asked, visit, sent))
+        except Exception as error:
+            self._fail(asked, visit, error)
+        finally:
+            REQUEST_ID.reset(named)
+
+    def _reply(self, asked: Asked, visit: _Visit, sent: Sent, outcomes: list[Outcome]) -> None:
+        try:
+            body = sent.answer(outcomes)
+        except Exception as error:
+            self._fail(asked, visit, error)
+            return
+        self.count(asked.scope, 200)
+        head = [_JSON, (b"content-length", b"%d" % len(body)), *visit.own_headers()]
+        asked.answer(200, head, body, _WRITTEN)
+
+    def _fail(self, asked: Asked, visit: _Visit, error: Exception) -> None:
+        problem = _problem_of(error, asked.scope, visit.id.decode())
+        response = self.present(asked.scope, problem)
+        self.count(asked.scope, response.status_code)
+        head = _with_ours(response.raw_headers, visit.own_headers())
+        asked.answer(response.status_code, head, bytes(response.body))
 
     async def _ingest(self, visit: _Visit, who: Principal, receive: Receive) -> None:
         if not who.may("ingest"):
@@ -118,12 +163,12 @@ class Shell:
 class _Visit:
     """One request on its way; ``send`` adds what every answer has."""
 
-    __slots__ = ("_origin", "_policy", "_send", "_shell", "headers", "id", "scope", "started")
+    __slots__ = ("_origin", "_send", "_shell", "headers", "id", "policy", "scope", "started")
 
     def __init__(self, shell: Shell, policy: Policy, scope: Scope, send: Send) -> None:
         self._shell = shell
-        self._policy = policy
         self._send = send
+        self.policy = policy
         self.scope = scope
         self.headers = first_of_each(scope)
         self.id = shell.name(scope)
@@ -143,14 +188,15 @@ class _Visit:
         """Pass a message on; a start gets its headers and is counted."""
         if message["type"] == "http.response.start":
             self.started = True
-            _add_headers(message, [(HEADER, self.id), *self._for_other_sites()])
+            message["headers"] = _with_ours(message.get("headers", ()), self.own_headers())
             self._shell.count(self.scope, message["status"])
         await self._send(message)
 
-    def _for_other_sites(self) -> list[tuple[bytes, bytes]]:
-        if not self._policy.origins:
-            return []
-        told = [(b"vary", b"Origin")]
+    def own_headers(self) -> list[Header]:
+        """Return the headers of this request's answer: its name, and what other sites may know."""
+        told = [(HEADER, self.id)]
+        if self.policy.origins:
+            told.append((b"vary", b"Origin"))
         if self._origin is not None:
             told.append((b"access-control-allow-origin", self._origin.encode("latin-1")))
         return told
@@ -178,6 +224,10 @@ def first_of_each(scope: Scope) -> Mapping[str, str]:
     }
 
 
+async def _to_nobody(message: Message) -> None:
+    """Stand for the sending of an answer that goes another way."""
+
+
 async def _nothing() -> Message:
     return {"type": "http.disconnect"}
 
@@ -187,11 +237,11 @@ def forbidden(who: Principal) -> Problem:
     return Problem(403, "forbidden", f'a token of the role "{who.role}" may not do this')
 
 
-def _add_headers(message: MutableMapping[str, Any], own: list[tuple[bytes, bytes]]) -> None:
-    """Add what the answer does not say itself; names in ASGI are in lower case."""
-    headers = list(message.get("headers", ()))
-    said = {name for name, _ in headers}
-    message["headers"] = [*headers, *own, *(each for each in _ENCODED if each[0] not in said)]
+def _with_ours(headers: Iterable[Header], own: list[Header]) -> list[Header]:
+    """Return an answer's headers with all that every answer has and it does not say itself."""
+    given = list(headers)  # names in ASGI are in lower case
+    said = {name for name, _ in given}
+    return [*given, *own, *(each for each in _ENCODED if each[0] not in said)]
 
 
 def _problem_of(error: Exception, scope: Scope, id: str) -> Problem:

@@ -78,10 +78,26 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit, that is fsync, at the end, or roll back and raise on again."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self.beginning():
             yield self.connection
+        self.commit()
+
+    @contextmanager
+    def beginning(self) -> Iterator[sqlite3.Connection]:
+        """Begin what `commit` is to end; roll back what raises."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        with self._or_nothing():
+            yield self.connection
+
+    def commit(self) -> None:
+        """Commit, that is fsync, or roll back and raise."""
+        with self._or_nothing():
             self.connection.execute("COMMIT")
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
