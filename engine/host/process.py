@@ -6,9 +6,10 @@ import gc
 import sys
 from typing import Final
 
-# SQLite lets go of the interpreter at every row, and the writer waits this long to get it back
-# from a busy event loop; with Python's own 5 ms a batch took twice as long to commit.
-_SWITCH_S: Final = 0.0002
+# SQLite lets go of the interpreter at every statement, and the writer waits this long to get it
+# back from a busy event loop. Python's own 5 ms keep a batch of many statements waiting; at 0.2 ms
+# the two take turns so often that a twentieth of the time goes into that.
+_SWITCH_S: Final = 0.001
 # Objects made before the collector looks at the young ones; Python's own 700 suits small programs.
 _YOUNG: Final = 10_000
 
