@@ -142,7 +142,7 @@ $(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine plugins sc
 
 .PHONY: test-compiled
 test-compiled: compiled ## the tests of decisions, by the compiled engine
-	cd $(COMPILED) && LEADRULES_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench tests/test_compiled.py
+	cd $(COMPILED) && LEADRULES_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench tests/host tests/store tests/test_compiled.py
 
 .PHONY: wheels
 wheels: $(VENV)/.dev-stamp ## dist/: a wheel in pure Python, and one compiled for this Python

@@ -1,4 +1,4 @@
-"""Compiles what decides, by mypyc: the same Python, about 1.4 times as fast.
+"""Compiles what decides, and what leads there, by mypyc: the same Python, 1.4 times as fast.
 
 A wheel is pure Python unless LEADRULES_COMPILE is set when it is built (`make wheels`); then it is
 one for this Python and this platform, and building it takes a C compiler.
@@ -13,12 +13,16 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# Every step of a decision, by room. Plain data gains nothing, and explanations are asked by people.
+# Every step of an event from the door to its rows, by room. Plain data gains nothing, and
+# explanations are asked by people.
 MODULES = {
     "engine/machines": "adopting arrival bots clocks journeys lead lifecycle profile routine"
     " scoring steps team turn waits withdrawing work",
     "engine/machines/people": "activity choosing claiming notes owning pausing recycling",
     "engine/network": "condition direct guards predicates rules ruleset turns wake windows",
+    "engine/host": "alarms batch cache door faults fields gate normalise work",
+    "engine/store": "arrivals bulk lookup projecting rows writing",
+    "engine/language": "contacts",
 }
 
 

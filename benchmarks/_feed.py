@@ -20,9 +20,9 @@ from engine.host.alarms import Alarms
 from engine.host.batching import Batching
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, StreamClock
-from engine.host.door import Arrival
 from engine.host.inbox import Inbox, Item, Job
 from engine.host.outcome import Outcome
+from engine.host.visit import Arrival
 from engine.host.work import Memory
 from engine.host.writer import Writer
 from engine.language.load import load_folder

@@ -27,7 +27,8 @@ from _feed import GUIDE, rules
 from _stream import stream
 
 from engine.cli.backtest import play_both
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
+from engine.host.visit import Arrival, Visit
 from engine.language.instants import format_instant
 from engine.machines.state import Event
 from engine.workbench.backtest import compare

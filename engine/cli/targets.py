@@ -118,7 +118,8 @@ class DryTarget:
     """Nowhere: events are checked and screened as they would be, and nothing is stored."""
 
     def __init__(self, definitions: Definitions) -> None:
-        from engine.host.door import TOLERANCE, Door, Visit
+        from engine.host.door import TOLERANCE, Door
+        from engine.host.visit import Visit
         from engine.network.ruleset import Ruleset
 
         ruleset = Ruleset(definitions)
@@ -131,7 +132,7 @@ class DryTarget:
         return [self._checked(event) for event in events]
 
     def _checked(self, raw: Raw) -> Answer:
-        from engine.host.door import Arrival
+        from engine.host.visit import Arrival
 
         read = self._door.read(dict(raw), self._visit)
         if not isinstance(read, Arrival):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from engine.errors import NotFound
@@ -32,14 +32,15 @@ from engine.store.database import savepoint
 from engine.store.writing import Rows, write_leads, write_teams
 
 
-class Memory(msgspec.Struct):
+@dataclass
+class Memory:
     """What the writer keeps from one transaction to the next: all of it committed."""
 
     clock: Clock
     cache: LeadCache
     alarms: Alarms
     teams: Teams
-    telemetry: Telemetry = msgspec.field(default_factory=Telemetry)
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 class Batch:

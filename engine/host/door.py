@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.host.faults import Faults, Hints, shown
+from engine.host.faults import Faults, shown
 from engine.host.fields import LeadFields, fitted
 from engine.host.ids import new_id
 from engine.host.outcome import Outcome
+from engine.host.visit import Arrival, Visit
 from engine.language.catalogue import MESSAGE_PROPERTIES, Catalogue, EventType, Field
 from engine.language.instants import MINUTE, BadTime, parse_instant
 from engine.language.taxonomy import SAID
-from engine.machines.directory import Identity
 from engine.machines.state import Event
 from engine.network.screening import Entering, Screen
 
@@ -35,33 +35,6 @@ CLIENT: Final = ("ip", "agent")
 _SHORT: Final = Field("text", "string")
 _SAID: Final = frozenset(SAID)
 _FORM: Final = "form_submitted"  # a touch of the channel that it came in by, if that is a source
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """An event on its way in; ``identities`` strongest first, ``lead`` the id of a known lead."""
-
-    event: Event
-    identities: tuple[Identity, ...]
-    lead: str | None = None
-
-
-class Visit(msgspec.Struct, frozen=True):
-    """What the door knows of a submission: its instant, and defaults for its events.
-
-    ``latest`` is the last instant that an event may be dated; ``client`` is whose browser
-    sends (``ip``, ``agent``), where that is the lead's own. ``own`` events are made by the
-    engine: their ids may be reserved ones, and nobody screens them. Without ``deeds`` neither
-    what people do nor the name of one comes in.
-    """
-
-    now: int
-    latest: int
-    channel: str = "api"
-    by: str | None = None
-    client: Mapping[str, str] = {}
-    own: bool = False
-    deeds: bool = True
-    hints: Hints = msgspec.field(default_factory=Hints)
 
 
 class Door:

@@ -11,11 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from engine.host.clock import Clock
-from engine.host.door import TOLERANCE, Arrival, Door, Visit
+from engine.host.door import TOLERANCE, Door
 from engine.host.inbox import Inbox, Item, Job, settle
 from engine.host.inbox import Told as Answered
 from engine.host.outcome import Outcome, try_later
 from engine.host.telemetry import Telemetry
+from engine.host.visit import Arrival, Visit
 from engine.machines.state import Event
 
 _BREATH: Final = 500  # events read between two looks at the rest of the event loop

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from engine.host.outcome import Outcome, error
 from engine.language.nearest import did_you_mean
@@ -39,7 +38,8 @@ class Hints:
         return f"; {did_you_mean(name[:_LONGEST_NAME], known)}"
 
 
-class Fault(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Fault:
     """One thing wrong; ``path`` such as ``lead.employees``, empty for the event itself."""
 
     code: str

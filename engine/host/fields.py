@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
-
-import msgspec
 
 from engine.host import normalise
 from engine.host.faults import Faults, printable, shown
@@ -30,17 +29,18 @@ MAX_ID: Final = 200
 MAX_RAW: Final = 1_000
 
 
-class Read(msgspec.Struct):
+@dataclass
+class Read:
     """What the lead part says: who, which facts, and the evidence of consent by topic.
 
     ``raw`` has what was sent where another form is stored.
     """
 
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = field(default_factory=dict)
     identities: tuple[Identity, ...] = ()
     id: str | None = None
-    evidence: dict[str, Any] = {}
-    raw: dict[str, Any] = {}
+    evidence: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
 
 
 class LeadFields:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.host.door import Arrival
 from engine.host.outcome import Outcome, error, refused
+from engine.host.visit import Arrival
 from engine.language.instants import format_duration
 from engine.language.intake import QUARANTINE, REJECT
 from engine.language.retention import retention_of

@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 import msgspec
 
 from engine.errors import Refused
-from engine.host.door import Arrival
 from engine.host.outcome import Outcome
+from engine.host.visit import Arrival
 
 MOST_WAITING: Final = 10_000
 MOST_TASKS: Final = 1_000

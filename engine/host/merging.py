@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.errors import Refused
-from engine.host.door import Arrival
+from engine.host.visit import Arrival
 from engine.language.intake import Merge
 from engine.machines import balance, merging, uniting
 from engine.machines.directory import Identity, Named

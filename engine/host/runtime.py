@@ -18,7 +18,7 @@ from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock, SystemClock
 from engine.host.compiling import NOTHING, Compiler, inherited
-from engine.host.door import Arrival, Door
+from engine.host.door import Door
 from engine.host.entrance import Entrance
 from engine.host.gate import released
 from engine.host.inbox import Inbox, Task
@@ -27,6 +27,7 @@ from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins
 from engine.host.telemetry import Telemetry
 from engine.host.templates.check import check_templates
+from engine.host.visit import Arrival
 from engine.host.work import Memory
 from engine.host.writer import Queued, Writer
 from engine.language.definitions import Definitions

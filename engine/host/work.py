@@ -13,10 +13,11 @@ from typing import Final
 from engine.errors import NotFound
 from engine.host import merging
 from engine.host.batch import Batch, Memory
-from engine.host.door import ENGINE, Arrival
+from engine.host.door import ENGINE
 from engine.host.durable import DurableFailed
 from engine.host.ids import lead_id, new_id
 from engine.host.outcome import Outcome, defect, refused, summary_of_seen, try_later
+from engine.host.visit import Arrival
 from engine.language.instants import MINUTE
 from engine.machines import uniting
 from engine.machines.directory import Conflict, Identity, Resolution, resolve, unite

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from engine.language.contacts import half_width, phone
 from engine.machines.directory import Identity
@@ -18,7 +17,8 @@ from engine.machines.state import Lead, Teams
 from engine.store import rows
 
 
-class Seen(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Seen:
     """An event that is in the log already, and how its lead stands."""
 
     lead: str

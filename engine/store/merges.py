@@ -18,7 +18,8 @@ from engine.machines.merging import Entry, Side
 from engine.machines.state import Assignment, Event, Lead, Number
 from engine.network.ruleset import tidy
 from engine.store import entries, projecting, rows, snapshots, splits, turns
-from engine.store.rows import LOG_COLUMNS, Logged, Row
+from engine.store.logged import Logged
+from engine.store.rows import LOG_COLUMNS, Row
 
 _MOVED: Final = ("events", "ledger", "happenings", "deliveries", "tasks")
 _MOVE: Final = "UPDATE {} SET first = coalesce(first, lead), lead = ?2 WHERE lead = ?1"

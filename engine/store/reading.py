@@ -37,6 +37,7 @@ from engine.store.database import connect_reader
 from engine.store.figures import Figures
 from engine.store.inbox import Inbox
 from engine.store.listing import Wanted, find_leads
+from engine.store.logged import Logged
 from engine.store.merges import Merged
 from engine.store.pages import Page, from_cursor, page
 from engine.store.sent import Sent
@@ -144,7 +145,7 @@ class Reader:
         found = self._connection.execute(queries.LEDGER, (lead,))
         return [shapes.ledger_line(row) for row in found]
 
-    def history(self, lead: str) -> Iterator[rows.Logged]:
+    def history(self, lead: str) -> Iterator[Logged]:
         """Yield the events of one lead in the order of their decisions."""
         yield from map(rows.logged, self._connection.execute(queries.HISTORY, (lead,)))
 
@@ -344,7 +345,7 @@ class Reader:
         """Whether ``id`` is of a lead that was merged into another."""
         return merges.survivor_of(self._connection, id) is not None
 
-    def log(self, after: int = 0) -> Iterator[rows.Logged]:
+    def log(self, after: int = 0) -> Iterator[Logged]:
         """Yield the events behind number ``after`` in the order of their decisions."""
         while True:
             found = self._connection.execute(queries.LOG, (after, _CHUNK)).fetchall()

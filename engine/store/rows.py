@@ -17,32 +17,9 @@ from engine.machines.state import (
     Task,
     TeamBook,
 )
+from engine.store.logged import Body, Logged
 
 Row = tuple[Any, ...]
-
-
-class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an event brings, as one JSON column."""
-
-    lead: dict[str, Any] = {}
-    properties: dict[str, Any] = {}
-    client: dict[str, str] = {}
-    raw: dict[str, Any] = {}
-    screened: dict[str, Any] = {}
-
-
-class Logged(msgspec.Struct, frozen=True):
-    """An event as the log has it. ``decided_at`` is the ``now`` of its decision.
-
-    ``first`` is the lead that it was decided for, where that was merged into ``lead`` later.
-    """
-
-    seq: int
-    lead: str
-    decided_at: int
-    ruleset: str
-    event: Event
-    first: str | None = None
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -141,7 +118,7 @@ def lead_states(states: str) -> list[Lead]:
     return _decode_leads(f"[{states}]")
 
 
-def lead_state(state: bytes) -> Lead:
+def lead_state(state: bytes | str) -> Lead:
     """Return the lead whose state column this is."""
     return _decode_lead(state)
 

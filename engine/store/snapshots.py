@@ -12,7 +12,8 @@ import msgspec
 from engine.machines.state import Lead
 from engine.store import rows
 from engine.store.database import connect_reader
-from engine.store.rows import LOG_COLUMNS, Logged
+from engine.store.logged import Logged
+from engine.store.rows import LOG_COLUMNS
 
 _CHUNK: Final = 200
 _PAGE: Final = "SELECT id, state FROM leads WHERE id > ? ORDER BY id LIMIT ?"

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
 from engine.host.plugins import names_of
+from engine.host.visit import Arrival, Visit
 from engine.plugin import Accepted, Channel, ChannelRequest, Names, Rejection, Route
 from engine.testing.clock import FakeClock
 from engine.testing.sound import check_schema, company, registered

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
+from engine.host.visit import Arrival, Visit
 from engine.plugin import Enricher, LeadView
 from engine.testing.clock import FakeClock
 from engine.testing.sound import company, registered

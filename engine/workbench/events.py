@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.host.door import Door, Visit
+from engine.host.door import Door
 from engine.host.outcome import Outcome
+from engine.host.visit import Visit
 from engine.language.diagnostic import Diagnostics
 from engine.language.instants import BadTime, format_instant
 from engine.language.reader import Document, Path

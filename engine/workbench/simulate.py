@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.host.door import Arrival
+from engine.host.visit import Arrival
 from engine.language.instants import DAY
 from engine.machines.merging import MERGED
 from engine.machines.state import Delivery, Event, Happening, Lead, Task

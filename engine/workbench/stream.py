@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
 from engine.host.outcome import Outcome
+from engine.host.visit import Arrival, Visit
 from engine.language.diagnostic import Diagnostics, Source
 from engine.language.instants import BadTime, format_instant, parse_instant, parse_offset
 from engine.language.reader import Document, read_document

@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.language.definitions import Member
 from engine.language.instants import DAY, HOUR
 from engine.network.ruleset import Ruleset
-from engine.store.rows import Logged
+from engine.store.logged import Logged
 
 ROUND: Final = "轮转"
 WEIGHTED: Final = "权重"

@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from engine.network.ruleset import Ruleset
+from engine.store.logged import Logged
 from engine.store.reading import Reader
-from engine.store.rows import Logged
 from tests.crash._fair import ROUND, Fairness
 from tests.crash.fairness import Trial
 

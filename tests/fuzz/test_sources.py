@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.host.door import Door, Visit
+from engine.host.door import Door
 from engine.host.outcome import Outcome
 from engine.host.plugins import names_of
+from engine.host.visit import Visit
 from engine.language.catalogue import IDENTITIES
 from engine.language.load import load_folder
 from engine.plugin import Accepted, Answer, ChannelRequest, Rejection

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
 from engine.host.outcome import Outcome
 from engine.host.plugins import Plugins
+from engine.host.visit import Arrival, Visit
 from engine.language.catalogue import IDENTITIES, TYPES
 from engine.language.instants import MINUTE, parse_instant
 from engine.language.load import Loaded, load_folder

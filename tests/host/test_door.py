@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
 from engine.host.faults import Hints
 from engine.host.outcome import Outcome
+from engine.host.visit import Arrival, Visit
 from engine.language.catalogue import IDENTITIES
 from engine.language.instants import MINUTE, format_instant, parse_instant
 from engine.language.load import load_folder

@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from engine.host.clock import StreamClock
-from engine.host.door import Arrival, Door, Visit
+from engine.host.door import Door
 from engine.host.runtime import Runtime
+from engine.host.visit import Arrival, Visit
 from engine.language.diagnostic import Diagnostics
 from engine.machines.balance import sums
 from engine.machines.state import Lead
