@@ -21,7 +21,8 @@ MODULES = {
     "engine/machines/people": "activity choosing claiming notes owning pausing recycling",
     "engine/network": "condition direct guards predicates rules ruleset turns wake windows",
     "engine/host": "alarms batch cache door faults fields gate normalise work",
-    "engine/store": "arrivals bulk lookup projecting rows writing",
+    "engine/store": "arrivals bulk companies links lookup projecting rows splits tags turns"
+    " writing",
     "engine/language": "contacts",
 }
 
