@@ -120,8 +120,8 @@ class Writer:
         rest: Rest = partial(self.cycle, items, [])
         try:
             if self._may_lend():
-                rest = partial(self._end, self._begin(items, []))
-        except Exception:  # the thread finds out which of them it is
+                rest = partial(self._end, self._begin(items, [], waits=False))
+        except Exception:  # the thread waits longer, and finds out which of them it is
             self._undo()
         finally:
             self._inbox.hand_over(rest)
@@ -156,12 +156,12 @@ class Writer:
                 self._one_by_one(items, tasks)
         self._send_answers()
 
-    def _begin(self, items: list[Item], tasks: list[Task]) -> _Begun:
-        """Decide and write, without a commit."""
+    def _begin(self, items: list[Item], tasks: list[Task], waits: bool = True) -> _Begun:
+        """Decide and write, without a commit; ``waits`` as with `Store.beginning`."""
         began = perf_counter()
         ruleset = self._ruleset()
         work = Work(ruleset, self._memory, self._store.connection)
-        with self._store.beginning() as connection:
+        with self._store.beginning(waits) as connection:
             work.prepare([item.arrival for item in items])
             work.wake_due(self._batching.wakes(len(items)))
             outcomes = [work.take(item.arrival) for item in items]

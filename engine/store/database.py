@@ -16,6 +16,7 @@ from engine.store.lock import FileLock
 from engine.store.schema import migrations
 
 _CACHE_KIB = 64 * 1024
+BUSY_MS: Final = 5_000  # so long the writer waits for another program that writes
 _STATEMENTS = 512  # kept prepared: of each INSERT of the commit path several sizes
 
 
@@ -64,6 +65,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._waits = True
         self._lock = FileLock(path)
         try:
             _migrate(path)
@@ -83,8 +85,14 @@ class Store:
         self.commit()
 
     @contextmanager
-    def beginning(self) -> Iterator[sqlite3.Connection]:
-        """Begin what `commit` is to end; roll back what raises."""
+    def beginning(self, waits: bool = True) -> Iterator[sqlite3.Connection]:
+        """Begin what `commit` is to end; roll back what raises.
+
+        While another program writes into the file it ``waits`` for some seconds, or raises at once.
+        """
+        if waits is not self._waits:
+            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_MS if waits else 0}")
+            self._waits = waits
         self.connection.execute("BEGIN IMMEDIATE")
         with self._or_nothing():
             yield self.connection
@@ -158,7 +166,7 @@ def _connect_writer(path: Path) -> sqlite3.Connection:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = OFF",
-        "busy_timeout = 5000",
+        f"busy_timeout = {BUSY_MS}",
         f"cache_size = -{_CACHE_KIB}",
         f"wal_autocheckpoint = {PAGES}",
         f"journal_size_limit = {LIMIT}",

@@ -170,7 +170,7 @@ def test_a_disk_that_is_full_takes_nothing_and_later_everything(
     """Wherever it shows: the sender hears to come again, and the same events count once then."""
     real = getattr(Store, at)
 
-    def full(self: Store) -> Any:
+    def full(self: Store, *waits: bool) -> Any:
         if at == "commit" and self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
         raise sqlite3.OperationalError("database or disk is full")
@@ -186,6 +186,29 @@ def test_a_disk_that_is_full_takes_nothing_and_later_everything(
         (taken,) = await runtime.submit([form("u1", "e1")])
         assert taken.status == "accepted"
         assert runtime.reader.counts()["events"] == 2
+
+    asyncio.run(story())
+
+
+def test_another_program_that_writes_keeps_no_loop_waiting(runtime: Runtime) -> None:
+    """The thread waits for it, the events too; all else goes on."""
+
+    async def story() -> None:
+        await warmed(runtime)
+        other = sqlite3.connect(runtime.database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        coming = asyncio.create_task(runtime.submit([form("u1")]))
+        loop, gaps = asyncio.get_running_loop(), []
+        for _ in range(40):
+            began = loop.time()
+            await asyncio.sleep(0.01)
+            gaps.append(loop.time() - began)
+        assert not coming.done()
+        assert max(gaps) < 0.3
+        other.execute("ROLLBACK")
+        other.close()
+        (outcome,) = await asyncio.wait_for(coming, 10)
+        assert outcome.status == "accepted"
 
     asyncio.run(story())
 
