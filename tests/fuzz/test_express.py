@@ -66,7 +66,6 @@ headers = st.lists(
             "Content-Type: text/plain",
             "Expect: 100-continue",
             "Upgrade: h2c",
-            "Transfer-Encoding: chunked",
             "Cookie: a=b",
             "Accept: text/html",
         ]
@@ -128,7 +127,7 @@ def told(port: int, data: bytes, cuts: list[int]) -> bytes:
                 start = cut
         except OSError:  # it has heard enough
             pass
-        connection.settimeout(0.4)
+        connection.settimeout(10)
         found = b""
         while True:
             try:
