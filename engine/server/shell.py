@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.errors import LeadrulesError
 from engine.host.outcome import Outcome
 from engine.server.endpoint import Services
-from engine.server.express import PATH, Asked
+from engine.server.express import LONGEST, PATH, Asked
 from engine.server.ingest import Sent, ingest
 from engine.server.policy import Policies, Policy
 from engine.server.problems import Problem, as_problem, not_stored
@@ -100,8 +100,9 @@ class Shell:
 
     @property
     def takes(self) -> bool:
-        """Whether `take` may be called: a traced request goes through all that is traced."""
-        return self._services.runtime.telemetry.traces is None
+        """Whether `take` may be called: no request is traced, and no body of its size too long."""
+        given = self._services
+        return given.runtime.telemetry.traces is None and given.max_body >= LONGEST
 
     def take(self, asked: Asked) -> None:
         """Treat a request for `express.PATH` as `__call__` does; it is answered once."""

@@ -247,6 +247,21 @@ def test_who_may_not_is_refused(tmp_path: Path) -> None:
     asyncio.run(whole())
 
 
+def test_a_small_bound_holds_for_every_body(runtime: Runtime) -> None:
+    """Where less is allowed than goes the short way, all bodies go the usual one."""
+
+    async def whole() -> None:
+        app = create_app(runtime, Access.open(), Plugins(), max_body=100)
+        try:
+            async with serving(app, Counting) as (_, port):
+                head, _body = await ask(port, request([event("bound")]))
+                assert head.startswith(b"HTTP/1.1 413")
+        finally:
+            await runtime.stop()
+
+    asyncio.run(whole())
+
+
 def held(runtime: Runtime, gate: threading.Event) -> asyncio.Task[None]:
     """Keep the writer from all else until the gate opens."""
     return asyncio.create_task(runtime.write(lambda connection: gate.wait(20) and None))
