@@ -134,14 +134,14 @@ compiled: $(COMPILED)/.stamp ## the engine with what decides compiled, in build/
 	@cd $(COMPILED) && rm -rf $(BESIDE) && cp -r $(BESIDE:%=$(CURDIR)/%) .
 
 $(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine plugins schemas config -type f -not -path '*/__pycache__/*') | $(VENV)/.dev-stamp
-	@echo "Compiling into $(COMPILED) (a minute) ..."
+	@echo "Compiling into $(COMPILED) (two minutes) ..."
 	@rm -rf $(COMPILED); mkdir -p $(COMPILED)
 	@LEADRULES_COMPILE=1 $(BIN)/python -m build --wheel --no-isolation --outdir $(COMPILED) . >$(COMPILED)/build.log 2>&1 || { cat $(COMPILED)/build.log >&2; exit 1; }
 	@cd $(COMPILED) && $(CURDIR)/$(BIN)/python -m zipfile -e *.whl .
 	@touch $@
 
 .PHONY: test-compiled
-test-compiled: compiled ## the tests of decisions, by the compiled engine
+test-compiled: compiled ## the tests of decisions, host and store, by the compiled engine
 	cd $(COMPILED) && LEADRULES_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench tests/host tests/store tests/test_compiled.py
 
 .PHONY: wheels

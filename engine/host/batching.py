@@ -11,7 +11,7 @@ from typing import Final
 
 LONGEST_S: Final = 0.08
 MOST_EVENTS: Final = 1_000
-LENT_S: Final = 0.008
+LENT_S: Final = 0.008  # in which an event loop, and all who wait for it, can wait for events
 LEAST: Final = 50  # even a machine that stalls gets on
 _FEW: Final = 5  # turns; a transaction of so few tells what a commit costs by itself
 _WEIGHT: Final = 0.2

@@ -12,8 +12,7 @@ import msgspec
 
 from engine.host.clock import Clock
 from engine.host.door import TOLERANCE, Door
-from engine.host.inbox import Inbox, Item, Job, settle
-from engine.host.inbox import Told as Answered
+from engine.host.inbox import Answered, Inbox, Item, Job, fulfil
 from engine.host.outcome import Outcome, try_later
 from engine.host.telemetry import Telemetry
 from engine.host.visit import Arrival, Visit
@@ -100,7 +99,7 @@ class Entrance(ABC):
     ) -> list[Outcome]:
         """Queue what was read and wait until all of it is decided and durable."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        if self._hand_over(outcomes, arrivals, partial(settle, future)):
+        if self._hand_over(outcomes, arrivals, partial(fulfil, future)):
             await future
         return _all(outcomes)
 

@@ -19,7 +19,7 @@ from engine.host.visit import Arrival
 MOST_WAITING: Final = 10_000
 MOST_TASKS: Final = 1_000
 Write = Callable[[sqlite3.Connection], Any]
-Told = Callable[[Any, Exception | None], None]
+Answered = Callable[[Any, Exception | None], None]
 Rest = Callable[[], None]
 
 
@@ -34,17 +34,17 @@ class Promise:
 
     __slots__ = ("loop", "told")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, told: Told) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, told: Answered) -> None:
         self.loop = loop
         self.told = told
 
     @classmethod
     def to(cls, future: asyncio.Future[Any], *more: Any) -> Self:
         """Return the promise to whoever waits for a future."""
-        return cls(future.get_loop(), partial(settle, future), *more)
+        return cls(future.get_loop(), partial(fulfil, future), *more)
 
 
-def settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+def fulfil(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
     """Tell whoever waits for a future."""
     if future.done():  # its waiter has gone away
         return
@@ -62,7 +62,7 @@ class Job(Promise):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        told: Told,
+        told: Answered,
         outcomes: list[Outcome | None],
         left: int,
     ) -> None:
@@ -91,7 +91,7 @@ class Task(Promise):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        told: Told,
+        told: Answered,
         write: Write,
         after: Callable[[Any], None] | None = None,
     ) -> None:

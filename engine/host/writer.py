@@ -127,7 +127,7 @@ class Writer:
             self._inbox.hand_over(rest)
 
     def _may_lend(self) -> bool:
-        """Whether nothing but these events is to be done, and nobody asked waits for another."""
+        """Whether nobody is to be woken first, and rules are asked in this process alone."""
         alarms, now = self._memory.alarms, self._memory.clock.now()
         due = alarms.next_due()
         if now >= alarms.horizon or (due is not None and due <= now):

@@ -29,33 +29,33 @@ async def ingest(
     services: Services, who: Principal, headers: dict[bytes, bytes], receive: Receive
 ) -> bytes:
     """Take one event or a list; returns the answer, after the commit. Raises Problem."""
-    sent = Sent(services, await received(receive, headers, services.max_body))
-    deeds = may_tell_deeds(who)
-    return sent.answer(await services.runtime.submit(sent.events, channel=_CHANNEL, deeds=deeds))
-
-
-def may_tell_deeds(who: Principal) -> bool:
-    """Whether somebody may send what people do; a token in a web page may not."""
-    return who.role != "ingest"
+    sent = Sent(services, who, await received(receive, headers, services.max_body))
+    return sent.answer(
+        await services.runtime.submit(sent.events, channel=_CHANNEL, deeds=sent.deeds)
+    )
 
 
 class Sent:
-    """The events of a body, one or a list of not too many; raises Problem."""
+    """The events of a body, one or a list of not too many; raises Problem.
 
-    __slots__ = ("_listed", "_services", "events")
+    ``deeds`` may be among them, what people do, unless the sender's token lies in a web page.
+    """
 
-    def __init__(self, services: Services, body: bytes) -> None:
+    __slots__ = ("_listed", "_services", "deeds", "events")
+
+    def __init__(self, services: Services, who: Principal, body: bytes) -> None:
         data = decode_json(body)
         self._services = services
         self._listed = isinstance(data, list)
         self.events: list[Any] = data if self._listed else [data]
+        self.deeds = who.role != "ingest"
         if len(self.events) > MAX_EVENTS:
             message = f"{len(self.events)} events at once; at most {MAX_EVENTS} fit in one request"
             raise Problem(413, "too-many-events", message)
 
-    def hand_in(self, who: Principal, told: Told) -> None:
+    def hand_in(self, told: Told) -> None:
         """Take them in as `ingest` does; ``told`` is called with their outcomes."""
-        self._services.runtime.hand_in(self.events, told, _CHANNEL, may_tell_deeds(who))
+        self._services.runtime.hand_in(self.events, told, _CHANNEL, self.deeds)
 
     def answer(self, outcomes: Sequence[Outcome]) -> bytes:
         """Return what the client hears of them, and count it; raises Problem if all are bad."""

@@ -114,8 +114,8 @@ class Shell:
                 raise who
             if not who.may("ingest"):
                 raise forbidden(who)
-            sent = Sent(self._services, bytes(asked.body))
-            sent.hand_in(who, partial(self._reply, asked, visit, sent))
+            sent = Sent(self._services, who, bytes(asked.body))
+            sent.hand_in(partial(self._reply, asked, visit, sent))
         except Exception as error:
             self._fail(asked, visit, error)
         finally:
