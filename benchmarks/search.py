@@ -138,7 +138,7 @@ def main() -> None:
         if not path.exists():
             few = min(given.leads, 50_000)
             figures["write_per_s"] = round(fill(Path(folder) / "with.db", few))
-            kept, search.refresh = search.refresh, lambda connection, leads: None
+            kept, search.refresh = search.refresh, lambda *given: None
             assert writing.search is search
             figures["write_per_s_without_search"] = round(fill(Path(folder) / "without.db", few))
             search.refresh = kept

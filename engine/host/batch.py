@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from engine.errors import NotFound
 from engine.host import merging
+from engine.host.ahead import Ahead
 from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock
@@ -24,41 +25,62 @@ from engine.host.limits import deadline_of
 from engine.host.outcome import summary_of
 from engine.host.telemetry import Telemetry
 from engine.machines.directory import Identity
-from engine.machines.state import Event, Lead, Teams
+from engine.machines.state import Decision, Event, Lead, Teams
 from engine.machines.turn import Turn
 from engine.network.ruleset import Ruleset
-from engine.store import lookup, merges, snapshots
+from engine.store import lookup, merges, search, snapshots
+from engine.store.bulk import Target
 from engine.store.database import savepoint
-from engine.store.writing import Rows, write_leads, write_teams
+from engine.store.sheet import Sheet
+from engine.store.writing import Rows, write_states, write_teams
 
 
 @dataclass
 class Memory:
-    """What the writer keeps from one transaction to the next: all of it committed."""
+    """What the writer keeps from one transaction to the next: all of it committed, but ``ahead``."""
 
     clock: Clock
     cache: LeadCache
     alarms: Alarms
     teams: Teams
     telemetry: Telemetry = field(default_factory=Telemetry)
+    ahead: Ahead = field(default_factory=Ahead)
+
+
+class NotAhead(Exception):
+    """A batch looks into tables, or writes them at once: all before it must be durable first."""
 
 
 class Batch:
-    """The leads and rows of one transaction. Used once."""
+    """The leads and rows of one transaction. Used once.
 
-    def __init__(self, ruleset: Ruleset, memory: Memory, connection: sqlite3.Connection) -> None:
+    With a ``sheet`` it writes there, and reads from a database that lacks what ``memory.ahead``
+    has. Raises NotAhead for what cannot be done so.
+    """
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        memory: Memory,
+        connection: sqlite3.Connection,
+        sheet: Sheet | None = None,
+    ) -> None:
         self._ruleset = ruleset
         self._memory = memory
+        self._ahead = memory.ahead
         self._connection = connection
+        self._sheet = sheet
         self._rows = Rows(memory.clock.wall(), partial(deadline_of, ruleset.definitions))
         self._touched: dict[str, Lead] = {}
         self._read: dict[str, Lead] = {}
         self._new: dict[str, str] = {}
         self._known: dict[Identity, str] = {}
         self._gate = Gate(ruleset, connection, memory.clock.wall())
-        self._teams = memory.teams
-        self._now = memory.clock.now()
+        self._given = memory.teams if self._ahead.teams is None else self._ahead.teams
+        self._teams = self._given
+        self._now = _now(memory)
         self._newest: int | None = None
+        self._decisions: list[tuple[Event, Decision]] = []
         self._absorbed: dict[str, str] = {}
         self.turns = 0
 
@@ -70,7 +92,7 @@ class Batch:
             self._rows.decided(entry.event, entry.decision, before)
             before = entry.decision.lead
             self._new[entry.event.id] = lead.id
-            self._memory.telemetry.decided(entry.event, entry.decision)
+            self._decisions.append((entry.event, entry.decision))
         self.turns += 1
         self._touched[lead.id] = lead
         self._teams = turn.teams
@@ -97,15 +119,18 @@ class Batch:
         return found
 
     def _stored(self, id: str) -> Lead | None:
-        """Return a lead as the database has it, if it was read before."""
-        return self._read.get(id) or self._memory.cache.get(id)
+        """Return a lead as it was before this transaction, if it was read before."""
+        return self._read.get(id) or self._at_hand(id)
+
+    def _at_hand(self, id: str) -> Lead | None:
+        return self._ahead.leads.get(id) or self._memory.cache.get(id)
 
     def _fetch(self, ids: Iterable[str]) -> None:
         """Have these leads at hand as the database has them; what is not in memory is read."""
         wanted = []
         for id in ids:
             if id not in self._read:
-                lead = self._memory.cache.get(id)
+                lead = self._at_hand(id)
                 if lead is None:
                     wanted.append(id)
                 else:
@@ -169,6 +194,7 @@ class Batch:
 
     def _flush(self) -> None:
         """Write what is decided so far, for those who look into the tables."""
+        self._check_alone()
         self._write_rows()
         queued = self._rows.queued
         self._rows = Rows(
@@ -182,24 +208,53 @@ class Batch:
     def write(self) -> None:
         """Write everything within the caller's transaction."""
         self._write_rows()
-        self._gate.write()
-        before = self._memory.teams.books
+        if not self._gate.is_plain:
+            self._check_alone()
+        self._gate.write(self._target)
+        before = self._given.books
         changed = {k: v for k, v in self._teams.books.items() if before.get(k) is not v}
         if changed:
-            write_teams(self._connection, changed)
+            write_teams(self._target, changed)
+
+    @property
+    def _target(self) -> Target:
+        return self._connection if self._sheet is None else self._sheet
+
+    def _check_alone(self) -> None:
+        if self._sheet is not None:
+            raise NotAhead
 
     def _write_rows(self) -> None:
-        self._rows.write(self._connection)
+        if self._rows.collected:
+            self._check_alone()
+        target, links = self._target, self._links()
+        self._rows.write(target)
+        self._rows.collect(self._connection)
         if self._touched:
             stored = {id: lead for id in self._touched if (lead := self._stored(id))}
             model = self._ruleset.default_model
-            linked = self._rows.linked
-            write_leads(self._connection, self._touched.values(), stored, model, linked)
+            leads = write_states(target, self._touched.values(), stored, model, self._rows.linked)
+            search.refresh(target, self._connection, leads, links)
+
+    def _links(self) -> list[search.Link]:
+        """Return the identities that the database does not have yet."""
+        if self._sheet is None:
+            return []
+        before = [(kind, value, lead) for (kind, value), lead in [*self._ahead.links.items()]]
+        return [*before, *self._rows.identities]
 
     @property
     def queued(self) -> Mapping[str, int | None]:
         """The connections that got something to do, with the earliest deadline among it."""
         return self._rows.queued
+
+    def run_ahead(self) -> None:
+        """Let the next ones build on this, which is not durable yet."""
+        self._ahead.add(self._touched, self._new, self._own_links, self._teams, self._newest)
+
+    @property
+    def _own_links(self) -> dict[Identity, str]:
+        return {(kind, value): lead for kind, value, lead in self._rows.identities}
 
     def keep(self) -> None:
         """Hand on what is committed now."""
@@ -207,3 +262,19 @@ class Batch:
         self._memory.teams = self._teams
         if self._newest is not None:
             self._memory.clock.advance(self._newest)
+        if self._sheet is not None:
+            self._ahead.settle(self._touched, self._new, self._own_links, self._teams)
+        for event, decision in self._decisions:
+            self._memory.telemetry.decided(event, decision)
+
+    def take_back(self) -> None:
+        """Set the alarms of its leads as they were; nothing else has changed."""
+        for id in self._touched:
+            before = self._stored(id)
+            self._memory.alarms.set(id, None if before is None else before.wake_at)
+
+
+def _now(memory: Memory) -> int:
+    """Return the present instant, once what is decided already is durable."""
+    now, newest = memory.clock.now(), memory.ahead.newest
+    return now if newest is None else max(now, memory.clock.reach(newest))

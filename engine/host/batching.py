@@ -51,3 +51,8 @@ class Batching:
         elif turns:
             each = max(seconds - self._commit, seconds / 10) / turns
             self._turn += _WEIGHT * (each - self._turn)
+
+    def learn_pace(self, turns: int, seconds: float) -> None:
+        """Note what turns took that somebody else commits."""
+        if turns > _FEW:
+            self._turn += _WEIGHT * (seconds / turns - self._turn)

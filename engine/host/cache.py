@@ -19,7 +19,10 @@ class LeadCache:
         """Return a lead, if it is here."""
         lead = self._leads.get(id)
         if lead is not None:
-            self._leads.move_to_end(id)
+            try:
+                self._leads.move_to_end(id)
+            except KeyError:  # another thread has made room meanwhile
+                return None
         return lead
 
     def drop(self, id: str) -> None:

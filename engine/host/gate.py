@@ -22,6 +22,7 @@ from engine.machines.profile import ENRICHED
 from engine.machines.state import STALE, Event, Lead
 from engine.network.ruleset import Ruleset
 from engine.store import enrichments, holding
+from engine.store.bulk import Target
 from engine.store.holding import Held, Holding
 
 MADE_BY: Final = "api"
@@ -142,10 +143,15 @@ class Gate:
                 key = f"{after.id}:{each.plugin}:{event.id}"
                 self._asked.append((key, after.id, each.plugin, event.id, self._wall, self._wall))
 
-    def write(self) -> None:
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody was held or let in, of which the next ones would have to know."""
+        return not (self._rows.held or self._rows.released)
+
+    def write(self, target: Target) -> None:
         """Write what was turned away, held and asked."""
-        self._rows.write(self._connection)
-        enrichments.ask(self._connection, self._asked)
+        self._rows.write(target, self._connection)
+        enrichments.ask(target, self._asked)
 
 
 def released(arrival: Arrival, verdict: Mapping[str, Any]) -> Arrival:

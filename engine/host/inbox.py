@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from typing import Any, Final, Self
 
@@ -100,12 +101,20 @@ class Task(Promise):
         self.after = after
 
 
+class Kind(Enum):
+    """What the thread is given: with the turn, or without it; after the last nothing is claimed."""
+
+    TURN = 1
+    MORE = 2
+    LAST = 3
+
+
 class Inbox:
     """A queue from any number of event loops to the one who writes, and whose turn it is.
 
     The writer's thread has the turn from `take` to `release`. With a ``lender`` an event loop may
     have it: that is called in the loop after events were put, claims them, and hands what is left
-    to do over to the thread.
+    to do over to the thread, with the turn or (`follow`) without it.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
@@ -115,9 +124,11 @@ class Inbox:
         self._changed = threading.Condition()
         self._closed = False
         self._busy = False
+        self._at: Kind | None = None  # what the thread is doing
         self._called = False  # the thread is to take what waits
         self._rung: asyncio.AbstractEventLoop | None = None  # which is about to look
-        self._handed: Rest | None = None
+        self._handed: deque[tuple[Rest, Kind]] = deque()
+        self._full = False  # nothing is claimed before what is `Kind.LAST` is done
         self.lender: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -167,26 +178,36 @@ class Inbox:
     # --- the turn ----------------------------------------------------------------------------
 
     def take(self, most: int, timeout: float) -> Rest | tuple[list[Item], list[Task]]:
-        """Give the thread the turn: what a loop has handed over, or what waits.
+        """Give the thread what a loop has handed over, or the turn and what waits.
 
         Up to ``most`` events; waits up to ``timeout`` s for something, and for the turn.
         """
         with self._changed:
             if not self._is_called():
                 self._changed.wait_for(self._is_called, timeout)
-            if self._handed is None and self._busy:
-                self._changed.wait_for(lambda: self._handed is not None or not self._busy)
-            self._busy, self._called = True, False
-            if self._handed is not None:
-                handed, self._handed = self._handed, None
+            if not self._handed and self._busy:
+                self._changed.wait_for(lambda: self._handed or not self._busy)
+            if self._handed:
+                handed, self._at = self._handed.popleft()
                 return handed
+            self._busy, self._called, self._at = True, False, Kind.TURN
             items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
             tasks = [self._tasks.popleft() for _ in range(min(MOST_TASKS, len(self._tasks)))]
         return items, tasks
 
+    def seize(self) -> None:
+        """Give the thread the turn as soon as no loop has it."""
+        with self._changed:
+            turn = Kind.TURN
+            self._changed.wait_for(
+                lambda: not self._busy or any(kind is turn for _, kind in self._handed)
+            )
+            if not self._busy:
+                self._busy, self._at = True, turn
+
     def _is_called(self) -> bool:
         waiting = self._tasks or self._closed or self._called
-        return self._handed is not None or bool(waiting or (self._items and self.lender is None))
+        return bool(self._handed or waiting or (self._items and self.lender is None))
 
     def claim(self, most: int) -> list[Item]:
         """Give an event loop the turn: what waits, if it is not more than ``most``.
@@ -195,7 +216,7 @@ class Inbox:
         """
         with self._changed:
             self._rung = None
-            if self._busy or not self._items:
+            if self._busy or self._full or not self._items:
                 return []
             if self._tasks or self._closed or len(self._items) > most:
                 self._called = True
@@ -209,17 +230,40 @@ class Inbox:
     def hand_over(self, rest: Rest) -> None:
         """Let the thread do what is left, with the turn that a loop has claimed."""
         with self._changed:
-            self._handed = rest
+            self._handed.append((rest, Kind.TURN))
             self._changed.notify()
 
-    def release(self) -> None:
-        """End the turn. What waits meanwhile is for a loop, or goes on with the thread."""
+    def follow(self, rest: Rest, last: bool) -> None:
+        """Let the thread do what is left, and end the turn.
+
+        If ``last`` no loop claims anything until the thread has done it.
+        """
         with self._changed:
-            self._busy = False
-            if self.lender is None or not self._items or self._is_called():
-                return
-            self._rung = self._items[0].job.loop
-            try:
-                self._rung.call_soon_threadsafe(self.lender)
-            except RuntimeError:  # that loop is closed: its events are taken all the same
-                self._rung, self._called = None, True
+            self._handed.append((rest, Kind.LAST if last else Kind.MORE))
+            self._busy, self._full = False, last
+            self._changed.notify()
+            self._ring()
+
+    def release(self) -> None:
+        """End the turn, or what was done without it. What waits meanwhile is for a loop, or goes
+        on with the thread.
+        """
+        with self._changed:
+            if self._at is Kind.TURN:
+                self._busy = False
+            elif self._at is Kind.LAST:
+                self._full = False
+            self._at = None
+            self._ring()
+
+    def _ring(self) -> None:
+        """Have a loop look whether it is to do what waits."""
+        if self.lender is None or self._busy or self._full or not self._items:
+            return
+        if self._rung is not None or self._tasks or self._closed or self._called:
+            return
+        self._rung = self._items[0].job.loop
+        try:
+            self._rung.call_soon_threadsafe(self.lender)
+        except RuntimeError:  # that loop is closed: its events are taken all the same
+            self._rung, self._called = None, True

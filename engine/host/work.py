@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from engine.errors import NotFound
 from engine.host import merging
-from engine.host.batch import Batch, Memory
+from engine.host.batch import Batch, Memory, NotAhead
 from engine.host.door import ENGINE
 from engine.host.durable import DurableFailed
 from engine.host.ids import lead_id, new_id
@@ -26,9 +26,11 @@ from engine.machines.state import Event, Happening, Lead
 from engine.machines.turn import new_lead, take_turn
 from engine.network.ruleset import Ruleset
 from engine.store import forgetting, lookup, merges
+from engine.store.sheet import Sheet
 
-__all__ = ["Memory", "Work"]
+__all__ = ["Memory", "NotAhead", "Work"]
 
+K = TypeVar("K")
 _log: Final = logging.getLogger("leadrules.host")
 # A lead whose rules fail when it is woken is left alone for so long.
 _REST: Final = 5 * MINUTE
@@ -41,9 +43,16 @@ _FORGOTTEN: Final = (
 class Work(Batch):
     """The events of one transaction, with everything they change. Used once."""
 
-    def __init__(self, ruleset: Ruleset, memory: Memory, connection: sqlite3.Connection) -> None:
-        super().__init__(ruleset, memory, connection)
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        memory: Memory,
+        connection: sqlite3.Connection,
+        sheet: Sheet | None = None,
+    ) -> None:
+        super().__init__(ruleset, memory, connection, sheet)
         self._seen: dict[str, lookup.Seen] = {}
+        self._before: dict[str, str] = {}
         self._buried: set[Identity] = set()
         self._told: set[tuple[str, str]] = set()
 
@@ -53,9 +62,13 @@ class Work(Batch):
         """Look up in one go what the log and the directory know of these events."""
         if not arrivals:
             return
-        self._seen = lookup.seen(self._connection, [a.event.id for a in arrivals])
         identities = {i for a in arrivals for i in a.identities}
+        ids = [a.event.id for a in arrivals]
+        links = _among(self._ahead.links, identities)
+        self._before = _among(self._ahead.events, ids)
+        self._seen = lookup.seen(self._connection, ids)
         self._known = lookup.known(self._connection, identities) if identities else {}
+        self._known.update(links)
         past = {i for a in arrivals if a.event.history for i in a.identities} - self._known.keys()
         if past:
             self._buried = forgetting.buried(self._connection, past)
@@ -79,7 +92,7 @@ class Work(Batch):
         except DurableFailed as error:  # with ``network: durable``; the next event finds another
             _log.error("an event %s: %s", event.type, error)
             return try_later(event.id, error.code, str(error))
-        except sqlite3.Error:
+        except (sqlite3.Error, NotAhead):
             raise
         except Exception:
             name = new_id(self._memory.clock.wall())  # the sender's own id may be an address
@@ -88,14 +101,16 @@ class Work(Batch):
 
     def _duplicate(self, event: Event) -> Outcome | None:
         """An event counts once, whether it came with an earlier batch or in this one."""
-        lead = self._new.get(event.id)
+        lead = self._new.get(event.id) or self._before.get(event.id)
         seen = self._seen.get(event.id)
         if lead is None and seen is None:
             return None
         lead = self._present(lead or (seen.lead if seen else ""))
-        touched = self._touched.get(lead)
-        if touched is not None:
-            return Outcome(event.id, lead, "duplicate", None, self._summary(touched))
+        known = self._touched.get(lead)
+        if known is None and seen is None:
+            known = self._lead(lead)
+        if known is not None:
+            return Outcome(event.id, lead, "duplicate", None, self._summary(known))
         assert seen is not None
         return Outcome(event.id, lead, "duplicate", None, summary_of_seen(seen))
 
@@ -153,6 +168,8 @@ class Work(Batch):
         only = leads.pop() if len(leads) == 1 else None
         if only is not None:  # most events bring nothing that is new
             return Resolution(only, False, (), ())
+        if any(lead in leads for lead in [*self._ahead.links.values()]):
+            raise NotAhead
         rule = self._ruleset.definitions.intake.merge
         other = merging.is_somebody_else(self._connection, rule, arrival, self._known)
         if other is None:
@@ -195,6 +212,7 @@ class Work(Batch):
 
     def _conflict(self, lead: str, event: Event, conflict: Conflict) -> None:
         """Tell once of two leads that an event names and that stay two."""
+        self._check_alone()
         pair = (lead, conflict.lead)
         if pair in self._told or merges.is_told(self._connection, *pair):
             return
@@ -251,8 +269,9 @@ class Work(Batch):
     def _look_ahead(self, target: int) -> None:
         """Move the alarms' horizon; leads of this transaction are not in the database yet."""
         horizon = self._memory.alarms.horizon_from(target, self._memory.clock.driven)
+        here = {id: lead.wake_at for id, lead in [*self._ahead.leads.items()]}
+        here |= {id: lead.wake_at for id, lead in self._touched.items()}
         stored = {id: due for due, id in lookup.wakes(self._connection, horizon)}
-        here = {id: lead.wake_at for id, lead in self._touched.items()}
         merged = {**stored, **here}
         self._memory.alarms.fill(
             ((due, id) for id, due in merged.items() if due is not None), horizon
@@ -265,6 +284,8 @@ class Work(Batch):
                 return
             event = Event(self._wake_id(lead, due), "timer_due", self._now, channel=ENGINE)
             self._record(lead, take_turn(self._ruleset, lead, self._teams, event, self._now))
+        except NotAhead:
+            raise
         except Exception:
             _log.exception("lead %s: a defect while meeting its deadline of %d", id, due)
             self._memory.alarms.set(id, self._now + _REST)
@@ -275,7 +296,15 @@ class Work(Batch):
         if lead.updated_at < due:  # whoever was woken for it before was changed then or later
             return name
         for number in range(2, 20):
-            if name not in self._new and not lookup.is_logged(self._connection, name):
+            logged = name in self._new or name in self._ahead.events
+            if not logged and not lookup.is_logged(self._connection, name):
                 return name
             name = f"wake:{lead.id}:{due}:{number}"
         raise RuntimeError(f"lead {lead.id} sets the same deadline again and again")
+
+
+def _among(known: Mapping[K, str], wanted: Iterable[K]) -> dict[K, str]:
+    """Return what is known of what is wanted."""
+    if not known:
+        return {}
+    return {each: found for each in wanted if (found := known.get(each)) is not None}

@@ -12,8 +12,9 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from engine.host.batching import Batching
+from engine.host.dictation import PART, Dictation, Flight
 from engine.host.ids import new_id
-from engine.host.inbox import Inbox, Item, Promise, Rest, Task
+from engine.host.inbox import Inbox, Item, Promise, Task
 from engine.host.network import DURABLE
 from engine.host.outcome import Outcome, defect, try_later
 from engine.host.work import Memory, Work
@@ -63,6 +64,7 @@ class Writer:
         self._ruleset = ruleset
         self._queued = queued
         self._batching = batching or Batching()
+        self._dictation = Dictation(store, memory)
         self._answers: list[Answer] = []
         self._recorded = ""  # the version whose parts the database has
         self._thread = threading.Thread(target=self._run, name="leadrules-writer", daemon=True)
@@ -88,9 +90,12 @@ class Writer:
                 else:
                     idle = not any(given)
                     if self._inbox.closed and idle:
+                        self._dictation.close()
                         return
                     self.cycle(*given)
-                self._store.checkpoints.tend(idle)
+                    self._store.checkpoints.tend(idle)
+                    if idle:
+                        self._dictation.rest()
                 patience = self._patience()
             except Exception:  # a defect here must not stop the house
                 _log.exception("the writer failed; it goes on")
@@ -117,20 +122,34 @@ class Writer:
         items = self._inbox.claim(self._batching.few)
         if not items:
             return
-        rest: Rest = partial(self.cycle, items, [])
         try:
-            if self._may_lend():
-                rest = partial(self._end, self._begin(items, [], waits=False))
+            if self._may_lend() and self._lent(items):
+                return
         except Exception:  # the thread waits longer, and finds out which of them it is
             self._undo()
-        finally:
-            self._inbox.hand_over(rest)
+        self._inbox.hand_over(partial(self.cycle, items, []))
+
+    def _lent(self, items: list[Item]) -> bool:
+        """Decide events here; False if nothing was changed."""
+        if self._dictates(items):
+            flight = self._dictation.decide(items, self._ruleset(), 0)
+            if flight is not None:
+                last = self._dictation.is_full or not flight.is_sent
+                self._inbox.follow(partial(self._land, flight), last)
+            return flight is not None
+        if self._dictation:
+            return False
+        begun = self._begin(items, [], waits=False)
+        self._inbox.hand_over(partial(self._end, begun))
+        return True
 
     def _may_lend(self) -> bool:
         """Whether nobody is to be woken first, and rules are asked in this process alone."""
         alarms, now = self._memory.alarms, self._memory.clock.now()
         due = alarms.next_due()
         if now >= alarms.horizon or (due is not None and due <= now):
+            return False
+        if self._store.checkpoints.is_due:
             return False
         return self._ruleset().definitions.server.network != DURABLE
 
@@ -141,6 +160,13 @@ class Writer:
 
     def cycle(self, items: list[Item], tasks: list[Task]) -> None:
         """Do everything given, and wake who is due; answers go out after the commit."""
+        if items and not tasks and self._dictates(items):
+            items = self._dictate(items)
+            if not items:
+                return
+        self._alone(items, tasks)
+
+    def _alone(self, items: list[Item], tasks: list[Task]) -> None:
         self._safely(lambda: self._finish(self._begin(items, tasks)), items, tasks)
 
     def _safely(self, do: Callable[[], None], items: list[Item], tasks: list[Task]) -> None:
@@ -178,24 +204,72 @@ class Writer:
         resumed = perf_counter()
         self._store.commit()
         committed = perf_counter()
-        work, items = begun.work, begun.items
-        work.keep()
+        work = begun.work
         self._recorded = begun.version
         began, decided, written = begun.times
         self._batching.learn(work.turns, written - began + committed - resumed)
-        if items or work.turns:
-            self._memory.telemetry.transaction(len(items), decided - began, committed - decided)
-            if (traces := self._memory.telemetry.traces) is not None:
-                times = (began, decided, committed)
-                traces.committed([item.job for item in items], begun.outcomes, times)
+        self._keep(work, begun.items, begun.outcomes, (began, decided, committed))
         for task, (_, result, error) in zip(begun.tasks, begun.answers, strict=True):
             if task.after is not None and error is None:
                 task.after(result)
+        self._answers.extend(begun.answers)
+
+    def _keep(
+        self,
+        work: Work,
+        items: list[Item],
+        outcomes: list[Outcome],
+        times: tuple[float, float, float],
+    ) -> None:
+        """Let everybody know what is durable; ``times``: begun, decided and committed."""
+        work.keep()
+        began, decided, committed = times
+        if items or work.turns:
+            self._memory.telemetry.transaction(len(items), decided - began, committed - decided)
+            if (traces := self._memory.telemetry.traces) is not None:
+                traces.committed([item.job for item in items], outcomes, times)
         if work.queued:
             self._queued(work.queued)
-        for item, outcome in zip(items, begun.outcomes, strict=True):
+        for item, outcome in zip(items, outcomes, strict=True):
             self._deliver(item, outcome)
-        self._answers.extend(begun.answers)
+
+    # --- what a scribe writes ------------------------------------------------------------------
+
+    def _dictates(self, items: list[Item]) -> bool:
+        if self._ruleset().version != self._recorded:
+            return False
+        return self._dictation.wants(len(items))
+
+    def _dictate(self, items: list[Item]) -> list[Item]:
+        """Have a long batch written part by part while it is decided; returns what is left."""
+        flights, left = [], items
+        wakes = self._batching.wakes(len(items))
+        while left:
+            flight = self._dictation.decide(left[:PART], self._ruleset(), wakes)
+            if flight is None:
+                break
+            left = left[PART:]
+            flights.append(flight)
+        for flight in flights:
+            self._land(flight)
+        return left
+
+    def _land(self, flight: Flight) -> None:
+        """Wait until a batch is durable, and let everybody know."""
+        if flight.is_over:
+            return
+        try:
+            self._dictation.land(flight)
+        except (sqlite3.Error, OSError) as error:
+            self._inbox.seize()
+            for each in self._dictation.give_up(error):
+                self._alone(each.items, [])
+            return
+        began, decided, written = flight.times
+        self._batching.learn_pace(flight.work.turns, written - began)
+        times = (began, decided, perf_counter())
+        self._keep(flight.work, flight.items, flight.outcomes, times)
+        self._send_answers()
 
     def _undo(self) -> None:
         """Forget what the failed transaction moved."""

@@ -13,7 +13,7 @@ from typing import Final
 from engine.language.taxonomy import PATH
 from engine.machines.state import Lead
 from engine.store import entries, kinds, rows
-from engine.store.bulk import Insert
+from engine.store.bulk import Insert, Target
 from engine.store.rows import Row
 
 # In the order of the index the groups that reports count stand together: no sorting.
@@ -68,6 +68,7 @@ UPDATE transitions SET stayed = at - (
     AND p.number < transitions.number ORDER BY p.number DESC LIMIT 1
 ) WHERE number > ?
 """
+_NEWEST_STAYS: Final = STAYS.replace("> ?", "> (SELECT max(number) FROM transitions) - ?")
 # Since when a lead has been in its stage, NULL where nothing tells; who waits the longest is first.
 WAITING: Final = """
 ALTER TABLE arrivals ADD COLUMN since INTEGER;
@@ -86,9 +87,7 @@ _WRONG: Final = f"""
 SELECT lead FROM arrivals WHERE lead IN (SELECT value FROM json_each(?)) AND since IS NOT {_ENTERED}
 """
 _SINCE: Final = """
-SELECT t.lead, max(t.at) FROM json_each(?) j
-CROSS JOIN transitions t INDEXED BY transitions_lead ON t.lead = j.value ->> 0
-WHERE t."to" = j.value ->> 1 GROUP BY t.lead
+(SELECT max(t.at) FROM transitions t INDEXED BY transitions_lead WHERE t.lead = ? AND t."to" = ?)
 """
 _ARRIVAL: Final = Insert(
     "arrivals (lead, created_at, source, campaign, stage, entered, grade, placed, since)",
@@ -98,14 +97,14 @@ ON CONFLICT (lead) DO UPDATE SET created_at = excluded.created_at, source = excl
     campaign = excluded.campaign, stage = excluded.stage, entered = excluded.entered,
     grade = excluded.grade, placed = excluded.placed, since = excluded.since
 """,
+    f"(?,?,?,?,?,?,?,?,{_SINCE})",
 )
+_STAGE: Final = 4  # the place of the stage in a row
 _PLACED: Final = tuple(f"lead.{name}" for name in PATH)
 _READ: Final = (*("stage", "grade", "lead.source.name", "lead.source.utm_campaign"), *_PLACED)
 
 
-def refresh(
-    connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
-) -> None:
+def refresh(target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]) -> None:
     """Bring the rows of these leads up to date; ``stored`` has them as they were.
 
     After their transitions are written.
@@ -113,10 +112,8 @@ def refresh(
     changed = [row(lead) for lead in leads if not _same(stored.get(lead.id), lead)]
     if not changed:
         return
-    stands = rows.to_json([(id, stage) for id, _, _, _, stage, *_ in changed])
-    since = dict(connection.execute(_SINCE, (stands,)).fetchall())
-    _ARRIVAL.write(connection, [(*each, since.get(each[0])) for each in changed])
-    entries.refresh(connection, [each[0] for each in changed])
+    _ARRIVAL.write(target, [(*each, each[0], each[_STAGE]) for each in changed])
+    entries.refresh(target, [each[0] for each in changed])
 
 
 def wrong(connection: sqlite3.Connection, leads: str) -> list[str]:
@@ -124,10 +121,9 @@ def wrong(connection: sqlite3.Connection, leads: str) -> list[str]:
     return [row[0] for row in connection.execute(_WRONG, (leads,))]
 
 
-def measure(connection: sqlite3.Connection, newest: int) -> None:
+def measure(target: Target, newest: int) -> None:
     """Note of the ``newest`` transitions how long the stage was held that they left."""
-    last = connection.execute("SELECT max(number) FROM transitions").fetchone()[0]
-    connection.execute(STAYS, (last - newest,))
+    target.execute(_NEWEST_STAYS, (newest,))
 
 
 def row(lead: Lead) -> Row:

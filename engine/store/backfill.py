@@ -54,7 +54,7 @@ def projections(connection: sqlite3.Connection) -> None:
 def search(connection: sqlite3.Connection) -> None:
     """Index every lead's names and contact details."""
     for leads in _states(connection):
-        index.refresh(connection, leads)
+        index.refresh(connection, connection, leads)
 
 
 def companies(connection: sqlite3.Connection) -> None:

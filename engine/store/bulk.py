@@ -7,10 +7,9 @@ later while another thread computes. With `executemany`, that is once a row: 500
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 Row = Sequence[Any]
 # Powers of two, so that the steps are few; each is prepared once and kept. SQLite takes 32,766
@@ -18,20 +17,33 @@ Row = Sequence[Any]
 _SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
-class Insert:
-    """An INSERT of rows with so many ``columns``; ``after`` stands behind the values."""
+class Target(Protocol):
+    """Where rows are written: a connection, or a sheet for another process to write."""
 
-    def __init__(self, into: str, columns: int, after: str = "") -> None:
-        row = f"({','.join('?' * columns)})"
+    def execute(self, sql: str, values: Sequence[Any], /) -> Any:
+        """Run a statement; what it returns is not looked at."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        """Run a statement for each of these rows."""
+
+
+class Insert:
+    """An INSERT of rows with so many ``columns``; ``after`` stands behind the values.
+
+    ``row`` is what is inserted of each, where that is not just its values.
+    """
+
+    def __init__(self, into: str, columns: int, after: str = "", row: str = "") -> None:
+        row = row or f"({','.join('?' * columns)})"
         self._statements = tuple(
             (size, f"INSERT INTO {into} VALUES {','.join([row] * size)} {after}") for size in _SIZES
         )
 
-    def write(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    def write(self, target: Target, rows: Sequence[Row]) -> None:
         """Insert the rows in their order, within the caller's transaction."""
         start, left = 0, len(rows)
         for size, statement in self._statements:
             while left >= size:
                 values = rows[start] if size == 1 else chain(*rows[start : start + size])
-                connection.execute(statement, tuple(values))
+                target.execute(statement, tuple(values))
                 start, left = start + size, left - size

@@ -49,6 +49,11 @@ class Checkpoints:
         self._next = 0.0
         self._wait = _FIRST_S
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the log is to be emptied also under load."""
+        return self._clock() >= self._next and self.size > self._large
+
     def tend(self, idle: bool) -> None:
         """Empty the log if it is worth it; never raises, and waits for nobody for long."""
         now = self._clock()

@@ -11,13 +11,11 @@ from typing import Final
 from sqlite_utils import Database
 
 from engine.errors import LeadrulesError
-from engine.store.checkpoint import LIMIT, PAGES, Checkpoints
+from engine.store.checkpoint import Checkpoints
+from engine.store.connecting import BUSY_MS, connect_writer
 from engine.store.lock import FileLock
 from engine.store.schema import migrations
-
-_CACHE_KIB = 64 * 1024
-BUSY_MS: Final = 5_000  # so long the writer waits for another program that writes
-_STATEMENTS = 512  # kept prepared: of each INSERT of the commit path several sizes
+from engine.store.scribe import Scribe
 
 
 class BadDatabase(LeadrulesError):
@@ -69,7 +67,7 @@ class Store:
         self._lock = FileLock(path)
         try:
             _migrate(path)
-            self.connection = _connect_writer(path)
+            self.connection = connect_writer(path)
             self.checkpoints = Checkpoints(path, self.connection)
         except sqlite3.DatabaseError as error:
             self._lock.release()
@@ -110,6 +108,10 @@ class Store:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
+
+    def scribe(self) -> Scribe:
+        """Start another process that writes; close it before this."""
+        return Scribe(self.path, self._lock.handle)
 
     def close(self) -> None:
         """Close the file and let others have it; may be called twice."""
@@ -156,20 +158,3 @@ def _migrate(path: Path) -> None:
         migrations().apply(database)
     finally:
         database.close()
-
-
-def _connect_writer(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
-    )
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = OFF",
-        f"busy_timeout = {BUSY_MS}",
-        f"cache_size = -{_CACHE_KIB}",
-        f"wal_autocheckpoint = {PAGES}",
-        f"journal_size_limit = {LIMIT}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.store import merges, rows
+from engine.store.bulk import Target
 from engine.store.shapes import Item, when
 
 Row = tuple[str, str, str, str, int, int]
@@ -40,9 +41,9 @@ class Question(msgspec.Struct, frozen=True):
     attempt: int
 
 
-def ask(connection: sqlite3.Connection, asked: Iterable[Row]) -> None:
+def ask(target: Target, asked: Iterable[Row]) -> None:
     """Write questions: (key, lead, plugin, event, due, created_at)."""
-    connection.executemany(_ASK, asked)
+    target.executemany(_ASK, asked)
 
 
 def take(connection: sqlite3.Connection, now: int, until: int, most: int) -> list[Question]:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from engine.store.bulk import Target
 from engine.store.rows import to_json
 
 SCHEMA: Final = """
@@ -59,9 +60,9 @@ UNION SELECT lead FROM ({_KEPT} EXCEPT SELECT * FROM ({_OF_SOME}))
 _GONE: Final = "DELETE FROM entries WHERE lead IN (SELECT value FROM json_each(?))"
 
 
-def refresh(connection: sqlite3.Connection, leads: Iterable[str]) -> None:
+def refresh(target: Target, leads: Iterable[str]) -> None:
     """Add what these leads have entered, and bring up to date what they had."""
-    connection.execute(_REFRESH, (to_json(list(leads)),))
+    target.execute(_REFRESH, (to_json(list(leads)),))
 
 
 def rebuild(connection: sqlite3.Connection, leads: Iterable[str]) -> None:

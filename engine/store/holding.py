@@ -10,6 +10,7 @@ import msgspec
 
 from engine.machines.directory import Identity
 from engine.store import rows
+from engine.store.bulk import Target
 from engine.store.pages import Page, from_cursor, page
 from engine.store.rows import Row
 from engine.store.shapes import Item, when
@@ -134,8 +135,8 @@ class Holding:
         self.identities: list[Row] = []
         self.released: list[Row] = []
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write everything within the caller's transaction."""
+    def write(self, target: Target, connection: sqlite3.Connection) -> None:
+        """Write everything within the transaction of ``connection``, which tells who was held."""
         for statement, values in (
             (_REJECT, self.rejected),
             (_HOLD, self.held),
@@ -143,9 +144,9 @@ class Holding:
             (_RELEASE_ONE, self.released),
         ):
             if values:
-                connection.executemany(statement, values)
+                target.executemany(statement, values)
         if self.rejected:
-            connection.execute(_TRIM, (MOST_REJECTED,))
+            target.execute(_TRIM, (MOST_REJECTED,))
         if self.released:
             _free(connection, [row[-1] for row in self.released])
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from engine.machines.state import Lead
 from engine.store import rows
-from engine.store.bulk import Insert
+from engine.store.bulk import Insert, Target
 
 _GONE: Final = "DELETE FROM {table} WHERE lead IN (SELECT value FROM json_each(?))"
 
@@ -25,15 +24,15 @@ class Links:
         self._link = Insert(f"{table} ({key}, lead)", 2, "ON CONFLICT DO NOTHING")
 
     def refresh(
-        self, connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
+        self, target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]
     ) -> None:
         """Bring these leads' rows up to date; ``stored`` has the leads as they were."""
         changed = [lead for lead in leads if not self._same(stored.get(lead.id), lead)]
         known = [lead.id for lead in changed if lead.id in stored]
         found = [(key, lead.id) for lead in changed for key in self._keys(lead)]
         if known:
-            connection.execute(self._gone, (rows.to_json(known),))
-        self._link.write(connection, found)
+            target.execute(self._gone, (rows.to_json(known),))
+        self._link.write(target, found)
 
     def _same(self, before: Lead | None, lead: Lead) -> bool:
         if before is None:

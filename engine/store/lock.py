@@ -45,6 +45,12 @@ class FileLock:
                 "stop that server, or choose another file with --db"
             ) from None
 
+    @property
+    def handle(self) -> int:
+        """The open file; who inherits it holds the lock, too."""
+        assert self._handle is not None
+        return self._handle
+
     def release(self) -> None:
         """Let others have the database; may be called twice."""
         if self._handle is not None:

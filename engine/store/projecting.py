@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from engine.machines.merging import UNMERGED
 from engine.machines.state import Clock, Decision, Enrolment, Event, Happening, Lead
 from engine.store import arrivals
-from engine.store.bulk import Insert
+from engine.store.bulk import Insert, Target
 from engine.store.rows import Row, to_json
 
 _ENROLMENT: Final = Insert(
@@ -216,10 +216,10 @@ class ProjectionRows:
         key = lead, name, each.started_at
         self._clocks[key] = (*key, each.sla, each.due, each.status, each.ended_at)
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, target: Target) -> None:
         """Write everything within the caller's transaction."""
         if self._steps_left:  # before the steps that come next
-            connection.execute(_STEP_LEFT, (to_json(list(self._steps_left.values())),))
+            target.execute(_STEP_LEFT, (to_json(list(self._steps_left.values())),))
         for statement, values in (
             (_ENROLMENT, list(self._enrolments.values())),
             (_STEP, self._steps),
@@ -229,7 +229,7 @@ class ProjectionRows:
             (_CLOCK, list(self._clocks.values())),
             (_SPLIT, self._splits),
         ):
-            statement.write(connection, values)
+            statement.write(target, values)
 
     @property
     def turned(self) -> set[str]:
@@ -253,7 +253,7 @@ def _ended(enrolment: Enrolment, left: Happening) -> Enrolment:
 
 
 def write_timers(
-    connection: sqlite3.Connection, leads: Iterable[Lead], stored: Mapping[str, Lead]
+    target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]
 ) -> None:
     """Write the deadlines that changed; of a lead that is not ``stored`` all of them."""
     whole: list[str] = []
@@ -270,5 +270,5 @@ def write_timers(
         due += ((lead.id, name, at) for name, at in lead.timers.items() if old.get(name) != at)
     for statement, keys in ((_TIMERS_GONE, whole), (_TIMER_GONE, gone)):
         if keys:
-            connection.execute(statement, (to_json(keys),))
-    _TIMER.write(connection, due)
+            target.execute(statement, (to_json(keys),))
+    _TIMER.write(target, due)

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.machines.state import Lead
-from engine.store.bulk import Insert
+from engine.store.bulk import Insert, Target
 from engine.store.rows import from_json, same_facts, to_json
 
 _SEARCHED: Final = Insert(
@@ -48,6 +48,9 @@ _LEAST_LETTERS: Final = 3
 _MATCH: Final = {True: '{} : "{}"', False: '{} : "{}" *'}
 _CHECK: Final = "instr(' ' || k.{} || ' ', ?)"
 _MOST: Final = 200  # characters of a query that count
+
+
+Link = tuple[str, str, str]  # kind, value, lead
 
 
 class Needle(msgspec.Struct, frozen=True):
@@ -170,12 +173,16 @@ def same_text(one: Lead, other: Lead) -> bool:
 
 
 def searched_rows(
-    connection: sqlite3.Connection, leads: Sequence[Lead]
+    connection: sqlite3.Connection, leads: Sequence[Lead], links: Iterable[Link] = ()
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (lead, words, contacts) as the index should have them, by state and identities."""
+    """Yield (lead, words, contacts) as the index should have them, by state and identities.
+
+    ``links`` are identities that the connection does not see yet.
+    """
     known: dict[str, list[str]] = {}
     ((found,),) = connection.execute(_CONTACTS, (to_json([lead.id for lead in leads]),))
-    for lead, _, value in sorted(from_json(found)):
+    new = ((lead, kind, value) for kind, value, lead in links if kind in ("email", "phone"))
+    for lead, _, value in sorted({*map(tuple, from_json(found)), *new}):
         known.setdefault(lead, []).append(value)
     for each in leads:
         get = each.facts.get
@@ -184,10 +191,18 @@ def searched_rows(
         yield each.id, words, _contacts([*reach, *known.get(each.id, ())])
 
 
-def refresh(connection: sqlite3.Connection, leads: Sequence[Lead]) -> None:
-    """Bring the index up to date with leads whose texts or identities have changed."""
+def refresh(
+    target: Target,
+    connection: sqlite3.Connection,
+    leads: Sequence[Lead],
+    links: Iterable[Link] = (),
+) -> None:
+    """Bring the index up to date with leads whose texts or identities have changed.
+
+    ``links`` are identities that the connection, which is asked for the others, does not see yet.
+    """
     if leads:
-        _SEARCHED.write(connection, list(searched_rows(connection, leads)))
+        _SEARCHED.write(target, list(searched_rows(connection, leads, links)))
 
 
 def forget(connection: sqlite3.Connection, lead: str) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from engine.store.bulk import Target
 from engine.store.rows import to_json
 
 OUTCOMES: Final = {"sent": "email_sent", "opened": "email_opened", "clicked": "email_clicked"}
@@ -43,9 +44,9 @@ SELECT a.lead FROM ({_TOLD.format(whose=_SOME)}) f JOIN splits a ON {_SAME} WHER
 """
 
 
-def refresh(connection: sqlite3.Connection, leads: Iterable[str]) -> None:
+def refresh(target: Target, leads: Iterable[str]) -> None:
     """Bring the splits of leads up to date that were dealt to, or whose mails were heard of."""
-    connection.execute(_REFRESH, (to_json(list(leads)),))
+    target.execute(_REFRESH, (to_json(list(leads)),))
 
 
 def wrong(connection: sqlite3.Connection, leads: str) -> list[str]:

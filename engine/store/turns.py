@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine.store import kinds
+from engine.store.bulk import Target
 from engine.store.rows import to_json
 
 CONTACTS: Final = ("call_logged", "visit_logged")
@@ -73,9 +74,9 @@ WHERE {_DIFFERS}
 """
 
 
-def refresh(connection: sqlite3.Connection, leads: Iterable[str]) -> None:
+def refresh(target: Target, leads: Iterable[str]) -> None:
     """Bring the assignments of leads up to date whose contacts, clocks or assignments changed."""
-    connection.execute(_REFRESH, (to_json(list(leads)),))
+    target.execute(_REFRESH, (to_json(list(leads)),))
 
 
 def wrong(connection: sqlite3.Connection, leads: str) -> list[str]:

@@ -14,7 +14,7 @@ from engine.machines.people import todos
 from engine.machines.people.notes import COLLECTED
 from engine.machines.state import Decision, Delivery, Event, Happening, Lead, TeamBook
 from engine.store import arrivals, companies, digests, rows, search, splits, tags, turns
-from engine.store.bulk import Insert
+from engine.store.bulk import Insert, Target
 from engine.store.projecting import ProjectionRows, write_timers
 from engine.store.rows import EVENT_COLUMNS, Row
 
@@ -127,8 +127,8 @@ class Rows:
         """Add one happening, for the timeline."""
         self.happenings.append(rows.happening_row(lead, event, happening))
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write everything within the caller's transaction."""
+    def write(self, target: Target) -> None:
+        """Write everything within the caller's transaction, but for what is ``collected``."""
         for statement, values in (
             (_EVENT, self.events),
             (_IDENTITY, self.identities),
@@ -137,22 +137,25 @@ class Rows:
             (_DELIVERY, self.deliveries),
             (_TASK, self.tasks),
         ):
-            statement.write(connection, values)
-        for note in self.collected:
-            digests.collect(connection, note, self._wall)
+            statement.write(target, values)
         if self.tasks_done:
-            connection.executemany(_TASK_DONE, self.tasks_done)
+            target.executemany(_TASK_DONE, self.tasks_done)
         if self.tasks_later:
-            connection.executemany(_TASK_LATER, self.tasks_later)
-        self._projections.write(connection)
+            target.executemany(_TASK_LATER, self.tasks_later)
+        self._projections.write(target)
         if self._projections.transitions:
-            arrivals.measure(connection, self._projections.transitions)
+            arrivals.measure(target, self._projections.transitions)
         turned = self.contacted | self._projections.turned
         if turned:
-            turns.refresh(connection, sorted(turned))
+            turns.refresh(target, sorted(turned))
         dealt = self.mailed | self._projections.dealt
         if dealt:
-            splits.refresh(connection, sorted(dealt))
+            splits.refresh(target, sorted(dealt))
+
+    def collect(self, connection: sqlite3.Connection) -> None:
+        """Put what is collected into its digests; after `write`."""
+        for note in self.collected:
+            digests.collect(connection, note, self._wall)
 
 
 @lru_cache(maxsize=500)
@@ -195,7 +198,19 @@ def write_leads(
     model: str,
     linked: Collection[str] = (),
 ) -> None:
-    """Write whole states, deadlines and what leads are found by; after their `Rows`.
+    """Do what `write_states` does, and let search find these leads by what they say now."""
+    found = write_states(connection, leads, stored, model, linked)
+    search.refresh(connection, connection, found)
+
+
+def write_states(
+    target: Target,
+    leads: Iterable[Lead],
+    stored: Mapping[str, Lead],
+    model: str,
+    linked: Collection[str] = (),
+) -> list[Lead]:
+    """Write whole states and deadlines; after their `Rows`. Returns whom search finds otherwise.
 
     ``model`` is the default scoring model. ``stored`` holds leads as the database has them, as
     far as they are known; the more, the quicker. ``linked`` names leads that got identities.
@@ -214,14 +229,14 @@ def write_leads(
         row = lead.id, lead.created_at, lead.updated_at, rows.encoded(lead), *values
         states.setdefault(changed, []).append(row)
     for changed, found in states.items():
-        _lead(changed).write(connection, found)
-    arrivals.refresh(connection, restated, stored)
-    companies.LINKS.refresh(connection, restated, stored)
-    tags.LINKS.refresh(connection, restated, stored)
-    write_timers(connection, ordered, stored)
-    search.refresh(connection, texts)
+        _lead(changed).write(target, found)
+    arrivals.refresh(target, restated, stored)
+    companies.LINKS.refresh(target, restated, stored)
+    tags.LINKS.refresh(target, restated, stored)
+    write_timers(target, ordered, stored)
+    return texts
 
 
-def write_teams(connection: sqlite3.Connection, books: dict[str, TeamBook]) -> None:
+def write_teams(target: Target, books: dict[str, TeamBook]) -> None:
     """Write the teams whose running state changed."""
-    connection.executemany(_TEAM, [rows.book_row(team, book) for team, book in books.items()])
+    target.executemany(_TEAM, [rows.book_row(team, book) for team, book in books.items()])

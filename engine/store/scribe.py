@@ -1,0 +1,137 @@
+"""The scribe: another process that writes sheets into the database, for who has more to decide.
+
+Python decides and SQLite writes, each as long as the other; in one process they take turns, in two
+both work. Started under load, and ended with its server: it holds the server's lock as long as it
+lives, so that nobody else writes while it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from engine.store.connecting import PRAGMAS, STATEMENTS
+from engine.store.scribe_process import Frames, framed
+from engine.store.sheet import Sheet
+
+PROCESS: Final = Path(__file__).with_name("scribe_process.py")
+_PIPE: Final = 1 << 20  # bytes; what Linux allows everybody
+_LEAST_PIPE: Final = 1 << 16
+
+
+class Scribe:
+    """Writes what `send` was given, in that order; `result` tells of each whether it is durable.
+
+    ``lock`` is the handle of the database's lock. For one thread that sends at a time, and one
+    that asks for results.
+    """
+
+    def __init__(self, path: Path, lock: int) -> None:
+        theirs, self._sheets = os.pipe()
+        answers, ours = os.pipe()
+        self._room = _widened(self._sheets) // 2
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(PROCESS), str(theirs), str(ours)],
+            pass_fds=(theirs, ours, lock),
+            stdin=subprocess.DEVNULL,
+        )
+        os.close(theirs)
+        os.close(ours)
+        self._answers, self._handle = Frames(answers), answers
+        self._numbers: dict[str, int] = {}
+        self._new: list[str] = []
+        self._edition = 0
+        self._sent = self._done = 0  # bytes
+        self._ready = False
+        os.write(self._sheets, framed((str(path), STATEMENTS, PRAGMAS)))
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has opened the database; raises sqlite3.OperationalError if it has died."""
+        if not self._ready and select.select([self._handle], [], [], 0)[0]:
+            self.result(0)
+            self._ready = True
+        return self._ready
+
+    def page(self, sheet: Sheet) -> bytes:
+        """Return a sheet as it is sent; raises ValueError for what is no plain value."""
+        numbers = self._numbers
+        statements = []
+        for text, values in sheet.statements:
+            number = numbers.get(text)
+            if number is None:
+                number = numbers[text] = len(numbers)
+                self._new.append(text)
+            statements.append((number, values))
+        page = framed((self._edition, self._new, statements))
+        self._new = []
+        return page
+
+    def has_room(self, page: bytes) -> bool:
+        """Whether sending this waits for nothing."""
+        return self._sent - self._done + len(page) <= self._room
+
+    def send(self, page: bytes) -> None:
+        """Have a page written; raises OSError if the process has died."""
+        self._sent += len(page)
+        left = memoryview(page)
+        while left:
+            left = left[os.write(self._sheets, left) :]
+
+    def result(self, size: int) -> None:
+        """Wait until the next page, of so many bytes, is durable.
+
+        Raises what sqlite3 raised; then all that follow are refused, too, until `forgive`.
+        """
+        try:
+            answer = self._answers.next()
+        except EOFError:
+            raise sqlite3.OperationalError("the process that writes has died") from None
+        self._done += size
+        if answer:
+            raise _error(*answer)
+
+    def forgive(self) -> None:
+        """Let what is sent from now on be written again; once all has been answered."""
+        self._edition += 1
+
+    def close(self) -> None:
+        """Let it end, and wait for that."""
+        os.close(self._sheets)
+        self._process.wait()
+        os.close(self._handle)
+
+
+def _widened(pipe: int) -> int:
+    """Make a pipe hold as much as it may, and return how much that is."""
+    if sys.platform != "linux":
+        return _LEAST_PIPE
+    import fcntl
+
+    try:
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+    except OSError:  # less is allowed here
+        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+
+def _error(name: str, text: str, code: Any) -> sqlite3.Error:
+    kind = getattr(sqlite3, name, sqlite3.OperationalError)
+    error: sqlite3.Error = kind(text)
+    if code is not None:
+        error.sqlite_errorcode = code
+    return error
