@@ -20,9 +20,9 @@ MODULES = {
     " scoring steps team turn waits withdrawing work",
     "engine/machines/people": "activity choosing claiming notes owning pausing recycling",
     "engine/network": "condition direct guards predicates rules ruleset turns wake windows",
-    "engine/host": "alarms batch cache door faults fields gate normalise work",
+    "engine/host": "ahead alarms batch cache door faults fields gate normalise work",
     "engine/store": "arrivals bulk companies links lookup projecting rows splits tags turns"
-    " writing",
+    " sheet writing",
     "engine/language": "contacts",
 }
 

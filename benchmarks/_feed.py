@@ -65,13 +65,22 @@ def arrivals(leads: int, events: int, seed: int = 4) -> list[Arrival]:
 class Host:
     """A writer of its own thread on one database, fed from one event loop."""
 
-    def __init__(self, store: Store, ruleset: Ruleset, clock: Clock | None = None) -> None:
+    def __init__(
+        self, store: Store, ruleset: Ruleset, clock: Clock | None = None, dictates: bool = True
+    ) -> None:
         self.loop = asyncio.new_event_loop()
         self._inbox = Inbox()
         self.memory = Memory(clock or StreamClock(), LeadCache(), Alarms(), Teams())
         # A batch is to be one transaction, however long it takes.
         batching = Batching(longest=60.0)
-        self._writer = Writer(store, self._inbox, self.memory, lambda: ruleset, batching=batching)
+        self._writer = Writer(
+            store,
+            self._inbox,
+            self.memory,
+            lambda: ruleset,
+            batching=batching,
+            dictates=dictates,
+        )
         self._writer.start()
 
     def take(self, batch: list[Arrival]) -> list[Outcome]:

@@ -82,7 +82,7 @@ def record(path: Path, ruleset: Ruleset, parts: list[list[Arrival]]) -> list[lis
     store = Store(path)
     recorder = Recorder(store.connection)
     store.connection = recorder  # type: ignore[assignment]
-    host = Host(store, ruleset)
+    host = Host(store, ruleset, dictates=False)
     found = []
     for part in parts:
         recorder.transactions.clear()

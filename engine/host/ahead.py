@@ -13,11 +13,7 @@ from engine.machines.state import Lead, Teams
 
 
 class Ahead:
-    """What the database does not have yet: leads, events, identities, teams and the time.
-
-    One thread adds, while another takes out what has become durable. So whoever asks both asks
-    here first: what is not here any more is in the database.
-    """
+    """What the database does not have yet: leads, events, identities, teams and the time."""
 
     def __init__(self) -> None:
         self.leads: dict[str, Lead] = {}

@@ -82,6 +82,7 @@ class Batch:
         self._newest: int | None = None
         self._decisions: list[tuple[Event, Decision]] = []
         self._absorbed: dict[str, str] = {}
+        self._parted = False
         self.turns = 0
 
     def _record(self, before: Lead, turn: Turn) -> None:
@@ -176,6 +177,7 @@ class Batch:
                 self._ruleset, self._connection, self._teams, lead, event, self._now
             )
         self._absorbed.pop(absorbed, None)
+        self._parted = True
         self._known.update(dict.fromkeys(parted.identities, absorbed))
         self._rows.log(parted.event, id, self._now, self._ruleset.version)
         self._new[event.id] = id
@@ -264,6 +266,10 @@ class Batch:
             self._memory.clock.advance(self._newest)
         if self._sheet is not None:
             self._ahead.settle(self._touched, self._new, self._own_links, self._teams)
+        if self._absorbed or self._parted:
+            self._memory.cache.unlink()
+        else:
+            self._memory.cache.link(self._own_links)
         for event, decision in self._decisions:
             self._memory.telemetry.decided(event, decision)
 

@@ -6,15 +6,18 @@ writer alone, who finds out which event it was.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic, perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
+from engine.host.batching import MOST_EVENTS
 from engine.host.inbox import Item
 from engine.host.outcome import Outcome
 from engine.host.work import Memory, NotAhead, Work
@@ -25,48 +28,47 @@ from engine.store.sheet import Sheet
 
 MANY: Final = 8  # events at once, which come only under load
 LOAD: Final = 2_000  # events in such batches, after which a scribe is worth its process
-MOST: Final = 2_000  # events that are decided and not durable
+AHEAD: Final = 3  # batches of an event loop on their way; more would only be smaller
 IDLE_S: Final = 60.0  # after which it ends
+LENT: Final = 24  # events of an event loop in one batch: 2 ms of its time
 PART: Final = 100  # events of a long batch that are sent while the next ones are decided
 _ALONE: Final = 16  # batches that are not tried after one that could not be written so
 _log: Final = logging.getLogger("leadrules.host")
 
 
-class Flight:
-    """A batch on its way: decided and told to the scribe, or about to be."""
+class Flight(NamedTuple):
+    """A batch on its way to the disk; ``size`` of its page in bytes, ``times`` are its beginning,
+    when all was decided, and when all was sent.
+    """
 
-    def __init__(self, items: list[Item], work: Work, outcomes: list[Outcome], page: bytes) -> None:
-        self.items = items
-        self.work = work
-        self.outcomes = outcomes
-        self.page = page
-        self.is_sent = False
-        self.is_over = False
-        self.times = (0.0, 0.0, 0.0)
+    items: list[Item]
+    work: Work
+    outcomes: list[Outcome]
+    size: int
+    times: tuple[float, float, float]
 
 
 class Dictation:
-    """Decides batches and has a scribe write them. Who has the turn calls `wants` and `decide`."""
+    """Decides batches and has a scribe write them; for who has the turn."""
 
-    def __init__(self, store: Store, memory: Memory) -> None:
+    def __init__(self, store: Store, memory: Memory, is_wanted: bool = True) -> None:
         self._store = store
         self._memory = memory
         self._scribe: Scribe | None = None
         self._flights: deque[Flight] = deque()
-        self._events = 0
         self._load = 0
         self._alone = 0
         self._used = 0.0
-        self._is_possible = os.name == "posix" and (_processors() > 1)
+        self._is_possible = is_wanted and os.name == "posix" and _processors() > 1
 
-    def __bool__(self) -> bool:
-        """Whether anything is on its way."""
-        return bool(self._flights)
+    def __len__(self) -> int:
+        """How many batches are on their way."""
+        return len(self._flights)
 
     @property
-    def is_full(self) -> bool:
-        """Whether what is on its way is enough for now."""
-        return self._events >= MOST
+    def part(self) -> int:
+        """How many events an event loop decides at once: with a scribe, that both have work."""
+        return MOST_EVENTS if self._scribe is None else LENT
 
     def wants(self, events: int) -> bool:
         """Whether a batch of so many events is to be decided here; starts a scribe under load."""
@@ -87,10 +89,13 @@ class Dictation:
             self._scribe = self._store.scribe()
             self._used = monotonic()
 
-    def decide(self, items: list[Item], ruleset: Ruleset, wakes: int) -> Flight | None:
-        """Decide events, waking up to ``wakes`` leads, and let the scribe begin.
+    def decide(
+        self, items: list[Item], ruleset: Ruleset, wakes: int = 0, waits: bool = False
+    ) -> bool:
+        """Decide events, waking up to ``wakes`` leads, and send the scribe what is to be written.
 
-        None for a batch that only the writer alone can write; nothing has changed then.
+        False for a batch that only the writer alone can write; nothing has changed then. Unless
+        it ``waits``, neither does a batch that the scribe is not ready to take in.
         """
         assert self._scribe is not None
         began, sheet = perf_counter(), Sheet()
@@ -105,61 +110,54 @@ class Dictation:
         except (NotAhead, ValueError):
             self._alone = _ALONE
             work.take_back()
-            return None
-        flight = Flight(items, work, outcomes, page)
-        if self._scribe.has_room(page):
-            self._send(flight)
+            return False
+        if not waits and not self._scribe.has_room(page):
+            work.take_back()
+            return False
+        self._scribe.send(page)
         work.run_ahead()
-        self._flights.append(flight)
-        self._events += len(items)
-        flight.times = (began, decided, perf_counter())
-        return flight
+        times = began, decided, perf_counter()
+        self._flights.append(Flight(items, work, outcomes, len(page), times))
+        return True
 
-    def _send(self, flight: Flight) -> None:
+    def listen(self, loop: asyncio.AbstractEventLoop, heard: Callable[[], None]) -> None:
+        """Have ``heard`` called in a loop when something may have become durable."""
         assert self._scribe is not None
-        flight.is_sent = True
-        self._scribe.send(flight.page)
+        loop.add_reader(self._scribe.answers, heard)
 
-    def land(self, flight: Flight) -> None:
-        """Wait until the oldest is durable; raises sqlite3.Error or OSError if it will not be."""
+    def cease(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Listen no more."""
         assert self._scribe is not None
-        if not flight.is_sent:
-            self._send(flight)
-        self._scribe.result(len(flight.page))
-        self._flights.popleft()
-        self._events -= len(flight.items)
+        loop.remove_reader(self._scribe.answers)
+
+    def landed(self, waits: bool = False) -> Flight | None:
+        """Return the oldest batch if it is durable now, or once it is.
+
+        Raises sqlite3.Error if it will not be; see `give_up`.
+        """
+        assert self._scribe is not None
+        if not self._flights or not self._scribe.has_result(self._flights[0].size, waits):
+            return None
         self._used = monotonic()
-        flight.is_over = True
+        return self._flights.popleft()
 
-    def give_up(self, error: Exception) -> Iterator[Flight]:
-        """Forget all that is on its way, and yield it; for who has the turn, the oldest failed."""
+    def give_up(self, error: Exception) -> list[Flight]:
+        """Forget all that is on its way, and return it; once the oldest has failed."""
         _log.warning("what was decided ahead could not be written: %s", error)
-        gone = isinstance(error, OSError) or self._rest_is_gone()
-        if gone:
-            self.close()
-        elif self._scribe is not None:
+        assert self._scribe is not None
+        for flight in [*self._flights][1:]:
+            with suppress(sqlite3.Error):
+                self._scribe.has_result(flight.size, True)
+        if self._scribe.is_alive:
             self._scribe.forgive()
-        flights, self._flights, self._events = self._flights, deque(), 0
+        else:
+            self.close()
+        flights = [*self._flights]
+        self._flights.clear()
         self._alone = _ALONE
         self._memory.ahead.forget()
         self._memory.alarms.forget()
-        for flight in flights:
-            flight.is_over = True
-            yield flight
-
-    def _rest_is_gone(self) -> bool:
-        """Hear what becomes of the others; whether the process has died meanwhile."""
-        assert self._scribe is not None
-        for flight in [*self._flights][1:]:
-            try:
-                if not flight.is_sent:
-                    self._send(flight)
-                self._scribe.result(len(flight.page))
-            except sqlite3.Error:
-                pass
-            except OSError:
-                return True
-        return not self._scribe.is_alive
+        return flights
 
     def rest(self) -> None:
         """End a scribe that has had nothing to do for a while."""

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from functools import partial
 from typing import Any, Final, Self
 
@@ -101,20 +100,12 @@ class Task(Promise):
         self.after = after
 
 
-class Kind(Enum):
-    """What the thread is given: with the turn, or without it; after the last nothing is claimed."""
-
-    TURN = 1
-    MORE = 2
-    LAST = 3
-
-
 class Inbox:
     """A queue from any number of event loops to the one who writes, and whose turn it is.
 
     The writer's thread has the turn from `take` to `release`. With a ``lender`` an event loop may
     have it: that is called in the loop after events were put, claims them, and hands what is left
-    to do over to the thread, with the turn or (`follow`) without it.
+    to do over to the thread; or keeps the turn (`stay`), and may claim more, until it releases it.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
@@ -124,11 +115,10 @@ class Inbox:
         self._changed = threading.Condition()
         self._closed = False
         self._busy = False
-        self._at: Kind | None = None  # what the thread is doing
         self._called = False  # the thread is to take what waits
         self._rung: asyncio.AbstractEventLoop | None = None  # which is about to look
-        self._handed: deque[tuple[Rest, Kind]] = deque()
-        self._full = False  # nothing is claimed before what is `Kind.LAST` is done
+        self._handed: Rest | None = None
+        self._stays: asyncio.AbstractEventLoop | None = None  # which has the turn, and may claim
         self.lender: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -153,7 +143,7 @@ class Inbox:
             self._items.extend(items)
             if self.lender is None:
                 self._changed.notify()
-            elif not self._busy and self._rung is not (loop := items[0].job.loop):
+            elif self._is_free_for(loop := items[0].job.loop) and self._rung is not loop:
                 self._rung = loop
                 loop.call_soon(self.lender)
         return True
@@ -178,92 +168,85 @@ class Inbox:
     # --- the turn ----------------------------------------------------------------------------
 
     def take(self, most: int, timeout: float) -> Rest | tuple[list[Item], list[Task]]:
-        """Give the thread what a loop has handed over, or the turn and what waits.
+        """Give the thread the turn: what a loop has handed over, or what waits.
 
         Up to ``most`` events; waits up to ``timeout`` s for something, and for the turn.
         """
         with self._changed:
             if not self._is_called():
                 self._changed.wait_for(self._is_called, timeout)
-            if not self._handed and self._busy:
-                self._changed.wait_for(lambda: self._handed or not self._busy)
-            if self._handed:
-                handed, self._at = self._handed.popleft()
+            if self._handed is None and self._busy:
+                self._changed.wait_for(lambda: self._handed is not None or not self._busy)
+            self._busy, self._called = True, False
+            if self._handed is not None:
+                handed, self._handed = self._handed, None
                 return handed
-            self._busy, self._called, self._at = True, False, Kind.TURN
             items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
             tasks = [self._tasks.popleft() for _ in range(min(MOST_TASKS, len(self._tasks)))]
         return items, tasks
 
-    def seize(self) -> None:
-        """Give the thread the turn as soon as no loop has it."""
-        with self._changed:
-            turn = Kind.TURN
-            self._changed.wait_for(
-                lambda: not self._busy or any(kind is turn for _, kind in self._handed)
-            )
-            if not self._busy:
-                self._busy, self._at = True, turn
-
     def _is_called(self) -> bool:
         waiting = self._tasks or self._closed or self._called
-        return bool(self._handed or waiting or (self._items and self.lender is None))
+        return self._handed is not None or bool(waiting or (self._items and self.lender is None))
 
-    def claim(self, most: int) -> list[Item]:
-        """Give an event loop the turn: what waits, if it is not more than ``most``.
+    def claim(self, most: int, part: int) -> list[Item]:
+        """Give an event loop the turn: ``part`` of what waits, if that is not more than ``most``.
 
         Empty when it is somebody else's, after whom a loop looks again, or for the thread to take.
         """
         with self._changed:
             self._rung = None
-            if self._busy or self._full or not self._items:
+            if not self._items or not self._is_free_for(asyncio.get_running_loop()):
                 return []
-            if self._tasks or self._closed or len(self._items) > most:
+            if self._is_called() or len(self._items) > most:
                 self._called = True
                 self._changed.notify()
                 return []
-            self._busy = True
-            items = [*self._items]
-            self._items.clear()
-        return items
+            self._busy, self._stays = True, None
+            return [self._items.popleft() for _ in range(min(part, len(self._items)))]
+
+    def pass_by(self) -> None:
+        """Leave what waits; a loop looks again when more comes."""
+        self._rung = None
+
+    def _is_free_for(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return not self._busy or self._stays is loop
+
+    def stay(self) -> None:
+        """Keep the turn that a loop has claimed; it may claim more, and looks whether to."""
+        with self._changed:
+            self._stays = asyncio.get_running_loop()
+            self._ring()
+
+    def give_back(self, items: list[Item], stays: bool) -> None:
+        """Let the thread take what a loop has claimed; at once, unless the loop ``stays``."""
+        with self._changed:
+            self._items.extendleft(reversed(items))
+            self._busy, self._called = stays, True
+            self._changed.notify()
 
     def hand_over(self, rest: Rest) -> None:
         """Let the thread do what is left, with the turn that a loop has claimed."""
         with self._changed:
-            self._handed.append((rest, Kind.TURN))
+            self._handed = rest
             self._changed.notify()
-
-    def follow(self, rest: Rest, last: bool) -> None:
-        """Let the thread do what is left, and end the turn.
-
-        If ``last`` no loop claims anything until the thread has done it.
-        """
-        with self._changed:
-            self._handed.append((rest, Kind.LAST if last else Kind.MORE))
-            self._busy, self._full = False, last
-            self._changed.notify()
-            self._ring()
 
     def release(self) -> None:
-        """End the turn, or what was done without it. What waits meanwhile is for a loop, or goes
-        on with the thread.
-        """
+        """End the turn. What waits meanwhile is for a loop, or goes on with the thread."""
         with self._changed:
-            if self._at is Kind.TURN:
-                self._busy = False
-            elif self._at is Kind.LAST:
-                self._full = False
-            self._at = None
-            self._ring()
+            self._busy, self._stays = False, None
+            if self._is_called():
+                self._changed.notify()
+            else:
+                self._ring()
 
     def _ring(self) -> None:
-        """Have a loop look whether it is to do what waits."""
-        if self.lender is None or self._busy or self._full or not self._items:
-            return
-        if self._rung is not None or self._tasks or self._closed or self._called:
+        """Have the loop look that the oldest event came from."""
+        if self.lender is None or not self._items:
             return
         self._rung = self._items[0].job.loop
         try:
             self._rung.call_soon_threadsafe(self.lender)
         except RuntimeError:  # that loop is closed: its events are taken all the same
             self._rung, self._called = None, True
+            self._changed.notify()

@@ -64,11 +64,9 @@ class Work(Batch):
             return
         identities = {i for a in arrivals for i in a.identities}
         ids = [a.event.id for a in arrivals]
-        links = _among(self._ahead.links, identities)
         self._before = _among(self._ahead.events, ids)
         self._seen = lookup.seen(self._connection, ids)
-        self._known = lookup.known(self._connection, identities) if identities else {}
-        self._known.update(links)
+        self._known = self._who(identities)
         past = {i for a in arrivals if a.event.history for i in a.identities} - self._known.keys()
         if past:
             self._buried = forgetting.buried(self._connection, past)
@@ -76,6 +74,16 @@ class Work(Batch):
         self._fetch({*self._known.values(), *(a.lead for a in arrivals if a.lead)})
         if self._memory.clock.driven:
             self._fetch_due(max(a.event.at for a in arrivals), len(arrivals))
+
+    def _who(self, identities: set[Identity]) -> dict[Identity, str]:
+        """Return the leads of those identities that are known."""
+        known = {**self._memory.cache.known(identities), **_among(self._ahead.links, identities)}
+        others = identities - known.keys()
+        if others:
+            stored = lookup.known(self._connection, others)
+            self._memory.cache.link(stored)
+            known |= stored
+        return known
 
     def take(self, arrival: Arrival) -> Outcome:
         """Decide one event. A defect in the machines costs this event only."""

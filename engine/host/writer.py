@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from engine.host.batching import Batching
-from engine.host.dictation import PART, Dictation, Flight
+from engine.host.dictation import AHEAD, PART, Dictation
 from engine.host.ids import new_id
 from engine.host.inbox import Inbox, Item, Promise, Task
 from engine.host.network import DURABLE
@@ -47,6 +47,7 @@ class Writer:
 
     ``ruleset`` is asked for at each transaction, so that a reload counts from the next one on.
     ``queued`` is told after a commit, in this thread, which connections have something to do.
+    ``dictates`` lets another process write under load.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Writer:
         ruleset: Callable[[], Ruleset],
         queued: Queued = lambda connections: None,
         batching: Batching | None = None,
+        dictates: bool = True,
     ) -> None:
         self._store = store
         self._inbox = inbox
@@ -64,7 +66,7 @@ class Writer:
         self._ruleset = ruleset
         self._queued = queued
         self._batching = batching or Batching()
-        self._dictation = Dictation(store, memory)
+        self._dictation = Dictation(store, memory, dictates)
         self._answers: list[Answer] = []
         self._recorded = ""  # the version whose parts the database has
         self._thread = threading.Thread(target=self._run, name="leadrules-writer", daemon=True)
@@ -119,7 +121,10 @@ class Writer:
         as people and pages send them, are done at once where they are, and the loop reads the next
         ones while the disk takes these.
         """
-        items = self._inbox.claim(self._batching.few)
+        if len(self._dictation) >= AHEAD:  # looks again when one of them is durable
+            self._inbox.pass_by()
+            return
+        items = self._inbox.claim(self._batching.few, self._dictation.part)
         if not items:
             return
         try:
@@ -127,21 +132,41 @@ class Writer:
                 return
         except Exception:  # the thread waits longer, and finds out which of them it is
             self._undo()
-        self._inbox.hand_over(partial(self.cycle, items, []))
+        self._inbox.give_back(items, stays=len(self._dictation) > 0)
 
     def _lent(self, items: list[Item]) -> bool:
         """Decide events here; False if nothing was changed."""
         if self._dictates(items):
-            flight = self._dictation.decide(items, self._ruleset(), 0)
-            if flight is not None:
-                last = self._dictation.is_full or not flight.is_sent
-                self._inbox.follow(partial(self._land, flight), last)
-            return flight is not None
+            return self._dictated(items)
         if self._dictation:
             return False
         begun = self._begin(items, [], waits=False)
         self._inbox.hand_over(partial(self._end, begun))
         return True
+
+    def _dictated(self, items: list[Item]) -> bool:
+        """Decide events while a scribe writes those before them; the loop hears when it has."""
+        is_first = not self._dictation
+        if not self._dictation.decide(items, self._ruleset()):
+            return False
+        if is_first:
+            self._dictation.listen(asyncio.get_running_loop(), self._hear)
+        self._inbox.stay()
+        return True
+
+    def _hear(self) -> None:
+        """Let everybody know what is durable, and go on with what has come meanwhile."""
+        try:
+            self._land()
+        except sqlite3.Error as error:
+            self._dictation.cease(asyncio.get_running_loop())
+            self._inbox.hand_over(partial(self._redo, error))
+            return
+        if self._dictation:
+            self._lend()
+        else:
+            self._dictation.cease(asyncio.get_running_loop())
+            self._inbox.release()
 
     def _may_lend(self) -> bool:
         """Whether nobody is to be woken first, and rules are asked in this process alone."""
@@ -242,34 +267,31 @@ class Writer:
 
     def _dictate(self, items: list[Item]) -> list[Item]:
         """Have a long batch written part by part while it is decided; returns what is left."""
-        flights, left = [], items
-        wakes = self._batching.wakes(len(items))
-        while left:
-            flight = self._dictation.decide(left[:PART], self._ruleset(), wakes)
-            if flight is None:
-                break
-            left = left[PART:]
-            flights.append(flight)
-        for flight in flights:
-            self._land(flight)
-        return left
-
-    def _land(self, flight: Flight) -> None:
-        """Wait until a batch is durable, and let everybody know."""
-        if flight.is_over:
-            return
+        ruleset, wakes = self._ruleset(), self._batching.wakes(len(items))
+        while items and self._dictation.decide(items[:PART], ruleset, wakes, waits=True):
+            items = items[PART:]
         try:
-            self._dictation.land(flight)
-        except (sqlite3.Error, OSError) as error:
-            self._inbox.seize()
-            for each in self._dictation.give_up(error):
-                self._alone(each.items, [])
-            return
-        began, decided, written = flight.times
-        self._batching.learn_pace(flight.work.turns, written - began)
-        times = (began, decided, perf_counter())
-        self._keep(flight.work, flight.items, flight.outcomes, times)
-        self._send_answers()
+            self._land(waits=True)
+        except sqlite3.Error as error:
+            self._redo(error)
+        return items
+
+    def _land(self, waits: bool = False) -> None:
+        """Let everybody know what is durable, or ``waits`` until all is; raises sqlite3.Error."""
+        while (flight := self._dictation.landed(waits)) is not None:
+            began, decided, written = flight.times
+            self._batching.learn_pace(flight.work.turns, written - began)
+            times = (began, decided, perf_counter())
+            try:
+                self._keep(flight.work, flight.items, flight.outcomes, times)
+            except Exception:  # a defect; the others are told all the same
+                _log.exception("not everybody could be told that %d events are stored", len(flight.items))
+            self._send_answers()
+
+    def _redo(self, error: Exception) -> None:
+        """Do alone what a scribe could not write, and what was built on that."""
+        for flight in self._dictation.give_up(error):
+            self._alone(flight.items, [])
 
     def _undo(self) -> None:
         """Forget what the failed transaction moved."""
@@ -311,7 +333,11 @@ class Writer:
         by_loop: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
         for answer in answers:
             by_loop.setdefault(answer[0].loop, []).append(answer)
+        here = asyncio._get_running_loop()
         for loop, own in by_loop.items():
+            if loop is here:
+                _resolve(own)
+                continue
             try:
                 loop.call_soon_threadsafe(_resolve, own)
             except RuntimeError:  # that loop is closed: nobody waits any more

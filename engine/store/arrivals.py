@@ -101,7 +101,7 @@ ON CONFLICT (lead) DO UPDATE SET created_at = excluded.created_at, source = excl
 )
 _STAGE: Final = 4  # the place of the stage in a row
 _PLACED: Final = tuple(f"lead.{name}" for name in PATH)
-_READ: Final = (*("stage", "grade", "lead.source.name", "lead.source.utm_campaign"), *_PLACED)
+READ: Final = (*("stage", "grade", "lead.source.name", "lead.source.utm_campaign"), *_PLACED)
 
 
 def refresh(target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]) -> None:
@@ -141,4 +141,4 @@ def _same(before: Lead | None, lead: Lead) -> bool:
         return False
     if before.stages is not lead.stages and before.stages != lead.stages:
         return False  # another stage, or the same one once more
-    return rows.same_facts(before, lead, _READ)
+    return rows.same_facts(before, lead, READ)

@@ -18,7 +18,7 @@ class Links:
     def __init__(
         self, table: str, key: str, facts: tuple[str, ...], keys: Callable[[Lead], Iterable[str]]
     ) -> None:
-        self._facts = facts
+        self.facts = facts
         self._keys = keys
         self._gone = _GONE.format(table=table)
         self._link = Insert(f"{table} ({key}, lead)", 2, "ON CONFLICT DO NOTHING")
@@ -36,5 +36,5 @@ class Links:
 
     def _same(self, before: Lead | None, lead: Lead) -> bool:
         if before is None:
-            return all(lead.facts.get(name) is None for name in self._facts)
-        return rows.same_facts(before, lead, self._facts)
+            return all(lead.facts.get(name) is None for name in self.facts)
+        return rows.same_facts(before, lead, self.facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -91,14 +92,18 @@ def lead_row(lead: Lead, model: str) -> Row:
     return lead.id, lead.created_at, lead.updated_at, *listed(lead, model), _encode(lead)
 
 
+@cache
+def listed_facts(model: str) -> tuple[str, ...]:
+    """Return the facts that `LISTED` is made of, but for ``wake_at``, which is none."""
+    return (
+        *("lead.name", "lead.company", f"score.{model}.total", "grade"),
+        *("stage", "owner", "team", "pool", "lead.source.name"),
+    )
+
+
 def listed(lead: Lead, model: str) -> Row:
     """Return a lead as the columns of `LISTED`; ``model`` is the default scoring model."""
-    get = lead.facts.get
-    return (
-        *(get("lead.name"), get("lead.company"), get(f"score.{model}.total"), get("grade")),
-        *(get("stage"), get("owner"), get("team"), get("pool"), get("lead.source.name")),
-        lead.wake_at,
-    )
+    return (*map(lead.facts.get, listed_facts(model)), lead.wake_at)
 
 
 def same_facts(one: Lead, other: Lead, names: Sequence[str]) -> bool:

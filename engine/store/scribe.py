@@ -8,10 +8,10 @@ lives, so that nobody else writes while it ends.
 from __future__ import annotations
 
 import os
-import select
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +25,9 @@ _LEAST_PIPE: Final = 1 << 16
 
 
 class Scribe:
-    """Writes what `send` was given, in that order; `result` tells of each whether it is durable.
+    """Writes what `send` was given, in that order; `has_result` tells of each whether it is durable.
 
-    ``lock`` is the handle of the database's lock. For one thread that sends at a time, and one
-    that asks for results.
+    ``lock`` is the handle of the database's lock. For one thread at a time.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -42,7 +41,8 @@ class Scribe:
         )
         os.close(theirs)
         os.close(ours)
-        self._answers, self._handle = Frames(answers), answers
+        self.answers = answers  # becomes readable with a result
+        self._frames = Frames(answers)
         self._numbers: dict[str, int] = {}
         self._new: list[str] = []
         self._edition = 0
@@ -63,9 +63,7 @@ class Scribe:
     @property
     def is_ready(self) -> bool:
         """Whether it has opened the database; raises sqlite3.OperationalError if it has died."""
-        if not self._ready and select.select([self._handle], [], [], 0)[0]:
-            self.result(0)
-            self._ready = True
+        self._ready = self._ready or self.has_result(0)
         return self._ready
 
     def page(self, sheet: Sheet) -> bytes:
@@ -78,33 +76,36 @@ class Scribe:
                 number = numbers[text] = len(numbers)
                 self._new.append(text)
             statements.append((number, values))
-        page = framed((self._edition, self._new, statements))
-        self._new = []
-        return page
+        return framed((self._edition, self._new, statements))
 
     def has_room(self, page: bytes) -> bool:
         """Whether sending this waits for nothing."""
         return self._sent - self._done + len(page) <= self._room
 
     def send(self, page: bytes) -> None:
-        """Have a page written; raises OSError if the process has died."""
+        """Have the last page written; that the process has died, `has_result` tells."""
+        self._new = []
         self._sent += len(page)
         left = memoryview(page)
-        while left:
-            left = left[os.write(self._sheets, left) :]
+        with suppress(BrokenPipeError):
+            while left:
+                left = left[os.write(self._sheets, left) :]
 
-    def result(self, size: int) -> None:
-        """Wait until the next page, of so many bytes, is durable.
+    def has_result(self, size: int, waits: bool = False) -> bool:
+        """Whether the next page, of so many bytes, is durable; or wait until it is.
 
         Raises what sqlite3 raised; then all that follow are refused, too, until `forgive`.
         """
+        if not waits and not self._frames.are_waiting:
+            return False
         try:
-            answer = self._answers.next()
-        except EOFError:
+            answer = self._frames.next()
+        except (EOFError, OSError):
             raise sqlite3.OperationalError("the process that writes has died") from None
         self._done += size
         if answer:
             raise _error(*answer)
+        return True
 
     def forgive(self) -> None:
         """Let what is sent from now on be written again; once all has been answered."""
@@ -114,7 +115,7 @@ class Scribe:
         """Let it end, and wait for that."""
         os.close(self._sheets)
         self._process.wait()
-        os.close(self._handle)
+        os.close(self.answers)
 
 
 def _widened(pipe: int) -> int:

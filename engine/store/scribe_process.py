@@ -29,6 +29,8 @@ class Frames:
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._buffer = bytearray()
+        self._poll = select.poll()
+        self._poll.register(handle, select.POLLIN)
 
     def next(self) -> Any:
         """Wait for a message and return it; raises EOFError at the end."""
@@ -38,6 +40,7 @@ class Frames:
                 found = marshal.loads(memoryview(self._buffer)[_HEAD:end])
                 self._buffer = self._buffer[end:]
                 return found
+            self._poll.poll()  # an event loop that listens makes a pipe one that does not wait
             read = os.read(self._handle, _CHUNK)
             if not read:
                 raise EOFError
@@ -46,7 +49,7 @@ class Frames:
     @property
     def are_waiting(self) -> bool:
         """Whether a message has begun to come."""
-        return bool(self._buffer) or bool(select.select([self._handle], [], [], 0)[0])
+        return bool(self._buffer) or bool(self._poll.poll(0))
 
     def _end(self) -> int | None:
         if len(self._buffer) < _HEAD:

@@ -35,7 +35,7 @@ FROM json_each(?) j CROSS JOIN identities i ON i.lead = j.value WHERE i.kind IN 
 """
 _WORDS: Final = ("lead.name", "lead.company")
 _REACH: Final = ("lead.email", "lead.phone")
-_TEXTS: Final = (*_WORDS, *_REACH)
+TEXTS: Final = (*_WORDS, *_REACH)  # what of a lead it is found by
 _PRIVATE: Final = {
     code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum() and code != 32
 }
@@ -169,7 +169,7 @@ def _contacts(values: Iterable[Any]) -> str:
 
 def same_text(one: Lead, other: Lead) -> bool:
     """Whether two states of a lead are found by the same text."""
-    return same_facts(one, other, _TEXTS)
+    return same_facts(one, other, TEXTS)
 
 
 def searched_rows(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import compress
 from operator import ne
-from typing import Final
+from typing import Any, Final
 
 from engine.machines.directory import Identity
 from engine.machines.people import todos
@@ -171,24 +171,47 @@ def _lead(changed: tuple[str, ...]) -> Insert:
     return Insert(into, len(columns), f"ON CONFLICT (id) DO UPDATE SET {sets}")
 
 
-def _changed(before: Lead | None, lead: Lead, model: str) -> tuple[tuple[str, ...], Row]:
-    """Return which of `rows.LISTED` are to be written, and what they are now."""
+def _changed(
+    before: Lead | None, lead: Lead, model: str
+) -> tuple[tuple[str, ...], tuple[Any, ...], bool]:
+    """Return which of `rows.LISTED` are to be written, and what they are now.
+
+    Last, whether the lead is to be listed, counted and found otherwise than before. With most
+    events nothing moves but windows, timers and the score.
+    """
     # Under other rules another model may be the default one.
     if before is None or before.ruleset != lead.ruleset or before.created_at != lead.created_at:
-        return rows.LISTED, rows.listed(lead, model)
+        return rows.LISTED, rows.listed(lead, model), True
+    wake = lead.wake_at
+    woken = wake != before.wake_at
+    restaged = before.stages is not lead.stages
     if before.facts is lead.facts:
-        wake = lead.wake_at
-        return ((), ()) if wake == before.wake_at else (("wake_at",), (wake,))
-    now = rows.listed(lead, model)
-    differs = [*map(ne, now, rows.listed(before, model))]
-    return tuple(compress(rows.LISTED, differs)), tuple(compress(now, differs))
+        return (("wake_at",), (wake,), restaged) if woken else ((), (), restaged)
+    names = _watched(model)
+    now = [*map(lead.facts.get, names)]
+    differs = [*map(ne, now, map(before.facts.get, names))]
+    restated = restaged or any(differs[1:])
+    if not restated:
+        return _but_for_the_rest(differs[0], now[0], woken, wake)
+    listed = rows.listed(lead, model)
+    others = [*map(ne, listed, rows.listed(before, model))]
+    return tuple(compress(rows.LISTED, others)), tuple(compress(listed, others)), True
 
 
-def _says_the_same(before: Lead, lead: Lead) -> bool:
-    """Whether nothing but windows, timers and the like has moved, as with most events."""
-    if before.facts is not lead.facts or before.created_at != lead.created_at:
-        return False
-    return before.stages is lead.stages
+def _but_for_the_rest(
+    rescored: bool, score: Any, woken: bool, wake: int | None
+) -> tuple[tuple[str, ...], tuple[Any, ...], bool]:
+    """Return what `_changed` does for a lead of which score and deadline alone have moved."""
+    columns, values = (("score",), (score,)) if rescored else ((), ())
+    return ((*columns, "wake_at"), (*values, wake), False) if woken else (columns, values, False)
+
+
+@cache
+def _watched(model: str) -> tuple[str, ...]:
+    """Return the facts that lists, figures and search read, the score before all others."""
+    links = (*companies.LINKS.facts, *tags.LINKS.facts)
+    all_ = (*rows.listed_facts(model), *search.TEXTS, *arrivals.READ, *links)
+    return tuple(dict.fromkeys((f"score.{model}.total", *all_)))
 
 
 def write_leads(
@@ -221,11 +244,13 @@ def write_states(
     ordered = sorted(leads, key=lambda lead: lead.id)
     for lead in ordered:
         before = stored.get(lead.id)
-        if before is None or not _says_the_same(before, lead):
+        changed, values, is_restated = _changed(before, lead, model)
+        if is_restated:
             restated.append(lead)
-        if before is None or lead.id in linked or not search.same_text(before, lead):
+        if lead.id in linked or (
+            is_restated and (before is None or not search.same_text(before, lead))
+        ):
             texts.append(lead)
-        changed, values = _changed(before, lead, model)
         row = lead.id, lead.created_at, lead.updated_at, rows.encoded(lead), *values
         states.setdefault(changed, []).append(row)
     for changed, found in states.items():
