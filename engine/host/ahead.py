@@ -16,6 +16,10 @@ class Ahead:
     """What the database does not have yet: leads, events, identities, teams and the time."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing."""
         self.leads: dict[str, Lead] = {}
         self.events: dict[str, str] = {}
         self.links: dict[Identity, str] = {}
@@ -55,7 +59,3 @@ class Ahead:
             self.links.pop(link, None)
         if self.teams is teams:
             self.teams = None
-
-    def forget(self) -> None:
-        """Know nothing."""
-        self.__init__()  # type: ignore[misc]

@@ -37,7 +37,7 @@ from engine.store.writing import Rows, write_states, write_teams
 
 @dataclass
 class Memory:
-    """What the writer keeps from one transaction to the next: all of it committed, but ``ahead``."""
+    """What the writer keeps from one transaction to the next: committed, all but ``ahead``."""
 
     clock: Clock
     cache: LeadCache

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import sqlite3
-import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ from engine.host.outcome import Outcome
 from engine.host.work import Memory, NotAhead, Work
 from engine.network.ruleset import Ruleset
 from engine.store.database import Store
-from engine.store.scribe import Scribe
+from engine.store.scribe import Scribe, is_possible
 from engine.store.sheet import Sheet
 
 MANY: Final = 8  # events at once, which come only under load
@@ -59,7 +58,7 @@ class Dictation:
         self._load = 0
         self._alone = 0
         self._used = 0.0
-        self._is_possible = is_wanted and os.name == "posix" and _processors() > 1
+        self._is_possible = is_wanted and is_possible() and _processors() > 1
 
     def __len__(self) -> int:
         """How many batches are on their way."""
@@ -74,20 +73,26 @@ class Dictation:
         """Whether a batch of so many events is to be decided here; starts a scribe under load."""
         if not self._is_possible or (events < MANY and not self._flights):
             return False
-        if self._scribe is None:
-            self._start(events)
-            return False
         if self._alone:
             self._alone -= 1
             return False
-        return self._scribe.is_ready
+        try:
+            return self._is_ready(events)
+        except (OSError, sqlite3.Error) as error:
+            _log.warning("no other process can write, so this one does alone: %s", error)
+            self._is_possible = False
+            self.close()
+            return False
 
-    def _start(self, events: int) -> None:
+    def _is_ready(self, events: int) -> bool:
+        if self._scribe is not None:
+            return self._scribe.is_ready
         self._load += events
         if self._load >= LOAD:
             self._load = 0
             self._scribe = self._store.scribe()
             self._used = monotonic()
+        return False
 
     def decide(
         self, items: list[Item], ruleset: Ruleset, wakes: int = 0, waits: bool = False
@@ -148,10 +153,10 @@ class Dictation:
         for flight in [*self._flights][1:]:
             with suppress(sqlite3.Error):
                 self._scribe.has_result(flight.size, True)
-        if self._scribe.is_alive:
-            self._scribe.forgive()
-        else:
+        if self._scribe.has_died:
             self.close()
+        else:
+            self._scribe.forgive()
         flights = [*self._flights]
         self._flights.clear()
         self._alone = _ALONE
@@ -172,6 +177,6 @@ class Dictation:
 
 
 def _processors() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # on Linux
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -18,6 +18,7 @@ from engine.host.visit import Arrival
 
 MOST_WAITING: Final = 10_000
 MOST_TASKS: Final = 1_000
+_LOOK_S: Final = 1.0  # how often the thread looks whether the loop that has the turn is still there
 Write = Callable[[sqlite3.Connection], Any]
 Answered = Callable[[Any, Exception | None], None]
 Rest = Callable[[], None]
@@ -175,15 +176,20 @@ class Inbox:
         with self._changed:
             if not self._is_called():
                 self._changed.wait_for(self._is_called, timeout)
-            if self._handed is None and self._busy:
-                self._changed.wait_for(lambda: self._handed is not None or not self._busy)
-            self._busy, self._called = True, False
+            while self._handed is None and self._busy and not self._is_orphaned:
+                self._changed.wait(_LOOK_S)
+            self._busy, self._called, self._stays = True, False, None
             if self._handed is not None:
                 handed, self._handed = self._handed, None
                 return handed
             items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
             tasks = [self._tasks.popleft() for _ in range(min(MOST_TASKS, len(self._tasks)))]
         return items, tasks
+
+    @property
+    def _is_orphaned(self) -> bool:
+        """Whether a loop has the turn that does nothing any more."""
+        return self._stays is not None and self._stays.is_closed()
 
     def _is_called(self) -> bool:
         waiting = self._tasks or self._closed or self._called
@@ -202,7 +208,7 @@ class Inbox:
                 self._called = True
                 self._changed.notify()
                 return []
-            self._busy, self._stays = True, None
+            self._busy = True
             return [self._items.popleft() for _ in range(min(part, len(self._items)))]
 
     def pass_by(self) -> None:
@@ -215,8 +221,10 @@ class Inbox:
     def stay(self) -> None:
         """Keep the turn that a loop has claimed; it may claim more, and looks whether to."""
         with self._changed:
-            self._stays = asyncio.get_running_loop()
-            self._ring()
+            self._stays = loop = asyncio.get_running_loop()
+            if self._items and self.lender is not None:
+                self._rung = loop
+                loop.call_soon(self.lender)
 
     def give_back(self, items: list[Item], stays: bool) -> None:
         """Let the thread take what a loop has claimed; at once, unless the loop ``stays``."""
@@ -228,7 +236,7 @@ class Inbox:
     def hand_over(self, rest: Rest) -> None:
         """Let the thread do what is left, with the turn that a loop has claimed."""
         with self._changed:
-            self._handed = rest
+            self._handed, self._stays = rest, None
             self._changed.notify()
 
     def release(self) -> None:

@@ -278,7 +278,7 @@ class Runtime(Entrance):
         return result
 
     def on_queued(self, told: Queued | None) -> None:
-        """Have ``told`` called after each commit that queued deliveries, in the writer's thread.
+        """Have ``told`` called after each commit that queued deliveries, in any thread.
 
         It gets the connections that have something to do, each with the earliest deadline among
         it, and must neither block nor raise. None: nobody listens any more.

@@ -185,6 +185,8 @@ class Writer:
 
     def cycle(self, items: list[Item], tasks: list[Task]) -> None:
         """Do everything given, and wake who is due; answers go out after the commit."""
+        if self._dictation:  # a loop has gone that was to hear what becomes of it
+            self._land_all()
         if items and not tasks and self._dictates(items):
             items = self._dictate(items)
             if not items:
@@ -268,13 +270,19 @@ class Writer:
     def _dictate(self, items: list[Item]) -> list[Item]:
         """Have a long batch written part by part while it is decided; returns what is left."""
         ruleset, wakes = self._ruleset(), self._batching.wakes(len(items))
-        while items and self._dictation.decide(items[:PART], ruleset, wakes, waits=True):
-            items = items[PART:]
+        try:
+            while items and self._dictation.decide(items[:PART], ruleset, wakes, waits=True):
+                items, wakes = items[PART:], 0
+        except Exception:  # whoever writes them alone finds out which of them it is
+            self._undo()
+        self._land_all()
+        return items
+
+    def _land_all(self) -> None:
         try:
             self._land(waits=True)
         except sqlite3.Error as error:
             self._redo(error)
-        return items
 
     def _land(self, waits: bool = False) -> None:
         """Let everybody know what is durable, or ``waits`` until all is; raises sqlite3.Error."""
@@ -285,7 +293,9 @@ class Writer:
             try:
                 self._keep(flight.work, flight.items, flight.outcomes, times)
             except Exception:  # a defect; the others are told all the same
-                _log.exception("not everybody could be told that %d events are stored", len(flight.items))
+                _log.exception(
+                    "not everybody could be told that %d events are stored", len(flight.items)
+                )
             self._send_answers()
 
     def _redo(self, error: Exception) -> None:

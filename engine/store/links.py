@@ -23,9 +23,7 @@ class Links:
         self._gone = _GONE.format(table=table)
         self._link = Insert(f"{table} ({key}, lead)", 2, "ON CONFLICT DO NOTHING")
 
-    def refresh(
-        self, target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]
-    ) -> None:
+    def refresh(self, target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]) -> None:
         """Bring these leads' rows up to date; ``stored`` has the leads as they were."""
         changed = [lead for lead in leads if not self._same(stored.get(lead.id), lead)]
         known = [lead.id for lead in changed if lead.id in stored]

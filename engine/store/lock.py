@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from time import sleep
+from typing import Final
 
 from engine.errors import LeadrulesError
+
+_PATIENCE_S: Final = 1.0
+_TRIES: Final = 50
 
 if sys.platform == "win32":
     import msvcrt
@@ -30,20 +35,25 @@ class DatabaseInUse(LeadrulesError):
 class FileLock:
     """Holds ``FILE-lock`` beside the database until `release` or the end of the process.
 
-    Raises DatabaseInUse when somebody else holds it.
+    Raises DatabaseInUse when somebody else holds it, and goes on holding it: the scribe of a
+    server that was killed first ends the transaction that it is in.
     """
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(database.name + "-lock")
         self._handle: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _take(self._handle)
-        except OSError:
-            self.release()
-            raise DatabaseInUse(
-                f"the database {str(database)!r} is in use by another process; "
-                "stop that server, or choose another file with --db"
-            ) from None
+        for left in range(_TRIES, -1, -1):
+            try:
+                _take(self._handle)
+                return
+            except OSError:
+                if left:
+                    sleep(_PATIENCE_S / _TRIES)
+        self.release()
+        raise DatabaseInUse(
+            f"the database {str(database)!r} is in use by another process; "
+            "stop that server, or choose another file with --db"
+        )
 
     @property
     def handle(self) -> int:

@@ -252,9 +252,7 @@ def _ended(enrolment: Enrolment, left: Happening) -> Enrolment:
     return replace(enrolment, step=None, left_at=left.at, reason=left.data.get("reason"))
 
 
-def write_timers(
-    target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]
-) -> None:
+def write_timers(target: Target, leads: Iterable[Lead], stored: Mapping[str, Lead]) -> None:
     """Write the deadlines that changed; of a lead that is not ``stored`` all of them."""
     whole: list[str] = []
     gone: list[tuple[str, str]] = []

@@ -24,41 +24,47 @@ _PIPE: Final = 1 << 20  # bytes; what Linux allows everybody
 _LEAST_PIPE: Final = 1 << 16
 
 
+def is_possible() -> bool:
+    """Whether this system has what a scribe needs: pipes to wait for, and a Python to start."""
+    return os.name == "posix" and bool(sys.executable)
+
+
 class Scribe:
-    """Writes what `send` was given, in that order; `has_result` tells of each whether it is durable.
+    """Writes what `send` was given, in that order; `has_result` tells what has become durable.
 
     ``lock`` is the handle of the database's lock. For one thread at a time.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
         theirs, self._sheets = os.pipe()
-        answers, ours = os.pipe()
+        self.answers, ours = os.pipe()  # becomes readable with a result
         self._room = _widened(self._sheets) // 2
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(PROCESS), str(theirs), str(ours)],
-            pass_fds=(theirs, ours, lock),
-            stdin=subprocess.DEVNULL,
-        )
-        os.close(theirs)
-        os.close(ours)
-        self.answers = answers  # becomes readable with a result
-        self._frames = Frames(answers)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(PROCESS), str(theirs), str(ours)],
+                pass_fds=(theirs, ours, lock),
+                stdin=subprocess.DEVNULL,
+            )
+        except OSError:
+            os.close(self._sheets)
+            os.close(self.answers)
+            raise
+        finally:
+            os.close(theirs)
+            os.close(ours)
+        self._frames = Frames(self.answers)
         self._numbers: dict[str, int] = {}
         self._new: list[str] = []
         self._edition = 0
         self._sent = self._done = 0  # bytes
         self._ready = False
+        self.has_died = False  # as `has_result` has found
         os.write(self._sheets, framed((str(path), STATEMENTS, PRAGMAS)))
 
     @property
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still runs."""
-        return self._process.poll() is None
 
     @property
     def is_ready(self) -> bool:
@@ -101,6 +107,7 @@ class Scribe:
         try:
             answer = self._frames.next()
         except (EOFError, OSError):
+            self.has_died = True
             raise sqlite3.OperationalError("the process that writes has died") from None
         self._done += size
         if answer:

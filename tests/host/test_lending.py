@@ -297,11 +297,11 @@ def test_a_loop_is_rung_once_and_after_the_turn_of_others() -> None:
         turns.put()
         await asyncio.sleep(0)
         assert turns.rung == 1
-        assert len(turns.inbox.claim(10)) == 2
+        assert len(turns.inbox.claim(10, 10)) == 2
         turns.put()
         await asyncio.sleep(0)
         assert turns.rung == 1
-        assert turns.inbox.claim(10) == []
+        assert turns.inbox.claim(10, 10) == []
         done = []
         turns.inbox.hand_over(lambda: done.append(1))
         rest = await asyncio.to_thread(turns.inbox.take, 10, 5)
@@ -310,7 +310,7 @@ def test_a_loop_is_rung_once_and_after_the_turn_of_others() -> None:
         turns.inbox.release()
         await asyncio.sleep(0.01)
         assert (turns.rung, done) == (2, [1])
-        assert len(turns.inbox.claim(10)) == 1
+        assert len(turns.inbox.claim(10, 10)) == 1
 
     asyncio.run(story())
 
@@ -321,7 +321,7 @@ def test_too_many_and_tasks_are_the_threads(folder: Path) -> None:
     async def story() -> None:
         turns = Turns()
         turns.put(5)
-        assert turns.inbox.claim(4) == []
+        assert turns.inbox.claim(4, 4) == []
         given = await asyncio.to_thread(turns.inbox.take, 10, 5)
         assert not callable(given)
         assert (len(given[0]), given[1]) == (5, [])
@@ -329,7 +329,7 @@ def test_too_many_and_tasks_are_the_threads(folder: Path) -> None:
         turns.put()
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         turns.inbox.put_task(Task.to(future, lambda connection: None))
-        assert turns.inbox.claim(4) == []
+        assert turns.inbox.claim(4, 4) == []
         given = await asyncio.to_thread(turns.inbox.take, 10, 5)
         assert not callable(given)
         assert (len(given[0]), len(given[1])) == (1, 1)
@@ -343,7 +343,7 @@ def test_the_thread_waits_for_the_turn_of_a_loop() -> None:
     async def story() -> None:
         turns = Turns()
         turns.put()
-        assert len(turns.inbox.claim(4)) == 1
+        assert len(turns.inbox.claim(4, 4)) == 1
         turns.inbox.close()
         taking = asyncio.create_task(asyncio.to_thread(turns.inbox.take, 10, 0.01))
         await asyncio.sleep(0.1)
