@@ -31,7 +31,7 @@ AHEAD: Final = 3  # batches of an event loop on their way; more would only be sm
 IDLE_S: Final = 60.0  # after which it ends
 LENT: Final = 24  # events of an event loop in one batch: 2 ms of its time
 PART: Final = 100  # events of a long batch that are sent while the next ones are decided
-_ALONE: Final = 16  # batches that are not tried after one that could not be written so
+ALONE: Final = 16  # batches that are not tried after one that could not be written so
 _log: Final = logging.getLogger("leadrules.host")
 
 
@@ -113,7 +113,7 @@ class Dictation:
             work.write()
             page = self._scribe.page(sheet)
         except (NotAhead, ValueError):
-            self._alone = _ALONE
+            self._alone = ALONE
             work.take_back()
             return False
         if not waits and not self._scribe.has_room(page):
@@ -159,7 +159,7 @@ class Dictation:
             self._scribe.forgive()
         flights = [*self._flights]
         self._flights.clear()
-        self._alone = _ALONE
+        self._alone = ALONE
         self._memory.ahead.forget()
         self._memory.alarms.forget()
         return flights

@@ -44,6 +44,7 @@ class Scribe:
                 [sys.executable, "-I", "-S", str(PROCESS), str(theirs), str(ours)],
                 pass_fds=(theirs, ours, lock),
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
             )
         except OSError:
             os.close(self._sheets)

@@ -35,10 +35,14 @@ def plain_environ() -> dict[str, str]:
 
 
 class Server:
-    """One server on one database, started and killed as often as wanted."""
+    """One server on one database, started and killed as often as wanted.
 
-    def __init__(self, config: Path, database: Path, *options: str) -> None:
+    One that is ``eager`` has a scribe from the first event on.
+    """
+
+    def __init__(self, config: Path, database: Path, *options: str, eager: bool = False) -> None:
         self.options = options  # of `leadrules serve`
+        self.module = "tests.crash.eager" if eager else "engine.cli"
         self.config = config
         self.database = database
         self.log = config.parent / "server.log"
@@ -52,7 +56,7 @@ class Server:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start it, and don't wait."""
-        command = [sys.executable, "-m", "engine.cli", "serve", "--config", str(self.config)]
+        command = [sys.executable, "-m", self.module, "serve", "--config", str(self.config)]
         command += ["--db", str(self.database), "--port", str(self.port), *self.options]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -95,8 +99,12 @@ class Server:
 
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
+        scribes = _children(self.process.pid)
         self.process.send_signal(number)
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        while any(map(_runs, scribes)):  # what it was sent it writes as a whole, or not at all
+            time.sleep(0.01)
+        return code
 
     @contextmanager
     def running(self) -> Iterator[Server]:
@@ -144,4 +152,17 @@ def rest(server: Server, seconds: float) -> bool:
             if open_deliveries(server) == 0:
                 return True
         time.sleep(0.2)
+    return False
+
+
+def _children(process: int) -> list[int]:
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    with contextlib.suppress(OSError):  # it has ended by itself
+        return [int(each) for thread in threads for each in thread.read_text().split()]
+    return []
+
+
+def _runs(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        return _state(Path(f"/proc/{process}")) not in "XZ"
     return False

@@ -1,6 +1,6 @@
 """A server under load, killed with signal 9 again and again: nothing lost, nothing doubled.
 
-    python -m tests.crash.kills [--kills 50] [--seed N] [--folder DIR]
+    python -m tests.crash.kills [--kills 50] [--seed N] [--folder DIR] [--eager]
 
 The server is ``leadrules serve`` in its own process, the clients speak HTTP to it, the provider is
 a real mail server that sometimes gives no answer. Signal 9 kills the process and not the machine:
@@ -40,11 +40,21 @@ Told = Callable[[str], None]
 
 
 class Killing:
-    """One run: ``kills`` deaths at instants that ``seed`` decides; ``disk`` can lose its power."""
+    """One run: ``kills`` deaths at instants that ``seed`` decides; ``disk`` can lose its power.
+
+    With ``eager`` a scribe writes from the first event on.
+    """
 
     def __init__(
-        self, folder: Path, kills: int, seed: str, told: Told, disk: Disk | None = None
+        self,
+        folder: Path,
+        kills: int,
+        seed: str,
+        told: Told,
+        disk: Disk | None = None,
+        eager: bool = False,
     ) -> None:
+        self._eager = eager
         self.kills = kills
         self.early = 0
         self.cuts = 0
@@ -62,7 +72,7 @@ class Killing:
         with mail_server(self._box) as port:
             config = company(self._folder / "config", port)
             place = self._disk.place if self._disk else self._folder
-            server = Server(config, place / "leads.db")
+            server = Server(config, place / "leads.db", eager=self._eager)
             clients = Clients(server.url, self._seed)
             try:
                 server.start()
@@ -173,6 +183,7 @@ def main() -> int:
     """Run it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--eager", action="store_true", help="a scribe from the first event on")
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--folder", type=Path, help="keeps the database and the log there")
     options = parser.parse_args()
@@ -182,7 +193,7 @@ def main() -> int:
         folder = options.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         disk = stack.enter_context(_disk(folder))
-        killing = Killing(folder, options.kills, options.seed, _say, disk)
+        killing = Killing(folder, options.kills, options.seed, _say, disk, options.eager)
         print(json.dumps(killing.run()))
     return 0
 

@@ -183,10 +183,13 @@ def test_read_only_in_between(tmp_path: Path, disk: Disk) -> None:
         found.end()
 
 
-def test_power_cuts(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("eager", [False, True])
+def test_power_cuts(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, eager: bool
+) -> None:
     """What was acknowledged was synchronised: it outlives a disk without power."""
     monkeypatch.setattr("tests.crash.kills.CUTS", 1.0)
-    killing = Killing(tmp_path, 3, "power", print, disk)
+    killing = Killing(tmp_path, 3, "power", print, disk, eager)
     killing.run()
     assert killing.cuts == 3
 

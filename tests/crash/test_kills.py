@@ -24,11 +24,12 @@ from tests.serving import mail_server
 SEED = "LEADRULES_CRASH_SEED"
 
 
-def test_killed_three_times_under_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize("eager", [False, True])
+def test_killed_three_times_under_load(tmp_path: Path, eager: bool) -> None:
     """After signal 9 at random instants all that was acknowledged is there, once and whole."""
     seed = os.environ.get(SEED) or secrets.token_hex(4)
     print(f"{SEED}={seed} kills at the same instants again")
-    figures = Killing(tmp_path, 3, seed, print).run()
+    figures = Killing(tmp_path, 3, seed, print, eager=eager).run()
     print(figures)
     assert figures["kills"] >= 3
     assert figures["events_acknowledged"] > 50
