@@ -46,6 +46,16 @@ class Memory:
     telemetry: Telemetry = field(default_factory=Telemetry)
     ahead: Ahead = field(default_factory=Ahead)
 
+    def renew(self, connection: sqlite3.Connection) -> None:
+        """Take everything from the database again, which somebody else may have changed."""
+        self.cache.clear()
+        self.alarms.forget()
+        self.ahead.forget()
+        self.teams = lookup.teams(connection)
+        newest = lookup.last_decided_at(connection)
+        if newest is not None:
+            self.clock.advance(newest)
+
 
 class NotAhead(Exception):
     """A batch looks into tables, or writes them at once: all before it must be durable first."""

@@ -42,6 +42,11 @@ class LeadCache:
         while len(self._leads) > self._most:
             self._leads.popitem(last=False)
 
+    def clear(self) -> None:
+        """Know nothing."""
+        self._leads.clear()
+        self._links.clear()
+
     # --- identities --------------------------------------------------------------------------
 
     def known(self, identities: Iterable[Identity]) -> dict[Identity, str]:

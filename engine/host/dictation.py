@@ -132,8 +132,8 @@ class Dictation:
 
     def cease(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen no more."""
-        assert self._scribe is not None
-        loop.remove_reader(self._scribe.answers)
+        if self._scribe is not None:
+            loop.remove_reader(self._scribe.answers)
 
     def landed(self, waits: bool = False) -> Flight | None:
         """Return the oldest batch if it is durable now, or once it is.
@@ -155,6 +155,7 @@ class Dictation:
                 self._scribe.has_result(flight.size, True)
         if self._scribe.has_died:
             self.close()
+            self._memory.renew(self._store.connection)  # it may have committed before it died
         else:
             self._scribe.forgive()
         flights = [*self._flights]

@@ -40,6 +40,7 @@ def settle(memory: Memory, store: Store) -> Callable[[Result], None]:
     def run(result: Result) -> None:
         lead = result[1]
         memory.cache.drop(lead.id)
+        memory.cache.unlink()  # the same event sent again makes a lead with the same id
         memory.alarms.set(lead.id, None)
         memory.teams = team.close(memory.teams, lead)
         forgetting.checkpoint(store.connection)

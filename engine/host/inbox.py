@@ -188,8 +188,14 @@ class Inbox:
 
     @property
     def _is_orphaned(self) -> bool:
-        """Whether a loop has the turn that does nothing any more."""
-        return self._stays is not None and self._stays.is_closed()
+        """Whether a loop has the turn that stands still."""
+        return self._stays is not None and not self._stays.is_running()
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether the loop that runs now has kept the turn."""
+        with self._changed:
+            return self._stays is asyncio.get_running_loop()
 
     def _is_called(self) -> bool:
         waiting = self._tasks or self._closed or self._called
@@ -231,6 +237,7 @@ class Inbox:
         with self._changed:
             self._items.extendleft(reversed(items))
             self._busy, self._called = stays, True
+            self._stays = asyncio.get_running_loop() if stays else None
             self._changed.notify()
 
     def hand_over(self, rest: Rest) -> None:
@@ -243,9 +250,8 @@ class Inbox:
         """End the turn. What waits meanwhile is for a loop, or goes on with the thread."""
         with self._changed:
             self._busy, self._stays = False, None
-            if self._is_called():
-                self._changed.notify()
-            else:
+            self._changed.notify()  # also for who is due
+            if not self._is_called():
                 self._ring()
 
     def _ring(self) -> None:

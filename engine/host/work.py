@@ -114,7 +114,7 @@ class Work(Batch):
         if lead is None and seen is None:
             return None
         lead = self._present(lead or (seen.lead if seen else ""))
-        known = self._touched.get(lead)
+        known = self._touched.get(lead) or self._ahead.leads.get(lead)
         if known is None and seen is None:
             known = self._lead(lead)
         if known is not None:

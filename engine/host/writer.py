@@ -92,6 +92,7 @@ class Writer:
                 else:
                     idle = not any(given)
                     if self._inbox.closed and idle:
+                        self._land_all()  # what a loop has left that is gone
                         self._dictation.close()
                         return
                     self.cycle(*given)
@@ -136,26 +137,34 @@ class Writer:
 
     def _lent(self, items: list[Item]) -> bool:
         """Decide events here; False if nothing was changed."""
-        if self._dictates(items):
-            return self._dictated(items)
+        ruleset = self._ruleset()
+        if self._dictates(items, ruleset):
+            return self._dictated(items, ruleset)
         if self._dictation:
             return False
         begun = self._begin(items, [], waits=False)
         self._inbox.hand_over(partial(self._end, begun))
         return True
 
-    def _dictated(self, items: list[Item]) -> bool:
+    def _dictated(self, items: list[Item], ruleset: Ruleset) -> bool:
         """Decide events while a scribe writes those before them; the loop hears when it has."""
-        is_first = not self._dictation
-        if not self._dictation.decide(items, self._ruleset()):
+        loop = asyncio.get_running_loop()
+        if not self._dictation:
+            self._dictation.listen(loop, self._hear)
+        try:
+            if self._dictation.decide(items, ruleset):
+                self._inbox.stay()
+                return True
             return False
-        if is_first:
-            self._dictation.listen(asyncio.get_running_loop(), self._hear)
-        self._inbox.stay()
-        return True
+        finally:
+            if not self._dictation:
+                self._dictation.cease(loop)
 
     def _hear(self) -> None:
         """Let everybody know what is durable, and go on with what has come meanwhile."""
+        if not self._inbox.stays_here:  # it stood still, and the thread has done it
+            self._dictation.cease(asyncio.get_running_loop())
+            return
         try:
             self._land()
         except sqlite3.Error as error:
@@ -185,10 +194,10 @@ class Writer:
 
     def cycle(self, items: list[Item], tasks: list[Task]) -> None:
         """Do everything given, and wake who is due; answers go out after the commit."""
-        if self._dictation:  # a loop has gone that was to hear what becomes of it
-            self._land_all()
-        if items and not tasks and self._dictates(items):
-            items = self._dictate(items)
+        self._land_all()  # what a loop has left that stands still
+        ruleset = self._ruleset()
+        if items and not tasks and self._dictates(items, ruleset):
+            items = self._dictate(items, ruleset)
             if not items:
                 return
         self._alone(items, tasks)
@@ -236,6 +245,7 @@ class Writer:
         began, decided, written = begun.times
         self._batching.learn(work.turns, written - began + committed - resumed)
         self._keep(work, begun.items, begun.outcomes, (began, decided, committed))
+        self._deliver_all(begun.items, begun.outcomes)
         for task, (_, result, error) in zip(begun.tasks, begun.answers, strict=True):
             if task.after is not None and error is None:
                 task.after(result)
@@ -257,19 +267,15 @@ class Writer:
                 traces.committed([item.job for item in items], outcomes, times)
         if work.queued:
             self._queued(work.queued)
-        for item, outcome in zip(items, outcomes, strict=True):
-            self._deliver(item, outcome)
 
     # --- what a scribe writes ------------------------------------------------------------------
 
-    def _dictates(self, items: list[Item]) -> bool:
-        if self._ruleset().version != self._recorded:
-            return False
-        return self._dictation.wants(len(items))
+    def _dictates(self, items: list[Item], ruleset: Ruleset) -> bool:
+        return ruleset.version == self._recorded and self._dictation.wants(len(items))
 
-    def _dictate(self, items: list[Item]) -> list[Item]:
+    def _dictate(self, items: list[Item], ruleset: Ruleset) -> list[Item]:
         """Have a long batch written part by part while it is decided; returns what is left."""
-        ruleset, wakes = self._ruleset(), self._batching.wakes(len(items))
+        wakes = self._batching.wakes(len(items))
         try:
             while items and self._dictation.decide(items[:PART], ruleset, wakes, waits=True):
                 items, wakes = items[PART:], 0
@@ -279,6 +285,8 @@ class Writer:
         return items
 
     def _land_all(self) -> None:
+        if not self._dictation:
+            return
         try:
             self._land(waits=True)
         except sqlite3.Error as error:
@@ -293,15 +301,16 @@ class Writer:
             try:
                 self._keep(flight.work, flight.items, flight.outcomes, times)
             except Exception:  # a defect; the others are told all the same
-                _log.exception(
-                    "not everybody could be told that %d events are stored", len(flight.items)
-                )
+                _log.exception("what is stored could not be counted, or not be sent out")
+            self._deliver_all(flight.items, flight.outcomes)
             self._send_answers()
 
     def _redo(self, error: Exception) -> None:
         """Do alone what a scribe could not write, and what was built on that."""
         for flight in self._dictation.give_up(error):
             self._alone(flight.items, [])
+            if flight.work.queued:  # it may be stored, and nobody knows of it
+                self._queued(flight.work.queued)
 
     def _undo(self) -> None:
         """Forget what the failed transaction moved."""
@@ -329,6 +338,10 @@ class Writer:
         self._answers.extend((task, None, error) for task in tasks)
 
     # --- answers -----------------------------------------------------------------------------
+
+    def _deliver_all(self, items: list[Item], outcomes: list[Outcome]) -> None:
+        for item, outcome in zip(items, outcomes, strict=True):
+            self._deliver(item, outcome)
 
     def _deliver(self, item: Item, outcome: Outcome) -> None:
         job = item.job

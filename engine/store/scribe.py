@@ -22,6 +22,7 @@ from engine.store.sheet import Sheet
 PROCESS: Final = Path(__file__).with_name("scribe_process.py")
 _PIPE: Final = 1 << 20  # bytes; what Linux allows everybody
 _LEAST_PIPE: Final = 1 << 16
+_ENDING_S: Final = 5.0
 
 
 def is_possible() -> bool:
@@ -38,7 +39,6 @@ class Scribe:
     def __init__(self, path: Path, lock: int) -> None:
         theirs, self._sheets = os.pipe()
         self.answers, ours = os.pipe()  # becomes readable with a result
-        self._room = _widened(self._sheets) // 2
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(PROCESS), str(theirs), str(ours)],
@@ -53,6 +53,7 @@ class Scribe:
         finally:
             os.close(theirs)
             os.close(ours)
+        self._room = _widened(self._sheets) // 2
         self._frames = Frames(self.answers)
         self._numbers: dict[str, int] = {}
         self._new: list[str] = []
@@ -60,7 +61,8 @@ class Scribe:
         self._sent = self._done = 0  # bytes
         self._ready = False
         self.has_died = False  # as `has_result` has found
-        os.write(self._sheets, framed((str(path), STATEMENTS, PRAGMAS)))
+        with suppress(BrokenPipeError):  # `has_result` tells
+            os.write(self._sheets, framed((str(path), STATEMENTS, PRAGMAS)))
 
     @property
     def pid(self) -> int:
@@ -120,9 +122,15 @@ class Scribe:
         self._edition += 1
 
     def close(self) -> None:
-        """Let it end, and wait for that."""
+        """Let it end, and wait for that; for when all that was sent has been answered."""
+        with suppress(BrokenPipeError):
+            os.write(self._sheets, framed(None))  # a fork of this process may keep the pipe open
         os.close(self._sheets)
-        self._process.wait()
+        try:
+            self._process.wait(_ENDING_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         os.close(self.answers)
 
 

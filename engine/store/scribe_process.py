@@ -9,6 +9,7 @@ here, so that a fresh process is quick and small.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import select
@@ -83,10 +84,13 @@ class Desk:
         self._began = 0.0
 
     def run(self) -> None:
-        """Work until the input ends."""
+        """Work until the input ends, or says that this is the end."""
         self._answer(())
         while True:
-            edition, texts, statements = self._sheets.next()
+            message = self._sheets.next()
+            if message is None:
+                return
+            edition, texts, statements = message
             self._texts.extend(texts)
             if edition <= self._refused:
                 self._answer(("OperationalError", "an earlier sheet could not be written", None))
@@ -95,7 +99,7 @@ class Desk:
                 self._write(statements)
                 if perf_counter() - self._began > TOGETHER_S or not self._sheets.are_waiting:
                     self._commit()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OverflowError, ValueError) as error:
                 self._refuse(edition, error)
 
     def _write(self, statements: list[tuple[int, tuple[Any, ...]]]) -> None:
@@ -112,7 +116,7 @@ class Desk:
         self._connection.execute("COMMIT")
         self._answer_all(())
 
-    def _refuse(self, edition: int, error: sqlite3.Error) -> None:
+    def _refuse(self, edition: int, error: Exception) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         self._refused = edition
@@ -132,10 +136,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the server finishes first what it has begun
     sheets, answers = map(int, sys.argv[1:])
-    try:
+    with contextlib.suppress(EOFError, BrokenPipeError):
         Desk(sheets, answers).run()
-    except (EOFError, BrokenPipeError):
-        return
+    # Closed in order, the last connection of a killed server would copy the whole log first, and
+    # whoever starts anew waits for the lock.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ from engine.host import dictation
 from engine.host.clock import Clock, StreamClock, SystemClock
 from engine.host.dictation import Dictation
 from engine.host.runtime import Runtime
+from engine.host.verifying import verify
 from engine.language.instants import format_instant
 from engine.machines.merging import MERGED, UNMERGED
 from engine.machines.state import Event
 from engine.store import checks, scribe
+from engine.store.sheet import Sheet
 
 Use = Callable[[Runtime], Awaitable[Any]]
 TABLES = sorted(
@@ -254,6 +256,76 @@ def test_a_scribe_that_dies_loses_nothing(
     assert sum(id is not None and "-" in id and len(id) < 8 for id in logged) == 2_400
 
 
+def test_a_scribe_that_dies_after_its_commit_leaves_no_old_state(
+    folder: Path,
+    dictated: Counter[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it had stored without a word is what the next events are decided upon."""
+    text = scribe.PROCESS.read_text()
+    commit = 'self._connection.execute("COMMIT")\n'
+    assert commit in text
+    process = tmp_path / "dying.py"
+    dying = "        self._count = getattr(self, '_count', 0) + 1\n"
+    dying += "        if self._count == 4:\n            os._exit(1)\n"
+    process.write_text(text.replace(commit, commit + dying))
+    monkeypatch.setattr(scribe, "PROCESS", process)
+    runtime = started(folder, SystemClock())
+
+    async def sender(number: int) -> None:
+        for n in range(40):
+            raw = {
+                "id": f"{number}-{n}",
+                "type": "content_downloaded",
+                "lead": {"user_id": f"u{number % 5}"},
+                "properties": {"kind": "whitepaper"},
+            }
+            (outcome,) = await runtime.submit([raw])
+            assert outcome.status in {"accepted", "duplicate"}, outcome
+
+    async def story() -> None:
+        await asyncio.gather(*(sender(number) for number in range(10)))
+        await runtime.stop()
+
+    asyncio.run(story())
+    assert dictated["dictated"] > 20
+    verdicts = [each.verdict for each in verify(runtime.database, {}, runtime.ruleset)]
+    assert verdicts == ["same"] * 5
+    found = checks.deep(runtime.database, "default")
+    assert [each for each in found if each.level == "error"] == []
+
+
+def test_senders_hear_of_what_is_stored_whatever_fails_after_it(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect in what counts is logged, and keeps no answer back."""
+
+    def failing(*figures: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    async def story() -> None:
+        monkeypatch.setattr(runtime.telemetry, "transaction", failing)
+        (outcome,) = await asyncio.wait_for(runtime.submit([form("u1", "e1")]), 10)
+        assert outcome.status == "accepted"
+
+    asyncio.run(story())
+    assert "could not be counted" in caplog.text
+
+
+def test_a_value_that_sqlite_does_not_know_is_an_error(runtime: Runtime) -> None:
+    """The scribe says so and lives on."""
+    found = scribe_of(runtime)
+    sheet = Sheet()
+    sheet.execute("INSERT INTO teams (id, state) VALUES (?, ?)", ("x", 2**63))
+    page = found.page(sheet)
+    found.send(page)
+    with pytest.raises(sqlite3.Error, match="too large"):
+        found.has_result(len(page), waits=True)
+    found.forgive()
+    assert not found.has_died
+
+
 def test_what_a_scribe_cannot_write_the_writer_does(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -344,8 +416,13 @@ def test_a_lead_forgotten_under_load_comes_anew(runtime: Runtime) -> None:
 
     async def story() -> None:
         load = [asyncio.create_task(runtime.submit([form(f"x{n}")])) for n in range(100)]
-        (first,) = await runtime.submit([form("u1", phone="13800001111")])
+        old = form("u1", "e1", phone="13800001111") | {"at": "2026-03-02T09:00:00+08:00"}
+        (first,) = await runtime.submit([old])
         await runtime.forget(str(first.lead))
+        (again,) = await runtime.submit([{**old, "lead": {"user_id": "u2"}}])
+        (other,) = await runtime.submit([form("u3", phone="13800001111")])
+        assert other.lead not in {first.lead, again.lead}
+        await runtime.forget(str(other.lead))
         (second,) = await runtime.submit([form("u1", phone="13800001111")])
         assert second.status == "accepted"
         assert second.lead != first.lead

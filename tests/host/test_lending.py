@@ -6,6 +6,7 @@ import asyncio
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -350,6 +351,50 @@ def test_the_thread_waits_for_the_turn_of_a_loop() -> None:
         assert not taking.done()
         turns.inbox.hand_over(lambda: None)
         assert callable(await taking)
+
+    asyncio.run(story())
+
+
+def test_a_loop_may_stay_and_the_thread_is_not_late() -> None:
+    """It claims more while it stays; then whoever is due is woken at once."""
+
+    async def story() -> None:
+        turns = Turns()
+        turns.put(3)
+        assert len(turns.inbox.claim(4, 2)) == 2
+        turns.inbox.stay()
+        assert turns.inbox.stays_here
+        assert len(turns.inbox.claim(4, 2)) == 1
+        taking = asyncio.create_task(asyncio.to_thread(turns.inbox.take, 10, 0.01))
+        await asyncio.sleep(0.1)
+        assert not taking.done()
+        began = time.monotonic()
+        turns.inbox.release()
+        assert await taking == ([], [])
+        assert time.monotonic() - began < 0.5
+
+    asyncio.run(story())
+
+
+def test_what_a_loop_gives_back_the_thread_takes_in_its_order() -> None:
+    """At once, or when the loop that stays has done with the rest."""
+
+    async def story() -> None:
+        turns = Turns()
+        turns.put(2)
+        first = turns.inbox.claim(4, 4)
+        turns.put(1)
+        turns.inbox.stay()
+        turns.inbox.give_back(first, stays=True)
+        assert turns.inbox.claim(4, 4) == []
+        taking = asyncio.create_task(asyncio.to_thread(turns.inbox.take, 10, 5))
+        await asyncio.sleep(0.05)
+        assert not taking.done()
+        turns.inbox.release()
+        given = await taking
+        assert not callable(given)
+        assert given[0][:2] == first
+        assert len(given[0]) == 3
 
     asyncio.run(story())
 
