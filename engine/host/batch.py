@@ -252,7 +252,7 @@ class Batch:
         """Return the identities that the database does not have yet."""
         if self._sheet is None:
             return []
-        before = [(kind, value, lead) for (kind, value), lead in [*self._ahead.links.items()]]
+        before = [(kind, value, lead) for (kind, value), lead in self._ahead.links.items()]
         return [*before, *self._rows.identities]
 
     @property

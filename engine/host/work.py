@@ -176,7 +176,7 @@ class Work(Batch):
         only = leads.pop() if len(leads) == 1 else None
         if only is not None:  # most events bring nothing that is new
             return Resolution(only, False, (), ())
-        if any(lead in leads for lead in [*self._ahead.links.values()]):
+        if any(lead in leads for lead in self._ahead.links.values()):
             raise NotAhead
         rule = self._ruleset.definitions.intake.merge
         other = merging.is_somebody_else(self._connection, rule, arrival, self._known)
@@ -277,7 +277,7 @@ class Work(Batch):
     def _look_ahead(self, target: int) -> None:
         """Move the alarms' horizon; leads of this transaction are not in the database yet."""
         horizon = self._memory.alarms.horizon_from(target, self._memory.clock.driven)
-        here = {id: lead.wake_at for id, lead in [*self._ahead.leads.items()]}
+        here = {id: lead.wake_at for id, lead in self._ahead.leads.items()}
         here |= {id: lead.wake_at for id, lead in self._touched.items()}
         stored = {id: due for due, id in lookup.wakes(self._connection, horizon)}
         merged = {**stored, **here}

@@ -192,13 +192,13 @@ def _changed(
     differs = [*map(ne, now, map(before.facts.get, names))]
     restated = restaged or any(differs[1:])
     if not restated:
-        return _but_for_the_rest(differs[0], now[0], woken, wake)
+        return _only_rescored(differs[0], now[0], woken, wake)
     listed = rows.listed(lead, model)
     others = [*map(ne, listed, rows.listed(before, model))]
     return tuple(compress(rows.LISTED, others)), tuple(compress(listed, others)), True
 
 
-def _but_for_the_rest(
+def _only_rescored(
     rescored: bool, score: Any, woken: bool, wake: int | None
 ) -> tuple[tuple[str, ...], tuple[Any, ...], bool]:
     """Return what `_changed` does for a lead of which score and deadline alone have moved."""
