@@ -16,10 +16,13 @@ import select
 import signal
 import sqlite3
 import sys
-from time import perf_counter
+import threading
+from time import perf_counter, sleep
 from typing import Any, Final
 
 TOGETHER_S: Final = 0.02  # what has been written for longer is committed before more is taken on
+QUIET_MS: Final = 3  # without a sheet, after which there is time to sweep
+SWEEP_S: Final = 0.03  # between two sweeps
 _HEAD: Final = 4
 _CHUNK: Final = 1 << 20
 
@@ -50,7 +53,11 @@ class Frames:
     @property
     def are_waiting(self) -> bool:
         """Whether a message has begun to come."""
-        return bool(self._buffer) or bool(self._poll.poll(0))
+        return self.come_within(0)
+
+    def come_within(self, patience: int) -> bool:
+        """Wait up to so many ms for the beginning of a message."""
+        return bool(self._buffer) or bool(self._poll.poll(patience))
 
     def _end(self) -> int | None:
         if len(self._buffer) < _HEAD:
@@ -62,6 +69,27 @@ def framed(message: Any) -> bytes:
     """Return a message as `Frames` reads it; raises ValueError for what is no plain value."""
     body = marshal.dumps(message)
     return len(body).to_bytes(_HEAD, "little") + body
+
+
+class Sweeper:
+    """Copies the write-ahead log into the file beside who writes it, in a thread of its own.
+
+    A commit that finds the log long copies what is left of it, and all who wait, wait for that.
+    So it is done before, while nothing else is; under full load it is not.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.called = threading.Event()
+        self._path = path
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        while self.called.wait():
+            self.called.clear()
+            with contextlib.suppress(sqlite3.Error):  # the next commit tells of a bad disk
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            sleep(SWEEP_S)
 
 
 class Desk:
@@ -78,6 +106,7 @@ class Desk:
         self._connection = sqlite3.connect(path, isolation_level=None, cached_statements=statements)
         for pragma in pragmas:
             self._connection.execute(f"PRAGMA {pragma}")
+        self._sweeper = Sweeper(path)
         self._texts: list[str] = []
         self._refused = -1  # the edition of which nothing is written any more
         self._unsaid = 0  # sheets that are written and not committed
@@ -87,6 +116,8 @@ class Desk:
         """Work until the input ends, or says that this is the end."""
         self._answer(())
         while True:
+            if not self._sheets.come_within(QUIET_MS):
+                self._sweeper.called.set()
             message = self._sheets.next()
             if message is None:
                 return

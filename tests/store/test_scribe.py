@@ -155,6 +155,20 @@ def test_it_ends_with_its_input_and_asks_no_signal(store: Store) -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_the_log_is_copied_while_nothing_comes(store: Store, scribe: Scribe) -> None:
+    """Long before a commit would have to, and all who wait for it."""
+    before = store.path.stat().st_size
+    sheet = Sheet()
+    rows = [(f"t{n}", "x" * 4_000) for n in range(300)]
+    sheet.executemany("INSERT INTO teams (id, state) VALUES (?, ?)", rows)
+    (size,) = sent(scribe, sheet)
+    assert scribe.has_result(size, waits=True)
+    until = time.monotonic() + 10
+    while store.path.stat().st_size < before + 300 * 4_000 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert store.path.stat().st_size >= before + 300 * 4_000
+
+
 def test_the_lock_lasts_as_long_as_the_scribe(tmp_path: Path) -> None:
     """Of a server that was killed; whoever comes next waits for its last transaction."""
     path = tmp_path / "leads.db"
