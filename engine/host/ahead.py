@@ -7,9 +7,20 @@ Should it fail, all that stands here is forgotten, and decided anew upon the dat
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from engine.machines.directory import Identity
 from engine.machines.state import Lead, Teams
+
+
+class Brought(NamedTuple):
+    """What a batch brings: leads and events (whose) by id, identities, teams, newest ``at``."""
+
+    leads: Mapping[str, Lead]
+    events: Mapping[str, str]
+    links: Mapping[Identity, str]
+    teams: Teams
+    newest: int | None
 
 
 class Ahead:
@@ -26,36 +37,23 @@ class Ahead:
         self.teams: Teams | None = None
         self.newest: int | None = None
 
-    def add(
-        self,
-        leads: Mapping[str, Lead],
-        events: Mapping[str, str],
-        links: Mapping[Identity, str],
-        teams: Teams,
-        newest: int | None,
-    ) -> None:
-        """Know what a batch will have brought: its leads, events, links, teams, newest ``at``."""
-        self.leads.update(leads)
-        self.events.update(events)
-        self.links.update(links)
-        self.teams = teams
-        if newest is not None:
-            self.newest = newest if self.newest is None else max(newest, self.newest)
+    def add(self, brought: Brought) -> None:
+        """Know what a batch will have brought."""
+        self.leads.update(brought.leads)
+        self.events.update(brought.events)
+        self.links.update(brought.links)
+        self.teams = brought.teams
+        if brought.newest is not None:
+            self.newest = max(brought.newest, self.newest or brought.newest)
 
-    def settle(
-        self,
-        leads: Mapping[str, Lead],
-        events: Mapping[str, str],
-        links: Mapping[Identity, str],
-        teams: Teams,
-    ) -> None:
+    def settle(self, brought: Brought) -> None:
         """Take out what is durable now, and was not changed since."""
-        for id, lead in leads.items():
+        for id, lead in brought.leads.items():
             if self.leads.get(id) is lead:
                 del self.leads[id]
-        for event in events:
+        for event in brought.events:
             self.events.pop(event, None)
-        for link in links:
+        for link in brought.links:
             self.links.pop(link, None)
-        if self.teams is teams:
+        if self.teams is brought.teams:
             self.teams = None

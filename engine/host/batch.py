@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from engine.errors import NotFound
 from engine.host import merging
-from engine.host.ahead import Ahead
+from engine.host.ahead import Ahead, Brought
 from engine.host.alarms import Alarms
 from engine.host.cache import LeadCache
 from engine.host.clock import Clock
@@ -262,11 +262,12 @@ class Batch:
 
     def run_ahead(self) -> None:
         """Let the next ones build on this, which is not durable yet."""
-        self._ahead.add(self._touched, self._new, self._own_links, self._teams, self._newest)
+        self._ahead.add(self._brought)
 
     @property
-    def _own_links(self) -> dict[Identity, str]:
-        return {(kind, value): lead for kind, value, lead in self._rows.identities}
+    def _brought(self) -> Brought:
+        links = {(kind, value): lead for kind, value, lead in self._rows.identities}
+        return Brought(self._touched, self._new, links, self._teams, self._newest)
 
     def keep(self) -> None:
         """Hand on what is committed now."""
@@ -274,12 +275,13 @@ class Batch:
         self._memory.teams = self._teams
         if self._newest is not None:
             self._memory.clock.advance(self._newest)
+        brought = self._brought
         if self._sheet is not None:
-            self._ahead.settle(self._touched, self._new, self._own_links, self._teams)
+            self._ahead.settle(brought)
         if self._absorbed or self._parted:
             self._memory.cache.unlink()
         else:
-            self._memory.cache.link(self._own_links)
+            self._memory.cache.link(brought.links)
         for event, decision in self._decisions:
             self._memory.telemetry.decided(event, decision)
 

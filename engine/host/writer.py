@@ -46,7 +46,7 @@ class Writer:
     """Runs in its own thread from `start` until the inbox is closed and empty.
 
     ``ruleset`` is asked for at each transaction, so that a reload counts from the next one on.
-    ``queued`` is told after a commit, in this thread, which connections have something to do.
+    ``queued`` is told after a commit, in any thread, which connections have something to do.
     ``dictates`` lets another process write under load.
     """
 

@@ -22,14 +22,6 @@ from engine.store.sheet import Sheet
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An open database."""
-    found = Store(tmp_path / "leads.db")
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def scribe(store: Store) -> Iterator[Scribe]:
     """Its scribe, ready."""
     found = store.scribe()
