@@ -141,8 +141,8 @@ $(COMPILED)/.stamp: hatch_build.py pyproject.toml $(shell find engine plugins sc
 	@touch $@
 
 .PHONY: test-compiled
-test-compiled: compiled ## the tests of decisions, host and store, by the compiled engine
-	cd $(COMPILED) && LEADRULES_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench tests/host tests/store tests/test_compiled.py
+test-compiled: compiled ## the tests of decisions, host, store and server, by the compiled engine
+	cd $(COMPILED) && LEADRULES_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest -q -n auto -p no:cacheprovider tests/machines tests/network tests/semantics tests/workbench tests/host tests/store tests/server tests/fuzz/test_express.py tests/test_compiled.py
 
 .PHONY: wheels
 wheels: $(VENV)/.dev-stamp ## dist/: a wheel in pure Python, and one compiled for this Python

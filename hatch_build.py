@@ -20,10 +20,12 @@ MODULES = {
     " scoring steps team turn waits withdrawing work",
     "engine/machines/people": "activity choosing claiming notes owning pausing recycling",
     "engine/network": "condition direct guards predicates rules ruleset turns wake windows",
-    "engine/host": "ahead alarms batch cache door faults fields gate normalise work",
+    "engine/host": "ahead alarms batch cache door faults fields gate inbox normalise"
+    " telemetry work",
     "engine/store": "arrivals bulk companies links lookup projecting rows splits tags turns"
     " sheet writing",
     "engine/language": "contacts",
+    "engine/server": "auth ingest limits policy requests shell",
 }
 
 

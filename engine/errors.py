@@ -29,3 +29,9 @@ class Refused(LeadrulesError):
     """A request that is understood but not allowed in the present state."""
 
     code = "refused"
+
+
+class Stopped(Refused):
+    """The runtime does not take anything any more."""
+
+    code = "stopped"

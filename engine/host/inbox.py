@@ -10,9 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Self
 
-import msgspec
-
-from engine.errors import Refused
+from engine.errors import Stopped
 from engine.host.outcome import Outcome
 from engine.host.visit import Arrival
 
@@ -22,12 +20,6 @@ _LOOK_S: Final = 1.0  # how often the thread looks whether the loop that has the
 Write = Callable[[sqlite3.Connection], Any]
 Answered = Callable[[Any, Exception | None], None]
 Rest = Callable[[], None]
-
-
-class Stopped(Refused):
-    """The runtime does not take anything any more."""
-
-    code = "stopped"
 
 
 class Promise:
@@ -73,12 +65,15 @@ class Job(Promise):
         self.trace: object | None = None
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item:
     """One event of a job, at ``position`` among its outcomes."""
 
-    arrival: Arrival
-    job: Job
-    position: int
+    __slots__ = ("arrival", "job", "position")
+
+    def __init__(self, arrival: Arrival, job: Job, position: int) -> None:
+        self.arrival = arrival
+        self.job = job
+        self.position = position
 
 
 class Task(Promise):

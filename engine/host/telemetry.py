@@ -11,8 +11,9 @@ from engine.host.tracing import Traces
 from engine.machines.state import Decision, Event
 from engine.network.ruleset import Ruleset
 
-SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-SIZES: Final = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
+Bounds = Sequence[float]
+SECONDS: Final[Bounds] = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+SIZES: Final[Bounds] = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 _MEMORY: Final = 0.9  # what a transaction's figures still weigh at the next one
 RuleName = tuple[str, str]  # kind and id
 
@@ -20,7 +21,7 @@ RuleName = tuple[str, str]  # kind and id
 class Histogram:
     """Counts of values at most as large as each of ``bounds``, and beyond the last."""
 
-    def __init__(self, bounds: Sequence[float]) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         self.bounds = tuple(bounds)
         self.counts = [0] * (len(self.bounds) + 1)
         self.total = 0.0

@@ -135,4 +135,4 @@ class Express(Impatient):
         asked.response_complete = True
         if not asked.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        self.on_answered()

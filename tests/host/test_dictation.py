@@ -20,6 +20,7 @@ from engine.host import dictation
 from engine.host.clock import Clock, StreamClock, SystemClock
 from engine.host.dictation import Dictation
 from engine.host.runtime import Runtime
+from engine.host.telemetry import Telemetry
 from engine.host.verifying import verify
 from engine.language.instants import format_instant
 from engine.machines.merging import MERGED, UNMERGED
@@ -227,19 +228,24 @@ def test_a_scribe_that_dies_loses_nothing(
     runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Again and again in the middle of the load: all are answered, each is there once."""
-    killed: list[int] = []
+    killed: set[int] = set()
+    sent: list[str] = []
 
     def kill() -> None:
-        for _ in range(6):
+        latest = time.monotonic() + 20
+        while len(killed) < 4 and time.monotonic() < latest:
             time.sleep(0.15)
             scribe = scribe_of(runtime)
-            if scribe is not None:
-                killed.append(scribe.pid)
+            if scribe is not None and scribe.pid not in killed:
+                killed.add(scribe.pid)
                 os.kill(scribe.pid, signal.SIGKILL)
 
     async def sender(number: int) -> None:
-        for n in range(60):
-            (outcome,) = await runtime.submit([form(f"u{number % 9}", f"{number}-{n}")])
+        n = 0
+        while n < 60 or killer.is_alive():
+            n += 1
+            sent.append(f"{number}-{n}")
+            (outcome,) = await runtime.submit([form(f"u{number % 9}", sent[-1])])
             assert outcome.status in {"accepted", "duplicate"}, outcome
 
     async def story() -> None:
@@ -249,11 +255,11 @@ def test_a_scribe_that_dies_loses_nothing(
     killer.start()
     asyncio.run(story())
     killer.join()
-    assert len(set(killed)) > 1
+    assert len(killed) > 1
     assert "the process that writes has died" in caplog.text
     logged = Counter(each.event.id for each in runtime.reader.log())
     assert max(logged.values()) == 1
-    assert sum(id is not None and "-" in id and len(id) < 8 for id in logged) == 2_400
+    assert logged.keys() >= set(sent)
 
 
 def test_a_scribe_that_dies_after_its_commit_leaves_no_old_state(
@@ -305,7 +311,7 @@ def test_senders_hear_of_what_is_stored_whatever_fails_after_it(
         raise ZeroDivisionError("a defect")
 
     async def story() -> None:
-        monkeypatch.setattr(runtime.telemetry, "transaction", failing)
+        monkeypatch.setattr(Telemetry, "transaction", failing)
         (outcome,) = await asyncio.wait_for(runtime.submit([form("u1", "e1")]), 10)
         assert outcome.status == "accepted"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -13,20 +12,18 @@ from typing import Any
 
 import pytest
 
-from engine.errors import NotFound
+from engine.errors import NotFound, Stopped
 from engine.host.clock import Clock, StreamClock, SystemClock, system_time
-from engine.host.inbox import Inbox, Stopped
+from engine.host.inbox import Inbox
 from engine.host.outcome import Outcome
 from engine.host.runtime import NotLoaded, NotRunning, Runtime
 from engine.language.instants import format_instant
 from engine.machines import lead as lead_machine
 from engine.machines.state import Event
 from engine.store.lock import DatabaseInUse
+from tests.replacing import REPLACING
 
 Use = Callable[[Runtime], Awaitable[Any]]
-REPLACING = pytest.mark.skipif(
-    bool(os.environ.get("LEADRULES_COMPILED")), reason="what is compiled does not see it replaced"
-)
 
 
 def run(folder: Path, use: Use, clock: Clock | None = None) -> Any:

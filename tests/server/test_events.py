@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from engine.host.inbox import Inbox
 from tests.serving import form
 
 
@@ -197,8 +198,7 @@ def test_content_type_does_not_matter(client: TestClient, kind: str) -> None:
 
 def test_overloaded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the writer can't follow, a request is answered 429 with the time to come again."""
-    runtime = client.app.state.services.runtime  # type: ignore[attr-defined]
-    monkeypatch.setattr(runtime._inbox, "put", lambda items: False)
+    monkeypatch.setattr(Inbox, "put", lambda self, items: False)
     for body in (form(1), [form(1), form(2)]):
         answer = client.post("/v1/events", json=body)
         assert error_of(answer, 429)["code"] == "overloaded"

@@ -21,7 +21,7 @@ from engine.host.runtime import Runtime
 from engine.server.app import create_app
 from engine.server.auth import Access
 from engine.server.express import Express
-from engine.server.patience import Impatient
+from engine.server.patience import Impatient, cut_off_slow
 from tests.serving import start_runtime, write_config
 
 LIMITED = """
@@ -334,6 +334,44 @@ def test_who_does_not_read_is_not_written_to_without_end(runtime: Runtime) -> No
     use(runtime, story)
 
 
+def test_a_connection_without_another_request_is_closed(runtime: Runtime) -> None:
+    """After the time that uvicorn keeps one, though no timer of its own runs; not before."""
+
+    async def story(app: Any, port: int, server: uvicorn.Server) -> None:
+        connections = server.server_state.connections
+        idle, nothing = await asyncio.open_connection("127.0.0.1", port)
+        busy, ask_again = await asyncio.open_connection("127.0.0.1", port)
+        for reader, writer, id in ((idle, nothing, "a"), (busy, ask_again, "b")):
+            writer.write(request(event("kept", id)))
+            await answer_of(reader)
+        for each in connections:
+            assert isinstance(each, Counting)
+            assert each.timeout_keep_alive_task is None
+            assert each.timeout_keep_alive == 5
+            each.timeout_keep_alive = 0.3  # type: ignore[assignment]
+        assert cut_off_slow(connections) == 0
+        await asyncio.sleep(0.2)
+        ask_again.write(request(event("kept", "c")))
+        await answer_of(busy)
+        ask_again.write(request(event("kept", "d"))[:40])
+        await asyncio.sleep(0.2)
+        assert cut_off_slow(connections) == 1
+        assert await asyncio.wait_for(idle.read(), 5) == b""
+        ask_again.write(request(event("kept", "d"))[40:])
+        assert json.loads((await answer_of(busy))[1])["accepted"] == 1
+        following = request(event("kept", "f"))
+        ask_again.write(request(event("kept", "e")) + following[:40])
+        await answer_of(busy)
+        await asyncio.sleep(0.4)
+        assert cut_off_slow(connections) == 0
+        ask_again.write(following[40:])
+        assert json.loads((await answer_of(busy))[1])["accepted"] == 1
+        for writer in (nothing, ask_again):
+            writer.close()
+
+    use(runtime, story)
+
+
 def test_a_defect_is_answered_as_one(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -344,7 +382,7 @@ def test_a_defect_is_answered_as_one(
         raise ZeroDivisionError(personal)
 
     async def story(app: Any, port: int, server: uvicorn.Server) -> None:
-        for place in ("engine.server.ingest.answer_of", "engine.server.ingest.decode_json"):
+        for place in ("engine.server.metrics.Metrics.event", "engine.server.ingest.decode_json"):
             with monkeypatch.context() as patched:
                 patched.setattr(place, broken)
                 head, body = await ask(port, request(event("defect")))

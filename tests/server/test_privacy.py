@@ -14,6 +14,7 @@ from engine.network.ruleset import Ruleset
 from engine.server.logs import JsonLines, Lines, redacted
 from engine.server.requests import REQUEST_ID
 from engine.store import checks
+from tests.replacing import REPLACING
 from tests.server.test_events import error_of
 from tests.serving import form, served, wait_for, write_config
 
@@ -172,6 +173,7 @@ def test_logs_and_metrics_name_nobody(
             assert text not in lines + shown
 
 
+@REPLACING
 def test_the_senders_ids_are_in_no_log(
     config: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
