@@ -27,7 +27,7 @@ from engine.store.sheet import Sheet
 
 MANY: Final = 8  # events at once, which come only under load
 LOAD: Final = 2_000  # events in such batches, after which a scribe is worth its process
-AHEAD: Final = 3  # batches of an event loop on their way; more would only be smaller
+AHEAD: Final = 4  # batches of an event loop on their way; more would only be smaller
 IDLE_S: Final = 60.0  # after which it ends
 LENT: Final = 24  # events of an event loop in one batch: 2 ms of its time
 PART: Final = 100  # events of a long batch that are sent while the next ones are decided
