@@ -35,7 +35,8 @@ class Figures:
 class _Connection(asyncio.Protocol):
     """Sends a request, waits for its answer, and sends the next until ``until``.
 
-    At once, or ``every_s`` seconds, where the server is quick enough for that.
+    At once, or every ``every_s`` seconds, where the server is quick enough for that: what is due
+    while an answer is waited for is sent right after it, and its time counts from when it was due.
     """
 
     def __init__(
@@ -51,11 +52,11 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's derives from nothing
+        self._due = perf_counter()
         self._send()
 
     def _send(self) -> None:
         body = self._body()
-        self._began = perf_counter()
         self._transport.write(
             self._head
             + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -69,14 +70,14 @@ class _Connection(asyncio.Protocol):
         if found is None or len(rest) < int(found[1]):
             return
         now = perf_counter()
-        self._figures.seconds.append(now - self._began)
+        self._figures.seconds.append(now - self._due)
         self._figures.bad += not head.startswith(b"HTTP/1.1 200")
         self._buffer = b""
-        if max(now, self._began + self._every_s) >= self._until:
+        self._due = self._due + self._every_s if self._every_s else now
+        if max(now, self._due) >= self._until:
             self._transport.close()
-        elif self._every_s:
-            rest = max(0.0, self._began + self._every_s - now)
-            asyncio.get_running_loop().call_later(rest, self._send)
+        elif self._due > now:
+            asyncio.get_running_loop().call_later(self._due - now, self._send)
         else:
             self._send()
 

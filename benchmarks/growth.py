@@ -34,6 +34,7 @@ from host import Recorder, write_raw
 from msgspec import Struct
 from search import leads as people
 
+from engine.host.process import settle
 from engine.language.instants import SECOND, parse_instant
 from engine.machines.state import Event
 from engine.network.ruleset import Ruleset
@@ -211,6 +212,7 @@ def main() -> None:
     parser.add_argument("--raw", action="store_true")
     options = parser.parse_args()
     load = os.getloadavg()[0]
+    settle()  # as leadrules does
     with tempfile.TemporaryDirectory() as scratch:
         sizes = measure(Path(scratch), options.leads, options.events, options.raw)
     about = {"benchmark": "growth", "raw": options.raw, "python": platform.python_version()}

@@ -11,7 +11,7 @@ from engine.host.tracing import Traces
 from engine.machines.state import Decision, Event
 from engine.network.ruleset import Ruleset
 
-Bounds = Sequence[float]
+Bounds = Sequence[float]  # not tuples: mypyc takes a Final one of floats for never set
 SECONDS: Final[Bounds] = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 SIZES: Final[Bounds] = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 _MEMORY: Final = 0.9  # what a transaction's figures still weigh at the next one
