@@ -13,7 +13,7 @@ REQUEST_S: Final = 30.0  # from its first byte, or the connection's, to the last
 
 
 class Impatient(HttpToolsProtocol):
-    """Notes since when a request arrives, or the next one is waited for; see `cut_off_slow`."""
+    """Notes since when a request arrives, or the next one is waited for; see `cut_off`."""
 
     arriving_since: float | None = None
     idle_since: float | None = None  # where no timer of uvicorn's runs
@@ -48,7 +48,7 @@ class Impatient(HttpToolsProtocol):
             self.idle_since = time.monotonic()
 
 
-def cut_off_slow(connections: Iterable[Any], patience_s: float = REQUEST_S) -> int:
+def cut_off(connections: Iterable[Any], patience_s: float = REQUEST_S) -> int:
     """Close the connections whose request takes longer than that, or that were idle for too long.
 
     Returns their number.

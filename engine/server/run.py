@@ -28,7 +28,7 @@ from engine.server.auth import TOKEN_VARIABLE
 from engine.server.endpoint import Report
 from engine.server.express import Express
 from engine.server.logs import log_to
-from engine.server.patience import cut_off_slow
+from engine.server.patience import cut_off
 from engine.server.policy import Policies
 from engine.server.reloading import Watch, reload
 
@@ -170,9 +170,9 @@ class _Announcing(uvicorn.Server):
         self._announce = announce
 
     async def on_tick(self, counter: int) -> bool:
-        """Look once a second for connections that never get to the point."""
+        """Look once a second for connections with which nothing happens."""
         if counter % 10 == 0:
-            cut_off_slow(list(self.server_state.connections))
+            cut_off(list(self.server_state.connections))
         return await super().on_tick(counter)
 
     async def startup(self, sockets: Any = None) -> None:

@@ -21,7 +21,7 @@ from engine.host.runtime import Runtime
 from engine.server.app import create_app
 from engine.server.auth import Access
 from engine.server.express import Express
-from engine.server.patience import Impatient, cut_off_slow
+from engine.server.patience import Impatient, cut_off
 from tests.serving import start_runtime, write_config
 
 LIMITED = """
@@ -349,13 +349,13 @@ def test_a_connection_without_another_request_is_closed(runtime: Runtime) -> Non
             assert each.timeout_keep_alive_task is None
             assert each.timeout_keep_alive == 5
             each.timeout_keep_alive = 0.3  # type: ignore[assignment]
-        assert cut_off_slow(connections) == 0
+        assert cut_off(connections) == 0
         await asyncio.sleep(0.2)
         ask_again.write(request(event("kept", "c")))
         await answer_of(busy)
         ask_again.write(request(event("kept", "d"))[:40])
         await asyncio.sleep(0.2)
-        assert cut_off_slow(connections) == 1
+        assert cut_off(connections) == 1
         assert await asyncio.wait_for(idle.read(), 5) == b""
         ask_again.write(request(event("kept", "d"))[40:])
         assert json.loads((await answer_of(busy))[1])["accepted"] == 1
@@ -363,7 +363,7 @@ def test_a_connection_without_another_request_is_closed(runtime: Runtime) -> Non
         ask_again.write(request(event("kept", "e")) + following[:40])
         await answer_of(busy)
         await asyncio.sleep(0.4)
-        assert cut_off_slow(connections) == 0
+        assert cut_off(connections) == 0
         ask_again.write(following[40:])
         assert json.loads((await answer_of(busy))[1])["accepted"] == 1
         for writer in (nothing, ask_again):

@@ -21,7 +21,7 @@ import httpx
 import pytest
 import uvicorn
 
-from engine.server.patience import Impatient, cut_off_slow
+from engine.server.patience import Impatient, cut_off
 from tests.serving import Mailbox, form, mail_server, wait_for, write_config
 
 PROGRAM = """
@@ -311,8 +311,8 @@ def test_slow_connections_are_cut_off() -> None:
         for _ in range(8):
             drip.write(b"a")
             await asyncio.sleep(0.05)
-        assert cut_off_slow(server.server_state.connections, 60) == 0
-        assert cut_off_slow(server.server_state.connections, 0.3) == 3
+        assert cut_off(server.server_state.connections, 60) == 0
+        assert cut_off(server.server_state.connections, 0.3) == 3
         for cut in (silent, dribbling, slow_body):
             with contextlib.suppress(ConnectionError):
                 assert await asyncio.wait_for(cut.read(), 5) == b""
